@@ -1,0 +1,12 @@
+# Libraries from outside, each found once here. docs/reference/dependencies.md says why each is used.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+if(PICTOR_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(PICTOR_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,219 @@
+// The door of engine: what the doors of floor 5 call. ingest.cpp and search.cpp read as the two tables of
+// ARCHITECTURE.md.
+//
+// Thread safety: an Engine from any thread; one ingest call a collection at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pictor/status.h"
+#include "pictor/types.h"
+
+namespace pictor {
+
+class Env;
+
+struct EngineOptions {
+  std::string data_folder;
+  std::string cards_folder;  // models/
+  std::string weights_folder;
+  std::string cache_folder;  // compiled models; empty: none
+  std::size_t threads = 0;   // 0: all processors
+  bool create = true;        // make the data folder when it does not exist
+};
+
+// One picture to index.
+struct IngestItem {
+  std::string id;  // empty: the source
+  std::string source;
+  std::string metadata = "{}";
+  std::string text;
+  std::uint64_t modified_us = 0;
+};
+
+// Gives pictures one after the other, from a folder, an archive or a manifest (cli/ has the readers).
+class IngestSource {
+ public:
+  virtual ~IngestSource() = default;
+  struct Entry {
+    IngestItem item;
+    std::uint64_t bytes = 0;  // size, when known before reading
+    std::int64_t modified_us = 0;
+    std::function<Result<std::vector<std::byte>>()>
+        read;        // called once at most, from any thread, before the next next() of an archive
+    Status problem;  // not ok: quarantined at once with this cause
+  };
+  // false: the end.
+  virtual Result<bool> next(Entry& out) = 0;
+  virtual std::optional<std::uint64_t> total() const = 0;  // entries, when known
+};
+
+struct Quarantined {
+  std::string source;
+  Status cause;
+};
+
+struct IngestProgress {
+  std::uint64_t seen = 0, added = 0, replaced = 0, unchanged = 0, reused = 0, quarantined = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> total;
+  double seconds = 0;
+};
+
+struct IngestReport {
+  IngestProgress counts;
+  std::vector<Quarantined> quarantine;  // at most 10,000; counts has all
+  // CPU-seconds by stage: "read", "hash", "decode", "prepare", "encode", "commit".
+  std::map<std::string, double> stage_seconds;
+  bool cancelled = false;
+};
+
+struct IngestRequest {
+  std::string collection;
+  std::string encoder;    // of a new collection; empty: the default, or the collection's own
+  std::string keep;       // "original", "thumbnail", "reference", "none"; empty: the collection's
+  bool force = false;     // embed again what is unchanged
+  std::size_t batch = 0;  // 0: chosen
+  const std::atomic<bool>* cancel = nullptr;
+  std::function<void(const IngestProgress&)> progress;  // at most ten times a second, one thread at a time
+  std::function<void(const Quarantined&)> quarantined;  // as it happens
+};
+
+struct QueryPart {
+  enum class Kind : std::uint8_t { kImage, kText, kVector, kId } kind = Kind::kText;
+  std::vector<std::byte> image;  // kImage: an encoded picture
+  std::string text;              // kText, kId
+  std::vector<float> vector;     // kVector
+  double weight = 1.0;
+};
+
+struct Query {
+  std::string collection;
+  std::vector<QueryPart> parts;  // their vectors are L2-normalised, weighted, added and normalised again
+  std::string head;              // empty: "joint" when a part is text, else the first head that takes images
+  std::size_t k = 10;
+  std::string where;  // filter, empty: none
+  bool with_vectors = false;
+  bool explain = false;
+  std::int64_t deadline_us = 0;  // on Env::monotonic_us; 0: none
+};
+
+struct Hit {
+  std::string id;
+  Score score;
+  std::string source;
+  std::string metadata;
+  std::string text;
+  std::uint32_t width = 0, height = 0;
+  std::string format;
+  std::vector<float> vector;
+};
+
+struct SearchStage {  // one row of the life of a query
+  std::string room;
+  std::string what;
+  double ms = 0;
+};
+
+struct Hits {
+  std::vector<Hit> hits;  // best first; equal scores by age
+  bool complete = true;
+  std::string recall;  // how it was assured: "exact"
+  std::string head;
+  SpaceId space;
+  std::uint64_t candidates = 0;  // rows that could be returned
+  std::uint64_t distances = 0;
+  double ms = 0;
+  std::vector<SearchStage> stages;  // when asked to explain
+};
+
+struct StoredItem {
+  std::string id;
+  std::string source;
+  std::string metadata;
+  std::string text;
+  std::string content;  // SHA-256 of the picture file, 64 hexadecimal digits
+  std::string format;
+  std::uint32_t width = 0, height = 0;
+  std::string receipt;  // a JSON object: where the vectors came from
+  Sequence born = 0;
+  std::int64_t created_us = 0;
+  std::map<std::string, std::vector<float>> vectors;  // by head; empty unless asked for
+};
+
+struct HeadInfo {
+  std::string name;
+  std::uint32_t dim = 0;
+  Metric metric = Metric::kCosine;
+  bool images = false, texts = false;
+  SpaceId space;
+};
+
+struct EncoderInfo {
+  std::string name, description, licence, source, precision;
+  bool ready = false;  // its weights are here
+  std::string advice;  // when not ready: the command that makes it so
+  std::vector<HeadInfo> heads;
+};
+
+struct CollectionInfo {
+  std::string name, encoder, isa_class, keep;
+  std::vector<HeadInfo> heads;
+  Sequence sequence = 0;
+  std::uint64_t items = 0, rows_dead = 0, rows_fresh = 0, segments = 0;
+  std::uint64_t database_bytes = 0, segment_bytes = 0, blob_bytes = 0;
+};
+
+struct FaultInfo {
+  std::string collection, where, what, advice;
+};
+
+class Engine {
+ public:
+  // Opens (and owns, until destroyed) the data folder. Encoders are loaded when first needed.
+  static Result<std::unique_ptr<Engine>> open(Env& env, const EngineOptions& options);
+  virtual ~Engine() = default;
+
+  // Makes the collection when it does not exist. What cannot be read is quarantined and the run goes on; the error of
+  // the result is for what stops a run: a full disk, another encoder, a missing model.
+  virtual Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) = 0;
+  virtual Result<Hits> search(const Query& query) = 0;
+
+  virtual Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
+                                                bool with_vectors) = 0;
+  // The kept original or thumbnail; for keep=reference the file that the source names, if it is still there unchanged.
+  virtual Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection,
+                                                                const std::string& id) = 0;
+  virtual Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) = 0;
+  virtual Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) = 0;
+  // Every item alive that passes the filter (empty: all), oldest first.
+  virtual Status scan(const std::string& collection, const std::string& where, bool with_vectors,
+                      const std::function<Status(const StoredItem&)>& visit) = 0;
+
+  virtual Result<std::vector<CollectionInfo>> collections() = 0;
+  virtual Result<CollectionInfo> stats(const std::string& collection) = 0;
+  virtual Status drop(const std::string& collection) = 0;
+  // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
+  virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
+                                                const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
+  virtual Result<std::vector<EncoderInfo>> encoders() = 0;
+  // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
+  virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
+                                                 std::span<const std::string> texts) = 0;
+  virtual Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
+                                                   std::span<const std::byte> file) = 0;
+};
+
+// "0.1.0", and what it was built with, one line each: for `pictor version`, receipts and bug reports.
+std::string version_text();
+std::vector<std::string> build_details();
+
+}  // namespace pictor

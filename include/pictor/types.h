@@ -1,0 +1,37 @@
+// The nouns that users of the library and all rooms share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pictor {
+
+// How near two vectors are. Numbers are stored on disk.
+enum class Metric : std::uint8_t { kCosine = 1, kInnerProduct = 2, kL2 = 3 };
+
+// Smaller is nearer; never shown to users. Cosine: 1 - cos. Inner product: -dot. L2: the squared distance.
+struct Distance {
+  float value = 0;
+  friend bool operator==(Distance, Distance) = default;
+  friend auto operator<=>(Distance, Distance) = default;
+};
+
+// Larger is better; what users see. Made from a Distance in engine/score.cpp alone: cosine: cos; inner product: dot;
+// L2: 1 / (1 + distance).
+struct Score {
+  float value = 0;
+  friend bool operator==(Score, Score) = default;
+  friend auto operator<=>(Score, Score) = default;
+};
+
+// A row of one collection: internal, never reused, never shown.
+using RowId = std::uint64_t;
+// A point in a collection's history. A row is in snapshot s when born <= s < died.
+using Sequence = std::uint64_t;
+inline constexpr Sequence kAlive = UINT64_MAX;
+
+// 64 hexadecimal digits: the hash of all that decides a vector's bits, for one head.
+using SpaceId = std::string;
+
+}  // namespace pictor

@@ -1,0 +1,9 @@
+// The door of base: the ground that every room stands on. It knows nothing of pictures, vectors or databases.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/env.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/thread_pool.h"
+#include "pictor/status.h"

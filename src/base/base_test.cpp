@@ -1,0 +1,70 @@
+#include "base/base.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+
+namespace pictor {
+namespace {
+
+TEST(Hash, sha256_of_abc_is_the_published_one) {
+  EXPECT_EQ(sha256(as_bytes("abc")).hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Hash, crc32c_of_the_check_string_is_the_published_one) {
+  EXPECT_EQ(crc32c(as_bytes("123456789")), 0xE3069283U);
+  EXPECT_EQ(crc32c(as_bytes("6789"), crc32c(as_bytes("12345"))), 0xE3069283U);
+}
+
+TEST(Hash, a_hash_reads_back_what_it_prints_and_refuses_other_text) {
+  const auto hash = sha256(as_bytes("pictor"));
+  EXPECT_EQ(Hash256::from_hex(hash.hex()).value(), hash);
+  EXPECT_EQ(Hash256::from_hex("12").status().code(), Code::kInvalid);
+  EXPECT_EQ(Hash256::from_hex(std::string(64, 'g')).status().code(), Code::kInvalid);
+}
+
+TEST(ThreadPool, parallel_for_visits_every_index_once_also_from_within_a_task) {
+  ThreadPool pool(2);
+  std::vector<std::atomic<int>> visits(100);
+  pool.parallel_for(
+      10, [&](std::size_t outer) { pool.parallel_for(10, [&](std::size_t inner) { ++visits[outer * 10 + inner]; }); });
+  for (const auto& count : visits) EXPECT_EQ(count.load(), 1);
+}
+
+class RealEnv : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pictor-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string folder_;
+  Env& env_ = Env::real();
+};
+
+TEST_F(RealEnv, a_file_written_atomically_reads_back) {
+  const auto path = join_path(folder_, "a");
+  ASSERT_TRUE(write_file_atomic(env_, path, as_bytes("hello")).is_ok());
+  EXPECT_EQ(as_text(read_file(env_, path, 100).value()), "hello");
+  EXPECT_EQ(read_file(env_, path, 4).status().code(), Code::kLimit);
+}
+
+TEST_F(RealEnv, a_lock_excludes_another_until_it_is_released) {
+  const auto path = join_path(folder_, "LOCK");
+  auto first = env_.lock(path);
+  ASSERT_TRUE(first.is_ok());
+  EXPECT_EQ(env_.lock(path).status().code(), Code::kBusy);
+  first.value().reset();
+  EXPECT_TRUE(env_.lock(path).is_ok());
+}
+
+TEST_F(RealEnv, what_is_missing_or_not_a_file_is_named) {
+  EXPECT_EQ(env_.open(join_path(folder_, "none"), OpenMode::kRead).status().code(), Code::kNotFound);
+  EXPECT_EQ(env_.open(folder_, OpenMode::kRead).status().code(), Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace pictor

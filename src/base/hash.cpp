@@ -1,0 +1,120 @@
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+
+namespace pictor {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82F63B78U : 0U);
+    table[i] = value;
+  }
+  return table;
+}
+
+constexpr auto kCrcTable = make_crc_table();
+
+std::uint32_t crc32c_plain(const std::uint8_t* data, std::size_t size, std::uint32_t crc) {
+  for (std::size_t i = 0; i < size; ++i) crc = kCrcTable[(crc ^ data[i]) & 0xFF] ^ (crc >> 8);
+  return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(const std::uint8_t* data, std::size_t size,
+                                                             std::uint32_t crc) {
+  std::uint64_t wide = crc;
+  while (size >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, data, 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+    data += 8;
+    size -= 8;
+  }
+  crc = static_cast<std::uint32_t>(wide);
+  while (size-- > 0) crc = __builtin_ia32_crc32qi(crc, *data++);
+  return crc;
+}
+#endif
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string Hash256::hex() const {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(64);
+  for (const auto byte : bytes) {
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+Result<Hash256> Hash256::from_hex(std::string_view text) {
+  if (text.size() != 64) {
+    return Status(Code::kInvalid, "a hash has 64 hexadecimal digits, this one has " + std::to_string(text.size()));
+  }
+  Hash256 hash;
+  for (std::size_t i = 0; i < 32; ++i) {
+    const int high = hex_digit(text[2 * i]);
+    const int low = hex_digit(text[2 * i + 1]);
+    if (high < 0 || low < 0) return Status(Code::kInvalid, "a hash has hexadecimal digits only");
+    hash.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  return hash;
+}
+
+struct Sha256Stream::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() { EVP_DigestInit_ex(context, EVP_sha256(), nullptr); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {}
+Sha256Stream::~Sha256Stream() = default;
+Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
+Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
+
+void Sha256Stream::add(ByteView bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
+
+void Sha256Stream::add_field(std::string_view bytes) {
+  const std::uint64_t size = bytes.size();
+  add(std::as_bytes(std::span(&size, 1)));
+  add(as_bytes(bytes));
+}
+
+Hash256 Sha256Stream::finish() {
+  Hash256 hash;
+  EVP_DigestFinal_ex(state_->context, hash.bytes.data(), nullptr);
+  return hash;
+}
+
+Hash256 sha256(ByteView bytes) {
+  Sha256Stream stream;
+  stream.add(bytes);
+  return stream.finish();
+}
+
+std::uint32_t crc32c(ByteView bytes, std::uint32_t crc) {
+  const auto* data = as_u8(bytes);
+#if defined(__x86_64__)
+  static const bool has_sse42 = __builtin_cpu_supports("sse4.2") != 0;
+  if (has_sse42) return ~crc32c_sse42(data, bytes.size(), ~crc);
+#endif
+  return ~crc32c_plain(data, bytes.size(), ~crc);
+}
+
+}  // namespace pictor

@@ -1,0 +1,69 @@
+// Every limit of Pictor, one row each: what it bounds and why it has that size. Tested at the limit and past it.
+//
+// A limit that a user may raise is the default of an option of the same name; the others are fixed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pictor::limits {
+
+inline constexpr std::uint64_t kKiB = 1024;
+inline constexpr std::uint64_t kMiB = 1024 * kKiB;
+inline constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+// --- pictures (image/) ---
+inline constexpr std::uint64_t kImageFileBytesMax = 256 * kMiB;     // one encoded picture file
+inline constexpr std::uint64_t kImagePixelsMax = 128'000'000;       // width x height after the header was read
+inline constexpr std::uint32_t kImageSideMax = 65'500;              // one side, in pixels
+inline constexpr std::uint64_t kImageDecodedBytesMax = 512 * kMiB;  // pixels x bands x bytes a band, while decoding
+inline constexpr std::uint32_t kImageBandsMax = 64;                 // bands a pixel
+inline constexpr std::uint32_t kImageIccBytesMax = 4 * kMiB;        // embedded ICC profile
+inline constexpr std::uint32_t kImageExifBytesMax = 1 * kMiB;       // EXIF block that is searched for an orientation
+inline constexpr std::uint32_t kPrepareSideMax = 4096;              // encoder input side, in pixels
+inline constexpr double kImageAspectMax = 2000.0;                   // longer side / shorter side that is still resized
+
+// --- vectors, index, queries ---
+inline constexpr std::uint32_t kVectorDimMax = 16'384;       // numbers in one vector
+inline constexpr std::uint32_t kQueryKMax = 10'000;          // results one query may ask for
+inline constexpr std::uint32_t kQueryPartsMax = 16;          // weighted parts of one query
+inline constexpr std::uint32_t kFilterBytesMax = 64 * 1024;  // text of one filter
+inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one filter
+inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
+
+// --- items, store ---
+inline constexpr std::uint32_t kItemIdBytesMax = 1024;              // an item's external id
+inline constexpr std::uint32_t kItemMetadataBytesMax = 256 * 1024;  // an item's metadata as JSON
+inline constexpr std::uint32_t kItemTextBytesMax = 256 * 1024;      // an item's text
+inline constexpr std::uint32_t kMetadataDepthMax = 32;              // nesting of metadata
+inline constexpr std::uint32_t kCollectionNameBytesMax = 128;       // a collection's name
+inline constexpr std::uint32_t kSpacesPerCollectionMax = 16;        // spaces in one collection
+inline constexpr std::uint32_t kBatchItemsMax = 4096;               // items in one batch
+inline constexpr std::uint64_t kBatchBytesMax = 256 * kMiB;         // bytes in one batch, blobs included
+inline constexpr std::uint32_t kFreshRowsMax = 16'384;              // rows not yet sealed into a segment
+inline constexpr std::uint64_t kFreshBytesMax = 256 * kMiB;         // vectors of those rows in memory
+inline constexpr std::uint32_t kSegmentRowsMax = 4'194'304;         // rows in one segment file
+inline constexpr std::uint32_t kCollectionsOpenMax = 256;           // collections open at once in one process
+inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches waiting for a collection's writer
+
+// --- text and encoders ---
+inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
+inline constexpr std::uint32_t kCardBytesMax = 4 * 1024 * 1024;  // an encoder card
+inline constexpr std::uint64_t kTokenizerBytesMax = 64 * kMiB;   // a tokenizer.json
+inline constexpr std::uint64_t kModelBytesMax = 8 * kGiB;        // one weight file
+inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
+inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
+
+// --- ingest (engine, cli) ---
+inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive
+inline constexpr std::uint64_t kArchiveBytesMax = 1024 * kGiB;      // bytes unpacked from one archive, in all
+inline constexpr std::uint32_t kArchiveRatioMax = 1000;             // unpacked bytes to packed bytes, per archive
+inline constexpr std::uint64_t kManifestLineBytesMax = 1 * kMiB;    // one line of a manifest
+inline constexpr std::uint32_t kManifestColumnsMax = 512;           // columns of a CSV manifest
+inline constexpr std::uint32_t kFolderDepthMax = 64;                // folders below the one that is indexed
+inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's path
+inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
+inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
+inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
+
+}  // namespace pictor::limits

@@ -1,0 +1,90 @@
+// The door of encode: pictures and texts to vectors, by the encoder that a card describes.
+//
+// A card (models/NAME.json) is all that is known of an encoder: towers, source, licence, file hashes, preprocessing,
+// pooling, heads, fingerprints. A SpaceId names, for one head, exactly what decides a vector's bits.
+//
+// Thread safety: Encoder's methods are const and callable from any thread. Determinism: same card, same pixels or text
+// and same ISA class give the same bits, whatever the batch, the threads and the neighbours in the batch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/base.h"
+#include "image/image.h"
+#include "infer/infer.h"
+#include "pictor/types.h"
+
+namespace pictor {
+
+struct CardFile {
+  std::string path;  // relative to the encoder's folder of weights
+  Hash256 hash;      // SHA-256 of the file
+  std::uint64_t bytes = 0;
+};
+
+struct CardHead {
+  std::string name;  // "visual", "joint"
+  std::uint32_t dim = 0;
+  Metric metric = Metric::kCosine;
+  bool images = false;  // the image tower gives vectors in this head
+  bool texts = false;   // the text tower gives vectors in this head
+  SpaceId space;        // computed, never read from the file
+};
+
+struct EncoderCard {
+  std::string name;  // "lite2-minilm", "lite2-minilm-int8"
+  std::string description;
+  std::string licence;
+  std::string source;     // package and version the weights come from
+  std::string precision;  // "f32", "int8"
+  std::vector<CardFile> files;
+  DecodeSpec decode;
+  PrepareSpec prepare;
+  std::vector<CardHead> heads;
+  std::string json;  // the card as it was read
+
+  const CardHead* head(std::string_view name) const;
+};
+
+// kUnreadable when it is not a card; every field is checked, unknown ones are refused by name.
+Result<EncoderCard> parse_card(std::string_view json);
+
+struct EncoderOptions {
+  std::size_t threads = 1;   // threads of one forward pass
+  std::size_t parallel = 1;  // forward passes at once
+  std::string cache_folder;  // compiled models
+  bool check_hashes = true;  // read the weights once and compare with the card
+};
+
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  virtual const EncoderCard& card() const = 0;
+  virtual std::string isa_class() const = 0;
+  virtual std::string runtime_name() const = 0;
+  // `tensors` holds n prepared pictures, one after the other. Returns for each head with `images`, in the card's order,
+  // n * dim numbers; one forward pass for all heads.
+  virtual Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors,
+                                                                std::size_t n) const = 0;
+  // Returns n * dim numbers in `head`, which must have `texts`. Long texts are cut at the card's token limit.
+  virtual Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head) const = 0;
+  // True when the text had more tokens than the encoder reads.
+  virtual Result<bool> text_is_cut(std::string_view text) const = 0;
+};
+
+// Finds cards in `cards_folder` (models/) and weights in `weights_folder`/NAME/.
+struct EncoderPlaces {
+  std::string cards_folder;
+  std::string weights_folder;
+};
+Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places);
+// kNotFound names the known encoders; kCorrupt names the file, the hash seen and wanted, and the command that mends it.
+Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
+                                              const Runtime& runtime, const EncoderOptions& options);
+
+}  // namespace pictor

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Checks every include against one table of rooms and floors: down only, by the door, one stranger one file."""
+import pathlib
+import re
+import sys
+
+FLOORS = {
+    "base": 0,
+    "db": 1, "vector": 1, "infer": 1, "image": 1, "observe": 1,
+    "store": 2, "index": 2, "encode": 2, "rank": 2, "learn": 2, "match": 2, "measure": 2, "govern": 2,
+    "backend": 3,
+    "engine": 4,
+    "serve": 5, "cli": 5, "mcp": 5,
+}
+# A third-party header, and the files (room/file) that may include it. A new row is a change to review.
+STRANGERS = {
+    r"sqlite3\.h": ["db/"],
+    r"openvino/": ["infer/openvino"],
+    r"(turbojpeg|jpeglib|jerror)\.h": ["image/codec_jpeg"],
+    r"png\.h": ["image/codec_png"],
+    r"webp/": ["image/codec_webp"],
+    r"gif_lib\.h": ["image/codec_gif"],
+    r"tiffio\.h|tiff\.h": ["image/codec_tiff"],
+    r"libheif/": ["image/codec_heif"],
+    r"avif/": ["image/codec_avif"],
+    r"lcms2\.h": ["image/icc"],
+    r"libexif/": ["image/exif"],
+    r"openssl/": ["base/hash"],
+    r"archive(_entry)?\.h": ["cli/archive", "engine/archive"],
+    r"CLI/|CLI\.hpp": ["cli/"],
+    r"roaring": ["store/row_set"],
+    r"utf8proc\.h": ["encode/unicode"],
+    r"spdlog/": ["observe/"],
+    r"zstd\.h": [],
+    r"curl/": [],
+}
+# nlohmann/json.hpp may be included by any .cpp, never by a header.
+
+
+def includes(path):
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if found:
+            yield number, found.group(1), found.group(2)
+
+
+def check_room_include(room, target, where):
+    other, _, header = target.partition("/")
+    if other not in FLOORS:
+        return f"{where}: '{target}' is in no room of the table"
+    if other == room:
+        return None
+    if FLOORS[other] >= FLOORS[room]:
+        return f"{where}: {room} (floor {FLOORS[room]}) includes {other} (floor {FLOORS[other]}): only lower floors"
+    if header not in (f"{other}.h", f"{other}_testing.h"):
+        return f"{where}: enter {other} by its door, {other}/{other}.h, not {header}"
+    return None
+
+
+def check_stranger(file, target, where):
+    if target.startswith("nlohmann/") and file.endswith(".h"):
+        return f"{where}: JSON's header stays out of headers"
+    for pattern, allowed in STRANGERS.items():
+        if re.match(pattern, target) and not any(file.startswith(prefix) for prefix in allowed):
+            return f"{where}: '{target}' belongs to {allowed or 'no file yet'}"
+    return None
+
+
+def check_tree(root):
+    faults = []
+    for path in sorted((root / "src").rglob("*")):
+        if path.suffix not in (".h", ".cpp"):
+            continue
+        file = path.relative_to(root / "src").as_posix()
+        room = file.split("/")[0] if "/" in file else None
+        if room is not None and room not in FLOORS:
+            faults.append(f"src/{file}: room '{room}' is not in the table of floors")
+            continue
+        for line, kind, target in includes(path):
+            where = f"src/{file}:{line}"
+            if kind == '"' and not target.startswith("pictor/"):
+                fault = check_room_include(room, target, where) if room else None
+            else:
+                fault = check_stranger(file, target, where) if not file.endswith(("_test.cpp", "_bench.cpp")) else None
+            if fault:
+                faults.append(fault)
+    for path in sorted((root / "include").rglob("*.h")):
+        for line, kind, target in includes(path):
+            if kind == '"' and not target.startswith("pictor/"):
+                faults.append(f"{path.relative_to(root)}:{line}: a public header includes '{target}'")
+    return faults
+
+
+def self_test(root):
+    """The check is worth something only if it can fail."""
+    bad = [check_room_include("vector", "store/store.h", "x"), check_room_include("store", "db/connection.h", "x"),
+           check_room_include("store", "index/index.h", "x"), check_stranger("store/a.cpp", "sqlite3.h", "x"),
+           check_stranger("store/a.h", "nlohmann/json.hpp", "x")]
+    good = [check_room_include("store", "db/db.h", "x"), check_stranger("db/a.cpp", "sqlite3.h", "x")]
+    return all(bad) and not any(good)
+
+
+if __name__ == "__main__":
+    top = pathlib.Path(__file__).resolve().parent.parent
+    if not self_test(top):
+        sys.exit("check_layers: its own self test failed")
+    problems = check_tree(top)
+    print("\n".join(problems) if problems else "layers: every include goes down, by the door")
+    sys.exit(1 if problems else 0)
