@@ -73,7 +73,7 @@ struct IngestReport {
   std::vector<Quarantined> quarantine;  // at most 10,000; counts has all
   // Seconds that threads spent in each stage, added up: "read", "hash", "decode", "prepare", "encode", "commit".
   std::map<std::string, double> stage_seconds;
-  std::vector<std::string> warnings;                 // e.g. another instruction-set class than the collection's
+  std::vector<std::string> warnings;  // e.g. another instruction-set class than the collection's
   bool cancelled = false;
 };
 

@@ -15,8 +15,8 @@
 
 namespace pictor {
 
-// A bulk run fills the processors with forward passes of one thread each; a query gives all threads to one pass. The bits
-// are the same.
+// A bulk run fills the processors with forward passes of one thread each; a query gives all threads to one pass. The
+// bits are the same.
 enum class EncodeFor { kBulk, kQuery };
 
 class Encoders {

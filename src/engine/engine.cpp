@@ -64,7 +64,8 @@ Result<Keep> parse_keep(std::string_view name) {
   for (const auto keep : {Keep::kOriginal, Keep::kThumbnail, Keep::kReference, Keep::kNone}) {
     if (keep_name(keep) == name) return keep;
   }
-  return Status(Code::kInvalid, "keep is 'original', 'thumbnail', 'reference' or 'none', not '" + std::string(name) + "'");
+  return Status(Code::kInvalid,
+                "keep is 'original', 'thumbnail', 'reference' or 'none', not '" + std::string(name) + "'");
 }
 
 Result<std::unique_ptr<Engine>> Engine::open(Env& env, const EngineOptions& options) {

@@ -16,11 +16,11 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 16;                      // one forward pass
-constexpr std::uint64_t kChunkBytes = 64 * limits::kMiB;        // of files, when their sizes are known
-constexpr std::size_t kCommitItems = 128;                       // written in one transaction
+constexpr std::size_t kChunkPictures = 16;                // one forward pass
+constexpr std::uint64_t kChunkBytes = 64 * limits::kMiB;  // of files, when their sizes are known
+constexpr std::size_t kCommitItems = 128;                 // written in one transaction
 constexpr std::int64_t kProgressEveryUs = 100'000;
-constexpr std::int64_t kClockDoubtUs = 2'000'000;               // a file changed this shortly before is read again
+constexpr std::int64_t kClockDoubtUs = 2'000'000;  // a file changed this shortly before is read again
 constexpr std::uint32_t kThumbnailSide = 256;
 
 enum class Outcome { kQuarantined, kUnchanged, kReused, kEncoded };
@@ -158,8 +158,7 @@ Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Pictu
   }
   for (auto& picture : chunk.pictures) {
     if (picture.write.vectors.empty()) continue;
-    picture.write.receipt =
-        receipt_of(encoder, collection.spec(), picture.write.content, env.wall_us());
+    picture.write.receipt = receipt_of(encoder, collection.spec(), picture.write.content, env.wall_us());
   }
   return Status::ok();
 }

@@ -9,8 +9,8 @@
 namespace pictor {
 
 enum class PlanKind : std::uint8_t {
-  kExact,           // every row alive
-  kFilterFirst,     // the rows that pass the filter, exactly
+  kExact,        // every row alive
+  kFilterFirst,  // the rows that pass the filter, exactly
 };
 
 struct Plan {

@@ -34,7 +34,8 @@ class Stages {
 
 Status check_query(const Query& query) {
   if (query.k == 0 || query.k > limits::kQueryKMax) {
-    return {Code::kInvalid, "k is " + std::to_string(query.k) + ", it must be 1 to " + std::to_string(limits::kQueryKMax)};
+    return {Code::kInvalid,
+            "k is " + std::to_string(query.k) + ", it must be 1 to " + std::to_string(limits::kQueryKMax)};
   }
   if (query.parts.empty() || query.parts.size() > limits::kQueryPartsMax) {
     return {Code::kInvalid, "a query has 1 to " + std::to_string(limits::kQueryPartsMax) + " parts, this one has " +
@@ -166,15 +167,13 @@ Hit hit_of(const Item& item, Distance distance, const SpaceSpec& space, std::siz
 
 // Items that the query names are not answers to it.
 std::size_t named_items(const Query& query) {
-  return static_cast<std::size_t>(std::count_if(query.parts.begin(), query.parts.end(), [](const auto& part) {
-    return part.kind == QueryPart::Kind::kId;
-  }));
+  return static_cast<std::size_t>(std::count_if(query.parts.begin(), query.parts.end(),
+                                                [](const auto& part) { return part.kind == QueryPart::Kind::kId; }));
 }
 
 bool is_named(const Query& query, const std::string& id) {
-  return std::any_of(query.parts.begin(), query.parts.end(), [&](const auto& part) {
-    return part.kind == QueryPart::Kind::kId && part.text == id;
-  });
+  return std::any_of(query.parts.begin(), query.parts.end(),
+                     [&](const auto& part) { return part.kind == QueryPart::Kind::kId && part.text == id; });
 }
 
 Status fill_hits(const Query& query, const Snapshot& snapshot, std::span<const Neighbor> neighbors,
@@ -226,7 +225,7 @@ Result<Hits> EngineImpl::search(const Query& query) {
   stages.done("engine", plan.describe());
 
   LocalBackend backend(env_, pool_);
-  const BackendQuery asked{plan.space,    vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
+  const BackendQuery asked{plan.space,       vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
                            query.deadline_us};
   PICTOR_ASSIGN(const auto found, backend.search(*snapshot, asked));
   hits.complete = found.complete;
@@ -235,8 +234,8 @@ Result<Hits> EngineImpl::search(const Query& query) {
   hits.candidates = plan.candidates;
   hits.head = space.head;
   hits.space = space.id;
-  stages.done("backend", std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) +
-                             " distances");
+  stages.done("backend",
+              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances");
   PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
   stages.done("store", std::to_string(hits.hits.size()) + " items read");
   return hits;

@@ -11,8 +11,7 @@ std::vector<std::string> build_details() {
   return {
       "pictor " PICTOR_VERSION " (" PICTOR_BUILD_TYPE ", " PICTOR_COMPILER ")",
       "decoders: " + decoder_versions(),
-      "vectors: " + std::string(simd_name(best_simd())) + ", " + std::to_string(available_processors()) +
-          " processors",
+      "vectors: " + std::string(simd_name(best_simd())) + ", " + std::to_string(available_processors()) + " processors",
   };
 }
 
