@@ -20,6 +20,8 @@
 namespace pictor {
 
 class Env;
+// Files, clock and random numbers of this machine.
+Env& real_env();
 
 struct EngineOptions {
   std::string data_folder;

@@ -5,6 +5,8 @@
 
 namespace pictor {
 
+Env& real_env() { return Env::real(); }
+
 std::string version_text() { return PICTOR_VERSION; }
 
 std::vector<std::string> build_details() {
