@@ -53,6 +53,9 @@ inline constexpr std::uint64_t kTokenizerBytesMax = 64 * kMiB;   // a tokenizer.
 inline constexpr std::uint64_t kModelBytesMax = 8 * kGiB;        // one weight file
 inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
+inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
+inline constexpr std::uint32_t kAddedTokensMax = 1024;           // added tokens of a tokenizer: each is tried everywhere
+inline constexpr std::uint32_t kTemplateStepsMax = 16;           // special tokens around a text
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive
