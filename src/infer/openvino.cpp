@@ -6,11 +6,13 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <openvino/frontend/manager.hpp>
 #include <openvino/openvino.hpp>
-#include <openvino/runtime/intel_cpu/properties.hpp>
+#include <sstream>
 
 #include "infer/infer.h"
 #include "infer/isa.h"
+#include "infer/model_cache.h"
 
 namespace pictor {
 namespace {
@@ -71,8 +73,9 @@ Result<ModelPort> port_of(const ov::Output<const ov::Node>& port, const std::str
 
 class OpenVinoModel final : public Model {
  public:
-  OpenVinoModel(ov::CompiledModel compiled, std::string path, std::size_t requests)
-      : compiled_(std::move(compiled)), path_(std::move(path)), requests_max_(requests) {}
+  // `cached` is what `compiled` was read from, or null: it must live as long.
+  OpenVinoModel(std::unique_ptr<CachedModel> cached, ov::CompiledModel compiled, std::string path, std::size_t requests)
+      : cached_(std::move(cached)), compiled_(std::move(compiled)), path_(std::move(path)), requests_max_(requests) {}
 
   Status describe() {
     for (const auto& port : compiled_.inputs()) {
@@ -85,6 +88,9 @@ class OpenVinoModel final : public Model {
         return {Code::kUnsupported, "'" + path_ + "': output '" + described.name + "' is i64, f32 is wanted"};
       }
       outputs_.push_back(std::move(described));
+    }
+    if (inputs_.empty() || outputs_.empty()) {
+      return {Code::kUnreadable, "'" + path_ + "' is no network: it has no inputs or no outputs"};
     }
     return Status::ok();
   }
@@ -187,6 +193,7 @@ class OpenVinoModel final : public Model {
     return outputs;
   }
 
+  std::unique_ptr<CachedModel> cached_;
   ov::CompiledModel compiled_;
   std::string path_;
   std::vector<ModelPort> inputs_, outputs_;
@@ -206,7 +213,6 @@ ov::AnyMap settings(const ModelOptions& options) {
   map.insert(ov::inference_num_threads(static_cast<int>(options.threads * options.parallel_requests)));
   map.insert(ov::num_streams(ov::streams::Num(static_cast<int>(options.parallel_requests))));
   map.insert(ov::hint::enable_cpu_pinning(false));
-  if (!options.cache_folder.empty()) map.insert(ov::cache_dir(options.cache_folder));
   return map;
 }
 
@@ -235,7 +241,9 @@ class OpenVinoRuntime final : public Runtime {
                                       std::to_string(limits::kModelBytesMax) + " are read");
     }
     try {
-      auto model = std::make_unique<OpenVinoModel>(compile(path, options), path, options.parallel_requests);
+      const std::lock_guard lock(mutex_);
+      if (!core_) core_ = std::make_unique<ov::Core>();
+      PICTOR_ASSIGN(auto model, read_or_compile(path, options));
       PICTOR_TRY(model->describe());
       return std::unique_ptr<Model>(std::move(model));
     } catch (const std::exception& error) {
@@ -244,10 +252,58 @@ class OpenVinoRuntime final : public Runtime {
   }
 
  private:
-  ov::CompiledModel compile(const std::string& path, const ModelOptions& options) const {
-    const std::lock_guard lock(mutex_);
-    if (!core_) core_ = std::make_unique<ov::Core>();
-    return core_->compile_model(path, kDevice, settings(options));
+  Result<std::unique_ptr<OpenVinoModel>> read_or_compile(const std::string& path, const ModelOptions& options) const {
+    auto& env = Env::real();
+    const auto& folder = options.cache_folder;
+    Hash256 key;
+    if (!folder.empty()) {
+      PICTOR_ASSIGN(key, cache_key(path, options));
+      if (auto cached = find_cached_model(env, folder, key)) {
+        if (auto model = read_cached(std::move(cached), path, options)) return model;
+      }
+    }
+    auto compiled = core_->compile_model(read_onnx(path), kDevice, settings(options));
+    if (!folder.empty()) {
+      std::ostringstream bytes;
+      compiled.export_model(bytes);
+      keep_cached_model(env, folder, key, bytes.view());
+    }
+    return std::make_unique<OpenVinoModel>(nullptr, std::move(compiled), path, options.parallel_requests);
+  }
+
+  // Null when OpenVINO does not take it: then the network is compiled again.
+  std::unique_ptr<OpenVinoModel> read_cached(std::unique_ptr<CachedModel> cached, const std::string& path,
+                                             const ModelOptions& options) const {
+    try {
+      // OpenVINO takes no const pointer; the memory is mapped read-only.
+      auto* bytes = const_cast<std::byte*>(cached->bytes().data());
+      const ov::Tensor tensor(ov::element::u8, ov::Shape{cached->bytes().size()}, bytes);
+      auto compiled = core_->import_model(tensor, kDevice, settings(options));
+      return std::make_unique<OpenVinoModel>(std::move(cached), std::move(compiled), path, options.parallel_requests);
+    } catch (const std::exception&) {
+      return nullptr;
+    }
+  }
+
+  // Only the reader of ONNX is asked: Core::read_model tries all readers, and some of them print.
+  static std::shared_ptr<ov::Model> read_onnx(const std::string& path) {
+    ov::frontend::FrontEndManager readers;
+    const auto reader = readers.load_by_framework("onnx");
+    return reader->convert(reader->load(path));
+  }
+
+  // Names everything that decides what compiling gives.
+  Result<Hash256> cache_key(const std::string& path, const ModelOptions& options) const {
+    PICTOR_ASSIGN(const auto file, Env::real().open(path, OpenMode::kRead));
+    PICTOR_ASSIGN(const auto mapping, file->map());
+    Sha256Stream hash;
+    hash.add_field(ov::get_openvino_version().buildNumber);
+    hash.add_field(isa_class());
+    hash.add_field(std::to_string(options.threads));
+    hash.add_field(std::to_string(options.parallel_requests));
+    hash.add_field(std::to_string(mapping->bytes().size()));
+    hash.add_field(std::to_string(crc32c(mapping->bytes())));
+    return hash.finish();
   }
 
   static Status refusal(const std::string& path, const std::exception& error) {
