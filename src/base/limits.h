@@ -74,7 +74,6 @@ inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON 
 // --- db ---
 inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
-inline constexpr std::uint64_t kDatabaseTempBytesMax = 1 * kGiB;    // one temporary file, kept in memory
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
 
 }  // namespace pictor::limits
