@@ -51,14 +51,17 @@ inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches w
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
 inline constexpr std::uint32_t kCardBytesMax = 4 * 1024 * 1024;  // an encoder card
+inline constexpr std::uint32_t kCardTextBytesMax = 4096;         // one string of a card
+inline constexpr std::uint32_t kCardFilesMax = 64;               // weight files of one card
+inline constexpr std::uint32_t kCardOutputMax = 100'000;         // numbers a picture in one output of a network
 inline constexpr std::uint64_t kTokenizerBytesMax = 64 * kMiB;   // a tokenizer.json
 inline constexpr std::uint64_t kModelBytesMax = 8 * kGiB;        // one weight file
 inline constexpr std::uint32_t kCompiledModelsMax = 16;          // compiled networks kept in one cache folder
 inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
 inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
-inline constexpr std::uint32_t kAddedTokensMax = 1024;           // added tokens of a tokenizer: each is tried everywhere
-inline constexpr std::uint32_t kTemplateStepsMax = 16;           // special tokens around a text
+inline constexpr std::uint32_t kAddedTokensMax = 1024;  // added tokens of a tokenizer: each is tried everywhere
+inline constexpr std::uint32_t kTemplateStepsMax = 16;  // special tokens around a text
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive
