@@ -63,6 +63,8 @@ inline constexpr std::uint32_t kManifestColumnsMax = 512;           // columns o
 inline constexpr std::uint32_t kFolderDepthMax = 64;                // folders below the one that is indexed
 inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's path
 inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
+inline constexpr std::uint32_t kGlobFilesMax = 1'000'000;           // files one pattern may name
+inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remembered in a run to find repeats
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
 
