@@ -65,6 +65,7 @@ inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's 
 inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
 inline constexpr std::uint32_t kGlobFilesMax = 1'000'000;           // files one pattern may name
 inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remembered in a run to find repeats
+inline constexpr std::uint32_t kQuarantineListMax = 10'000;        // causes kept in one report; all are counted
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
 
