@@ -3,7 +3,8 @@
 // An entry's bytes are held from next() until its read() was called and let go, since an archive has one position only.
 // Names are only ids: nothing is ever written to disk, so ".." and absolute names do no harm. Archives inside archives
 // are not opened. Three limits stop a bomb: bytes of one entry, bytes in all, and unpacked to packed bytes; they are
-// counted on what is skipped, too, since skipping in a compressed stream unpacks it.
+// counted on what is skipped, too, since skipping in a compressed stream unpacks it. No modification time is given:
+// archivers set them all alike, so they say nothing about whether an entry is unchanged.
 #include <archive.h>
 #include <archive_entry.h>
 
@@ -64,6 +65,14 @@ using Handle = std::unique_ptr<struct archive, CloseArchive>;
 std::string reason(struct archive* handle) {
   const char* text = archive_error_string(handle);
   return text != nullptr ? printable(text) : "unknown damage";
+}
+
+// A part that begins with a dot (".." is only a name here), or what macOS adds.
+bool is_hidden(const std::string& name) {
+  if (name.starts_with("__MACOSX/")) return true;
+  const std::vector<std::string> parts = split(name, '/');
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const std::string& part) { return part.starts_with(".") && part != "." && part != ".."; });
 }
 
 class ArchiveSource : public RawSource {
@@ -141,7 +150,7 @@ class ArchiveSource : public RawSource {
   // The archive's own fault, as its last entry.
   bool stop(Status status, RawEntry& out) {
     out = {};
-    out.path_id = path_;
+    out.path = out.full_path = path_;
     out.entry.item.source = to_utf8(absolute_path(path_));
     out.entry.problem = std::move(status);
     handle_.reset();
@@ -154,6 +163,7 @@ class ArchiveSource : public RawSource {
     const char* name = archive_entry_pathname_utf8(entry);
     if (name == nullptr) name = archive_entry_pathname(entry);
     if (name == nullptr || *name == '\0') return "entry " + std::to_string(number);
+    while (std::string_view(name).starts_with("./")) name += 2;
     return to_utf8(name);
   }
 
@@ -163,7 +173,7 @@ class ArchiveSource : public RawSource {
 
   bool is_wanted(struct archive_entry* entry, const std::string& name) const {
     if (!is_plain_file(entry)) return false;
-    const bool hidden = name.starts_with(".") || name.find("/.") != std::string::npos || name.starts_with("__MACOSX/");
+    const bool hidden = is_hidden(name);
     if (hidden && !options_.hidden) return false;
     return options_.all_files || is_picture_name(name);
   }
@@ -175,13 +185,9 @@ class ArchiveSource : public RawSource {
       return compressed() && drain(out);
     }
     out = {};
-    out.path_id = path_ + "/" + name;
+    out.path = name;
+    out.full_path = path_ + "/" + name;
     out.entry.item.source = to_utf8(absolute_path(path_)) + "!/" + name;
-    if (archive_entry_mtime_is_set(entry) != 0) {
-      out.entry.modified_us =
-          static_cast<std::int64_t>(std::clamp<std::int64_t>(archive_entry_mtime(entry), 0, 1LL << 40)) * 1'000'000;
-      out.entry.item.modified_us = static_cast<std::uint64_t>(out.entry.modified_us);
-    }
     if (archive_entry_is_data_encrypted(entry) != 0) {
       out.entry.problem = {Code::kUnsupported, "entry is encrypted; unpack the archive with its password first"};
       return true;

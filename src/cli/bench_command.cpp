@@ -44,7 +44,10 @@ Result<std::vector<Bytes>> load(Session& session, const std::vector<std::string>
   return pictures;
 }
 
-Status measure_embed(Session& session, Engine& engine, const Options& options, BenchFigures& figures) {
+Status measure_embed(Session& session, Engine& engine, Options options, BenchFigures& figures) {
+  if (options.head.empty()) {
+    PICTOR_ASSIGN(options.head, first_head(engine, options.encoder, true));
+  }
   PICTOR_ASSIGN(const std::vector<Bytes> pictures, load(session, options.inputs));
   Env& env = session.env();
   // The first call loads the encoder.

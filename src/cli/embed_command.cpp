@@ -45,7 +45,7 @@ std::string npy_file(const Embedded& embedded) {
   return file;
 }
 
-Status run(Session& session, const Options& options) {
+Status run(Session& session, Options options) {
   if (options.images.empty() == options.texts.empty()) {
     return {Code::kInvalid, options.images.empty() ? "nothing to embed: give --image FILE or --text WORDS"
                                                    : "give pictures or words, not both: their heads may differ"};
@@ -55,6 +55,9 @@ Status run(Session& session, const Options& options) {
     return {Code::kInvalid, "npy is not for a terminal; redirect it or give --output FILE"};
   }
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  if (options.head.empty()) {
+    PICTOR_ASSIGN(options.head, first_head(*engine, options.encoder, !options.images.empty()));
+  }
   PICTOR_ASSIGN(const Embedded embedded, embed(session, *engine, options));
   const std::string text =
       npy ? npy_file(embedded) : vectors_json(options.head, embedded.inputs, embedded.vectors) + "\n";
@@ -81,7 +84,7 @@ Command add_embed_command(CLI::App& parent) {
       ->envname("PICTOR_ENCODER")
       ->type_name("NAME");
   app.add_option("--head", options->head, "Head of the encoder")->type_name("NAME");
-  app.add_option("--format", options->format, "json or npy")
+  app.add_option("--format", options->format, "How vectors are written")
       ->check(CLI::IsMember({"json", "npy"}).description(""))
       ->type_name("json|npy")
       ->capture_default_str();

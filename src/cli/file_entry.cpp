@@ -48,20 +48,21 @@ bool is_picture_name(std::string_view name) { return ends_in(name, kPictureEndin
 bool is_archive_name(std::string_view name) { return ends_in(name, kArchiveEndings); }
 bool is_manifest_name(std::string_view name) { return ends_in(name, kManifestEndings); }
 
-std::string path_metadata(const std::string& path_id, const std::string& text, const SourceOptions& options) {
+std::string path_metadata(const std::string& path, const std::string& text, const SourceOptions& options) {
   nlohmann::json metadata = nlohmann::json::object();
   if (options.text_from_sidecar && !text.empty()) metadata["description"] = text;
   if (options.metadata_from_path) {
-    const std::size_t slash = path_id.find_last_of('/');
-    metadata["folder"] = slash == std::string::npos ? "" : to_utf8(path_id.substr(0, slash));
-    metadata["name"] = to_utf8(file_name(path_id));
+    const std::size_t slash = path.find_last_of('/');
+    metadata["folder"] = slash == std::string::npos ? "" : to_utf8(path.substr(0, slash));
+    metadata["name"] = to_utf8(file_name(path));
   }
   return metadata.dump();
 }
 
-RawEntry file_entry(Env& env, const std::string& path, const std::string& path_id, const SourceOptions& options) {
+RawEntry file_entry(Env& env, const std::string& path, const std::string& name, const SourceOptions& options) {
   RawEntry out;
-  out.path_id = path_id;
+  out.path = name;
+  out.full_path = path;
   IngestSource::Entry& entry = out.entry;
   entry.item.source = to_utf8(absolute_path(path));
   const Result<FileInfo> info = env.info(path);

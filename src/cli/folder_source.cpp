@@ -65,6 +65,11 @@ class FolderSource : public RawSource {
     std::size_t next = 0;
   };
 
+  std::string below(const std::string& path) const {
+    if (folder_ == ".") return path;
+    return path.substr(folder_.size() + (folder_.back() == '/' ? 0 : 1));
+  }
+
   // True when `out` holds an entry.
   bool take(const std::string& folder, const DirEntry& entry, RawEntry& out) {
     if (entry.name.front() == '.' && !options_.hidden) {
@@ -77,7 +82,7 @@ class FolderSource : public RawSource {
       ++skipped_->not_pictures;
       return false;
     }
-    if (!only_count_) out = file_entry(env_, path, path, options_);
+    if (!only_count_) out = file_entry(env_, path, below(path), options_);
     return true;
   }
 
@@ -109,7 +114,7 @@ class FolderSource : public RawSource {
 
   static bool refuse(const std::string& path, Status problem, RawEntry& out) {
     out = {};
-    out.path_id = path;
+    out.path = out.full_path = path;
     out.entry.item.source = to_utf8(absolute_path(path));
     out.entry.problem = std::move(problem);
     return true;
@@ -133,7 +138,7 @@ class FileSource : public RawSource {
   bool next(RawEntry& out) override {
     if (next_ == files_.size()) return false;
     const std::string& path = files_[next_++];
-    out = file_entry(env_, path, tidy(path), options_);
+    out = file_entry(env_, tidy(path), tidy(path), options_);
     return true;
   }
   std::optional<std::uint64_t> count() override { return files_.size(); }

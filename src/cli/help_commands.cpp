@@ -9,9 +9,9 @@ namespace pictor {
 Command add_help_all_command(CLI::App& parent) {
   CLI::App& app = *parent.add_subcommand("help-all", "Show the help of all commands");
   auto format = std::make_shared<std::string>("text");
-  app.add_option("--format", *format, "text, markdown or man")
+  app.add_option("--format", *format, "How it is written")
       ->check(CLI::IsMember({"text", "markdown", "man"}).description(""))
-      ->type_name("FORMAT")
+      ->type_name("text|markdown|man")
       ->capture_default_str();
   set_examples(app, {"pictor help-all | less", "pictor help-all --format markdown > docs/reference/cli.md"});
   return {&app, [format, &parent](Session& session) {
@@ -37,10 +37,10 @@ Command add_man_command(CLI::App& parent) {
 Command add_completion_command(CLI::App& parent) {
   CLI::App& app = *parent.add_subcommand("completion", "Print the completion script of a shell");
   auto shell = std::make_shared<std::string>();
-  app.add_option("shell", *shell, "bash, zsh or fish")
+  app.add_option("shell", *shell, "The shell")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))
-      ->type_name("SHELL");
+      ->type_name("bash|zsh|fish");
   set_examples(app, {"eval \"$(pictor completion bash)\"", "pictor completion zsh > ~/.zfunc/_pictor",
                      "pictor completion fish > ~/.config/fish/completions/pictor.fish"});
   return {&app, [shell, &parent](Session& session) -> Status {

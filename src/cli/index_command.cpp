@@ -148,22 +148,20 @@ Status run(Session& session, const Options& options) {
   } else if (!session.options().quiet) {
     print_summary(session, summary, options);
   }
+  for (const std::string& warning : summary.report.warnings) session.log(LogLevel::kWarn, warning);
   PICTOR_TRY(finished);
   return outcome(summary, options.strict);
 }
 
 void add_source_options(CLI::App& app, Options& options) {
   const std::map<std::string, IdFrom> kinds = {
-      {"path", IdFrom::kPath}, {"name", IdFrom::kName}, {"hash", IdFrom::kHash}};
+      {"path", IdFrom::kPath}, {"full", IdFrom::kFull}, {"name", IdFrom::kName}, {"hash", IdFrom::kHash}};
   app.add_option("--id-from", options.source.id_from,
-                 "What becomes the id: path (as you typed it), name (of the file) or hash (of its bytes). An id in a "
-                 "manifest goes before")
+                 "What becomes the id: path (below the folder or archive you named), full (with what you typed), name "
+                 "(of the file) or hash (of its bytes). An id in a manifest goes before")
       ->transform(CLI::CheckedTransformer(kinds))
-      ->type_name("path|name|hash")
+      ->type_name("path|full|name|hash")
       ->default_str("path")
-      ->group("Inputs");
-  app.add_option("--id-root", options.source.id_root, "Folder that is taken off the beginning of path ids")
-      ->type_name("DIR")
       ->group("Inputs");
   app.add_option("--id-prefix", options.source.id_prefix, "Text put before every id")
       ->type_name("TEXT")
@@ -172,7 +170,7 @@ void add_source_options(CLI::App& app, Options& options) {
                "The first line of cat.txt beside cat.png becomes its text, and 'description' in its metadata")
       ->group("Inputs");
   app.add_flag("--metadata-from-path", options.source.metadata_from_path,
-               "Put 'folder' and 'name' of the path id into the metadata")
+               "Put 'folder' and 'name' from the path into the metadata")
       ->group("Inputs");
   app.add_flag("--all-files", options.source.all_files, "Take files whatever their names end in")->group("Inputs");
   app.add_flag("--hidden", options.source.hidden, "Take names that begin with a dot")->group("Inputs");
@@ -195,9 +193,10 @@ Command add_index_command(CLI::App& parent) {
   app.add_option("--encoder", options->encoder, "Encoder of a new collection; see pictor encoders")
       ->envname("PICTOR_ENCODER")
       ->type_name("NAME");
-  app.add_option("--keep", options->keep, "What is kept of the pictures: original, thumbnail, reference or none")
+  app.add_option("--keep", options->keep,
+                 "What a new collection keeps of its pictures (reference: only where they are)")
       ->check(CLI::IsMember({"original", "thumbnail", "reference", "none"}).description(""))
-      ->type_name("KIND");
+      ->type_name("original|thumbnail|reference|none");
   app.add_flag("--force", options->force, "Embed again what is unchanged");
   app.add_flag("--strict", options->strict, "Exit with status 6 when any picture was refused");
   app.add_option("--quarantine", options->quarantine, "Write what was refused to this file, a JSON object a line")
@@ -209,7 +208,7 @@ Command add_index_command(CLI::App& parent) {
   add_source_options(app, *options);
   set_examples(app, {"pictor index ~/photos", "pictor index photos.tar.zst 'more/**/*.jpg' -c holidays",
                      "pictor index products.csv --collection shop --keep thumbnail",
-                     "pictor index stamps/ --metadata-from-txt --id-root stamps/"});
+                     "pictor index stamps/ --metadata-from-txt --metadata-from-path"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

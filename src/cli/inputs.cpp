@@ -45,11 +45,7 @@ class IdSet {
 
 class Inputs : public InputSource {
  public:
-  explicit Inputs(SourceOptions options) : options_(std::move(options)), skipped_(std::make_unique<SkipCounts>()) {
-    // "photos/" and "photos" are the same root.
-    if (!options_.id_root.empty() && options_.id_root.back() != '/') options_.id_root += '/';
-    if (options_.id_root.starts_with("./")) options_.id_root.erase(0, 2);
-  }
+  explicit Inputs(SourceOptions options) : options_(std::move(options)), skipped_(std::make_unique<SkipCounts>()) {}
 
   SkipCounts* skip_counts() { return skipped_.get(); }
   void add(std::unique_ptr<RawSource> source) { sources_.push_back(std::move(source)); }
@@ -86,11 +82,10 @@ class Inputs : public InputSource {
   // False when the entry is to be passed over.
   bool identify(RawEntry& raw) {
     IngestItem& item = raw.entry.item;
-    if (item.metadata == "{}") item.metadata = path_metadata(path_id(raw.path_id), item.text, options_);
+    if (item.metadata == "{}") item.metadata = path_metadata(raw.path, item.text, options_);
     if (!item.id.empty()) return check_repeat(raw);
     if (options_.id_from == IdFrom::kHash) return identify_by_content(raw);
-    const std::string path = path_id(raw.path_id);
-    item.id = options_.id_prefix + to_utf8(options_.id_from == IdFrom::kName ? file_name(path) : path);
+    item.id = options_.id_prefix + to_utf8(name_of(raw));
     return check_repeat(raw);
   }
 
@@ -111,14 +106,14 @@ class Inputs : public InputSource {
   bool check_repeat(RawEntry& raw) {
     if (ids_.insert(raw.entry.item.id)) return true;
     raw.entry.problem = {Code::kExists, "id '" + raw.entry.item.id +
-                                            "' came earlier in this run; use other ids (--id-from path, --id-prefix, "
+                                            "' came earlier in this run; use other ids (--id-from full, --id-prefix, "
                                             "an id column) or remove one of the two"};
     return true;
   }
 
-  std::string path_id(const std::string& path) const {
-    return !options_.id_root.empty() && path.starts_with(options_.id_root) ? path.substr(options_.id_root.size())
-                                                                           : path;
+  std::string name_of(const RawEntry& raw) const {
+    if (options_.id_from == IdFrom::kName) return file_name(raw.path);
+    return options_.id_from == IdFrom::kFull ? raw.full_path : raw.path;
   }
 
   SourceOptions options_;

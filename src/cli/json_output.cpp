@@ -59,9 +59,15 @@ Json hit_object(const Hit& hit, std::size_t rank) {
 std::string hits_json(const Hits& hits) {
   Json array = Json::array();
   for (const Hit& hit : hits.hits) array.push_back(hit_object(hit, array.size() + 1));
-  Json object = {
-      {"hits", array},       {"complete", hits.complete},     {"recall", hits.recall},       {"head", hits.head},
-      {"space", hits.space}, {"candidates", hits.candidates}, {"distances", hits.distances}, {"ms", hits.ms}};
+  Json object = {{"hits", array},
+                 {"complete", hits.complete},
+                 {"recall", hits.recall},
+                 {"head", hits.head},
+                 {"space", hits.space},
+                 {"candidates", hits.candidates},
+                 {"distances", hits.distances},
+                 {"ms", hits.ms},
+                 {"warnings", hits.warnings}};
   if (!hits.stages.empty()) {
     object["stages"] = Json::array();
     for (const SearchStage& stage : hits.stages) {
@@ -178,6 +184,7 @@ std::string index_json(const IndexSummary& summary) {
                  {"images_per_second", rate},
                  {"core_seconds", core_seconds(summary.report)},
                  {"stage_seconds", summary.report.stage_seconds},
+                 {"warnings", summary.report.warnings},
                  {"cancelled", summary.report.cancelled}});
 }
 

@@ -54,7 +54,7 @@ class ManifestSource : public RawSource {
     if (got == Read::kRecord) problem = check(line);
     if (!problem.is_ok()) {
       out = {};
-      out.path_id = manifest_;
+      out.path = out.full_path = manifest_;
       out.entry.item.source = to_utf8(absolute_path(manifest_)) + ":" + std::to_string(line_number());
       out.entry.problem = problem.in("line " + std::to_string(line_number()));
       return true;

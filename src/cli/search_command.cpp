@@ -175,6 +175,7 @@ Status run(Session& session, const Options& options) {
   if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const Hits hits, engine->search(query));
+  for (const std::string& warning : hits.warnings) session.log(LogLevel::kWarn, warning);
   if (session.json())
     session.out() << hits_json(hits) << "\n";
   else
@@ -224,9 +225,9 @@ Command add_search_command(CLI::App& parent) {
   app.add_flag("--explain", options->explain, "Show what each step did and how long it took");
   app.add_option("--html", options->html, "Write a contact sheet: one page with the pictures inside")
       ->type_name("FILE");
-  app.add_option("--thumbnails", options->thumbnails, "Show pictures in the terminal: auto, always or never")
+  app.add_option("--thumbnails", options->thumbnails, "Show pictures in the terminal")
       ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
-      ->type_name("WHEN")
+      ->type_name("auto|always|never")
       ->capture_default_str();
   set_examples(app, {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
                      "pictor search --id photos/cat.jpg --where 'year >= 2020'",

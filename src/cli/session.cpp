@@ -106,6 +106,19 @@ void set_examples(CLI::App& app, const std::vector<std::string>& lines) {
   app.footer(text);
 }
 
+Result<std::string> first_head(Engine& engine, const std::string& encoder, bool pictures) {
+  PICTOR_ASSIGN(const std::vector<EncoderInfo> encoders, engine.encoders());
+  for (const EncoderInfo& info : encoders) {
+    if (!encoder.empty() && info.name != encoder) continue;
+    for (const HeadInfo& head : info.heads) {
+      if (pictures ? head.images : head.texts) return head.name;
+    }
+  }
+  return Status(Code::kNotFound, (encoder.empty() ? "no encoder" : "encoder '" + encoder + "'") +
+                                     std::string(" is there, or it has no head for ") +
+                                     (pictures ? "pictures" : "texts"));
+}
+
 std::string hint_for(const Status& status, const std::string& command) {
   const std::string& message = status.message();
   const auto speaks_of = [&](std::string_view word) { return message.find(word) != std::string::npos; };

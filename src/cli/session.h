@@ -88,6 +88,9 @@ CLI::Option* add_where_option(CLI::App& app, std::string& value);
 // "Examples:" under the help, one line each.
 void set_examples(CLI::App& app, const std::vector<std::string>& lines);
 
+// The first head that takes pictures (or texts) of the encoder; of any encoder when none is named.
+Result<std::string> first_head(Engine& engine, const std::string& encoder, bool pictures);
+
 // Where the program looks when it is not told: see docs/reference/cli.md.
 std::string default_data_folder();
 std::string default_models_folder();

@@ -18,11 +18,11 @@
 
 namespace pictor {
 
-enum class IdFrom : std::uint8_t { kPath, kName, kHash };
+// kPath: the path below the folder or archive that was named (a file named by itself: as typed); kFull: as typed.
+enum class IdFrom : std::uint8_t { kPath, kFull, kName, kHash };
 
 struct SourceOptions {
   IdFrom id_from = IdFrom::kPath;
-  std::string id_root;              // taken off the beginning of path ids
   std::string id_prefix;            // put before every id that was not given by a manifest
   bool text_from_sidecar = false;   // first line of cat.txt beside cat.png: the text, and "description" in the metadata
   bool metadata_from_path = false;  // "folder" and "name" in the metadata
@@ -42,7 +42,8 @@ struct SkipCounts {
 // A source before ids are settled.
 struct RawEntry {
   IngestSource::Entry entry;  // item.id only when a manifest gives it
-  std::string path_id;        // the path as the user knows it
+  std::string path;           // below the folder or archive that was named, or as typed
+  std::string full_path;      // with what was named before it
 };
 class RawSource {
  public:
@@ -73,10 +74,10 @@ bool is_picture_name(std::string_view name);
 bool is_archive_name(std::string_view name);
 bool is_manifest_name(std::string_view name);
 
-// An entry for a file on disk; its problem is set when there is no such file.
-RawEntry file_entry(Env& env, const std::string& path, const std::string& path_id, const SourceOptions& options);
+// An entry for a file on disk, known as `name`; its problem is set when there is no such file.
+RawEntry file_entry(Env& env, const std::string& path, const std::string& name, const SourceOptions& options);
 // `{"description": ..., "folder": ..., "name": ...}` as the options ask.
-std::string path_metadata(const std::string& path_id, const std::string& text, const SourceOptions& options);
+std::string path_metadata(const std::string& path, const std::string& text, const SourceOptions& options);
 std::string absolute_path(const std::string& path);
 
 // Files that match a pattern with *, ?, [a-z] and **, in byte order of their paths. Links to folders are not followed.
