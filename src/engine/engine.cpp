@@ -82,7 +82,8 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
     : env_(env),
       pool_(threads),
       folder_(std::move(folder)),
-      encoders_(env, {options.cards_folder, options.weights_folder}, options.cache_folder, threads) {}
+      encoders_(env, {options.cards_folder, options.weights_folder}, options.cache_folder, threads),
+      backend_(make_local_backend(env, &pool_)) {}
 
 std::string EngineImpl::batch_id() {
   std::array<std::byte, 16> bytes{};
@@ -122,7 +123,7 @@ Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::spa
     Batch batch;
     batch.id = batch_id();
     batch.deletes.assign(part.begin(), part.end());
-    PICTOR_ASSIGN(const auto result, found->commit(batch));
+    PICTOR_ASSIGN(const auto result, backend_->apply(*found, batch));
     removed += result.deleted;
   }
   return removed;

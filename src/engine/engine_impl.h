@@ -45,6 +45,7 @@ class EngineImpl final : public Engine {
   ThreadPool pool_;
   std::unique_ptr<DataFolder> folder_;
   Encoders encoders_;
+  std::unique_ptr<Backend> backend_;
 };
 
 // Ok when the collection's spaces are those of the card: same weights, same preprocessing.

@@ -197,8 +197,9 @@ void Run::process(Chunk& chunk) const {
 // Gathers finished pictures into batches, commits them and keeps the counts. Belongs to the caller's thread.
 class Committer {
  public:
-  Committer(Env& env, Collection& collection, const IngestRequest& request, std::function<std::string()> batch_id)
-      : env_(env), collection_(collection), request_(request), batch_id_(std::move(batch_id)) {
+  Committer(Env& env, Backend& backend, Collection& collection, const IngestRequest& request,
+            std::function<std::string()> batch_id)
+      : env_(env), backend_(backend), collection_(collection), request_(request), batch_id_(std::move(batch_id)) {
     start_us_ = env_.monotonic_us();
   }
 
@@ -217,7 +218,7 @@ class Committer {
     if (batch_.puts.empty()) return Status::ok();
     batch_.id = batch_id_();
     StageClock clock(env_, report_.stage_seconds);
-    PICTOR_ASSIGN(const auto result, clock.time("commit", [&] { return collection_.commit(batch_); }));
+    PICTOR_ASSIGN(const auto result, clock.time("commit", [&] { return backend_.apply(collection_, batch_); }));
     report_.counts.added += result.added;
     report_.counts.replaced += result.replaced;
     batch_ = {};
@@ -260,6 +261,7 @@ class Committer {
   }
 
   Env& env_;
+  Backend& backend_;
   Collection& collection_;
   const IngestRequest& request_;
   std::function<std::string()> batch_id_;
@@ -379,7 +381,7 @@ Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSour
   PICTOR_ASSIGN(const auto collection, collection_to_write(request, name));
   PICTOR_ASSIGN(const auto encoder, encoders_.open(name, EncodeFor::kBulk));
   const Run run{env_, request, *collection, *encoder};
-  Committer committer(env_, *collection, request, [this] { return batch_id(); });
+  Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
   auto& report = committer.report();
   report.counts.total = source.total();
   if (encoder->isa_class() != collection->spec().isa_class) {

@@ -224,10 +224,9 @@ Result<Hits> EngineImpl::search(const Query& query) {
   }
   stages.done("engine", plan.describe());
 
-  LocalBackend backend(env_, pool_);
   const BackendQuery asked{plan.space,       vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
                            query.deadline_us};
-  PICTOR_ASSIGN(const auto found, backend.search(*snapshot, asked));
+  PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
   hits.complete = found.complete;
   hits.recall = found.recall;
   hits.distances = found.distances;
