@@ -16,13 +16,24 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPS = pathlib.Path(os.environ.get("PICTOR_DEPS", ROOT / ".deps"))
-CARDS = pathlib.Path(os.environ.get("PICTOR_CARDS", ROOT / "models"))
+CARDS = pathlib.Path(os.environ.get("PICTOR_MODELS", ROOT / "models"))
 SHARED = pathlib.Path(os.environ.get("PICTOR_SHARED", ROOT.parent / "shared"))
-BUILD = pathlib.Path(os.environ.get("PICTOR_BUILD", ROOT / "build" / "release"))
+WEIGHTS = pathlib.Path(os.environ.get("PICTOR_WEIGHTS", DEPS / "models"))
 RESULTS = pathlib.Path(os.environ.get("PICTOR_RESULTS", ROOT / "bench" / "results"))
 VENV_PYTHON = DEPS / "venv" / "bin" / "python"
 EXIT_SKIPPED = 77  # what ctest takes for a skipped test
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+def newest_build():
+    """The release build that was made last: `make prove` builds with the bench preset, `make build` with release."""
+    if "PICTOR_BUILD" in os.environ:
+        return pathlib.Path(os.environ["PICTOR_BUILD"])
+    built = [folder for folder in (ROOT / "build" / "bench", ROOT / "build" / "release") if (folder / "pictor").exists()]
+    return max(built, key=lambda folder: (folder / "pictor").stat().st_mtime, default=ROOT / "build" / "release")
+
+
+BUILD = newest_build()
 
 
 class Missing(Exception):

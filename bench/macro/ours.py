@@ -18,38 +18,26 @@ def tool(name):
     return common.need(common.BUILD / "bench" / name, f"run `cmake --build --preset release --target {name}`")
 
 
-def environment():
-    """Cards and weights of this checkout, wherever the program is started."""
-    return {"PICTOR_CARDS": str(common.CARDS), "PICTOR_WEIGHTS": str(common.DEPS / "models")}
+def call(*arguments, data=None, timeout=1800, env=None):
+    """Cards and weights of this checkout, and nothing of the user's own folders."""
+    settings = {"PICTOR_MODELS": str(common.CARDS), "PICTOR_WEIGHTS": str(common.WEIGHTS),
+                "XDG_CACHE_HOME": str(common.scratch() / "cache")}
+    if data is not None:
+        settings["PICTOR_DATA"] = str(data)
+    return common.run([program(), *arguments], timeout=timeout, env={**settings, **(env or {})})
 
 
-def call(*arguments, timeout=1800, env=None):
-    return common.run([program(), *arguments], timeout=timeout, env={**environment(), **(env or {})})
-
-
-def index(data, inputs, encoder=FP32, collection="bench", timeout=1800, extra=()):
+def index(data, inputs, encoder=FP32, collection="bench", timeout=1800, extra=(), statuses=(0,)):
     """Indexes into a data folder; returns (the program's JSON report, how the process went)."""
-    went = call("index", "--data", data, "--collection", collection, "--encoder", encoder, "--keep", "reference",
-                "--json", *extra, *inputs, timeout=timeout)
-    went.must(0)
-    return last_json(went.out), went
-
-
-def last_json(text):
-    """The report: the whole output, or its last line where progress lines come before it."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        lines = [line for line in text.splitlines() if line.startswith("{")]
-        if not lines:
-            raise RuntimeError(f"no JSON in what the program wrote: {text[-300:]!r}") from None
-        return json.loads(lines[-1])
+    went = call("--json", "index", "--collection", collection, "--encoder", encoder, "--keep", "reference",
+                "--no-progress", *extra, *inputs, data=data, timeout=timeout).must(*statuses)
+    return json.loads(went.out), went
 
 
 def counts(report):
     """What became of the files: `indexed` have a vector, `quarantined` have a cause."""
     found = {name: report.get(name, 0) for name in ("seen", "added", "replaced", "unchanged", "reused", "quarantined")}
-    found["indexed"] = found["added"] + found["replaced"] + found["unchanged"]
+    found["indexed"] = found["seen"] - found["quarantined"]
     return found
 
 
@@ -78,7 +66,6 @@ def exported(data, head, collection="bench"):
     import numpy
     with fresh_folder() as folder:
         out = pathlib.Path(folder) / "vectors.npy"
-        call("export", "--data", data, "--collection", collection, "--head", head, "--format", "npy", "--out",
-             out).must(0)
-        ids = [json.loads(line)["id"] for line in out.with_suffix(".jsonl").read_text().splitlines()]
+        call("export", out, "--collection", collection, "--head", head, "--format", "npy", data=data).must(0)
+        ids = [json.loads(line) for line in (out.parent / "vectors.ids.jsonl").read_text().splitlines()]
         return ids, numpy.load(out)

@@ -2,6 +2,7 @@
 
 It is written from what the card says, not from our C++ code, so that the two can be compared.
 """
+import fractions
 import io
 import json
 import pathlib
@@ -24,7 +25,7 @@ class Spec:
 
     def __init__(self, decode, prepare):
         self.orientation = decode.get("orientation", "apply")
-        self.icc = decode.get("icc", "srgb")
+        self.icc = decode.get("icc", "to_srgb")
         self.alpha = decode.get("alpha", "over")
         self.background = tuple(decode.get("background", (255, 255, 255)))
         self.dct_min_side = decode.get("dct_min_side", 0)
@@ -32,9 +33,15 @@ class Spec:
         self.fit = prepare.get("fit", "shortest_edge_crop")
         self.filter = FILTERS[prepare.get("filter", "bicubic")]
         self.resize = int(prepare.get("resize", self.height))
-        self.crop_fraction = float(prepare.get("crop_fraction", 1.0))
-        self.mean = numpy.array(prepare.get("mean", (0, 0, 0)), dtype=numpy.float32)
-        self.std = numpy.array(prepare.get("std", (1, 1, 1)), dtype=numpy.float32)
+        self.crop_fraction = fractions.Fraction(*prepare.get("crop_fraction", (1, 1)))
+        mean, std = (numpy.array(prepare.get(name, default), dtype=numpy.float32)
+                     for name, default in (("mean", (0, 0, 0)), ("std", (1, 1, 1))))
+        # What each of the 256 levels becomes: computed in double precision, rounded once.
+        levels = numpy.arange(256, dtype=numpy.float64)
+        self.table = ((levels - mean[:, None].astype(numpy.float64)) / std[:, None]).astype(numpy.float32)
+        # Whole numbers and powers of two need no table: float32 arithmetic gives the same bits, and faster.
+        self.mean, self.std = mean, std
+        self.exact = bool(((levels.astype(numpy.float32) - mean[:, None]) / std[:, None] == self.table).all())
 
 
 def to_srgb(picture):
@@ -71,25 +78,21 @@ def read_rgb(path, spec):
         return picture if spec.icc == "ignore" else to_srgb(picture)
 
 
-def crop_box(width, height, fraction):
-    """The centre square of min(width, height) * fraction, in whole pixels: the crop comes first, then the resize."""
-    side = max(1, round(min(width, height) * fraction))
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side
-
-
 def prepare_u8(picture, spec):
     """Height x width x 3, 8 bits a number: what Pillow's resize gives before the normalisation."""
     width, height = picture.size
     if spec.fit == "crop_then_resize":
-        picture = picture.resize((spec.width, spec.height), spec.filter, box=crop_box(width, height, spec.crop_fraction))
+        # EfficientNet's evaluation crop: whole pixels, the side truncated, the offset rounded up.
+        side = max(1, int(min(width, height) * spec.crop_fraction))
+        left, top = (width - side + 1) // 2, (height - side + 1) // 2
+        picture = picture.crop((left, top, left + side, top + side)).resize((spec.width, spec.height), spec.filter)
     elif spec.fit == "squash":
         picture = picture.resize((spec.width, spec.height), spec.filter)
     elif spec.fit == "shortest_edge_crop":
+        # torchvision's Resize and CenterCrop: the longer edge truncated, the offset rounded half to even.
         short = min(width, height)
-        size = (spec.resize * width // short, spec.resize * height // short)
-        picture = picture.resize(size, spec.filter)
-        left, top = (size[0] - spec.width) // 2, (size[1] - spec.height) // 2
+        picture = picture.resize((spec.resize * width // short, spec.resize * height // short), spec.filter)
+        left, top = round((picture.width - spec.width) / 2), round((picture.height - spec.height) / 2)
         picture = picture.crop((left, top, left + spec.width, top + spec.height))
     else:
         raise ValueError(f"the reference has no rule for fit '{spec.fit}'")
@@ -98,7 +101,10 @@ def prepare_u8(picture, spec):
 
 def normalise(pixels, spec):
     """(..., height, width, 3) in 8 bits -> (..., 3, height, width) in float32."""
-    planes = numpy.moveaxis(pixels, -1, -3).astype(numpy.float32)
+    planes = numpy.moveaxis(pixels, -1, -3)
+    if not spec.exact:
+        return numpy.stack([spec.table[band][planes[..., band, :, :]] for band in range(3)], axis=-3)
+    planes = planes.astype(numpy.float32)
     planes -= spec.mean[:, None, None]
     planes /= spec.std[:, None, None]
     return planes
@@ -115,13 +121,13 @@ class Encoder:
     def __init__(self, name, threads=1, spinning=True):
         self.name = name
         self.card = json.loads(common.need(common.CARDS / f"{name}.json", "an encoder's card").read_text())
-        self.spec = Spec(*card_spec(self.card))
-        self.folder = common.need(common.DEPS / "models" / weights_of(self.card, name), "run `tools/models`")
+        self.spec = Spec(self.card["decode"], self.card["prepare"])
+        self.folder = common.need(common.WEIGHTS / name, "run `make setup`, which makes the weights")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
-        self.session = onnxruntime.InferenceSession(str(self.folder / "image.onnx"), options,
+        self.session = onnxruntime.InferenceSession(str(self.folder / self.card["towers"]["image"]["file"]), options,
                                                     providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
         classes = self.folder / "classes.f32"
@@ -145,16 +151,6 @@ class Encoder:
             pixels = numpy.stack([prepare_u8(read_rgb(path, self.spec), self.spec) for path in paths[start:start + batch]])
             parts.append(self.heads(normalise(pixels, self.spec)))
         return {head: numpy.concatenate([part[head] for part in parts]) for head in parts[0]}
-
-
-def card_spec(card):
-    """The two objects of a card that say how a file becomes a tensor."""
-    tower = card.get("image", card)
-    return tower.get("decode", {}), tower["prepare"]
-
-
-def weights_of(card, name):
-    return card.get("weights", name)
 
 
 def cosines(left, right):

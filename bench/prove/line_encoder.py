@@ -31,7 +31,7 @@ def encode(encoder, pictures, texts, batch=8, threads=1):
         folder = pathlib.Path(folder)
         (folder / "pictures.txt").write_text("".join(f"{path}\n" for path in pictures))
         (folder / "texts.txt").write_text("".join(f"{text}\n" for text in texts))
-        went = common.run([ours.tool("vectors"), common.CARDS, common.DEPS / "models", encoder, batch, threads,
+        went = common.run([ours.tool("vectors"), common.CARDS, common.WEIGHTS, encoder, batch, threads,
                            folder / "pictures.txt", folder / "texts.txt", folder / "out"]).must(0)
         rows = {}
         for printed in went.out.splitlines():
