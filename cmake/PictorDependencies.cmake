@@ -10,3 +10,12 @@ endif()
 if(PICTOR_BENCH)
   find_package(benchmark REQUIRED)
 endif()
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+# The inference run time comes as a Python wheel with its C++ headers and CMake files inside.
+file(GLOB PICTOR_OPENVINO_CMAKE "${PICTOR_DEPS}/venv/lib/python3*/site-packages/openvino/cmake")
+if(NOT PICTOR_OPENVINO_CMAKE)
+  message(FATAL_ERROR "OpenVINO is not under ${PICTOR_DEPS}/venv: run tools/setup, or point -DPICTOR_DEPS= at the "
+                      "folder that it made")
+endif()
+list(GET PICTOR_OPENVINO_CMAKE 0 OpenVINO_DIR)
+find_package(OpenVINO 2026.4 REQUIRED COMPONENTS Runtime PATHS "${OpenVINO_DIR}" NO_DEFAULT_PATH)
