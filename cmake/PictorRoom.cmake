@@ -45,6 +45,8 @@ function(pictor_room name)
       add_executable(${name}_bench ${benches})
       pictor_flags(${name}_bench)
       target_link_libraries(${name}_bench PRIVATE pictor_${name} benchmark::benchmark_main)
+      target_compile_definitions(${name}_bench PRIVATE PICTOR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                       PICTOR_DEPS_DIR="${PICTOR_DEPS}")
     endif()
   endif()
 endfunction()
