@@ -71,4 +71,10 @@ inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file byte
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
 
+// --- db ---
+inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
+inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
+inline constexpr std::uint64_t kDatabaseTempBytesMax = 1 * kGiB;    // one temporary file, kept in memory
+inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
+
 }  // namespace pictor::limits
