@@ -86,7 +86,8 @@ std::span<const Migration> catalogue_migrations() { return kCatalogueMigrations;
 
 std::string select_items(std::string_view rest) {
   return std::string(
-             "SELECT row, id, born, width, height, format, content, source_bytes, source_modified_us, created_us, source, "
+             "SELECT row, id, born, width, height, format, content, source_bytes, source_modified_us, created_us, "
+             "source, "
              "metadata, text, receipt FROM rows ")
       .append(rest);
 }

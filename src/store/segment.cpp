@@ -32,7 +32,9 @@ struct Header {
   std::uint64_t footer_offset = 0;
 };
 
-std::uint64_t aligned(std::uint64_t offset) { return (offset + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment; }
+std::uint64_t aligned(std::uint64_t offset) {
+  return (offset + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
+}
 
 Status corrupt(const std::string& what) { return {Code::kCorrupt, "segment file " + what}; }
 
@@ -53,8 +55,9 @@ Result<Header> parse_header(ByteView file) {
     return corrupt("ends within its header, after " + std::to_string(file.size()) + " bytes");
   }
   if (header.version != kSegmentVersion) {
-    return Status(Code::kMismatch, "segment file has version " + std::to_string(header.version) + ", this build reads " +
-                                       std::to_string(kSegmentVersion) + ": use the Pictor that wrote it");
+    return Status(Code::kMismatch, "segment file has version " + std::to_string(header.version) +
+                                       ", this build reads " + std::to_string(kSegmentVersion) +
+                                       ": use the Pictor that wrote it");
   }
   if (header.file_bytes != file.size()) return corrupt(seen_wanted("size", file.size(), header.file_bytes));
   if (header.sections > kKinds.size() * limits::kSpacesPerCollectionMax || header.sections % kKinds.size() != 0) {
@@ -117,7 +120,8 @@ Result<std::vector<Section>> parse_table(ByteView file, const Header& header) {
     }
     end = section.offset + section.bytes;
   }
-  if (header.footer_offset != aligned(end)) return corrupt(seen_wanted("footer offset", header.footer_offset, aligned(end)));
+  if (header.footer_offset != aligned(end))
+    return corrupt(seen_wanted("footer offset", header.footer_offset, aligned(end)));
   return sections;
 }
 
@@ -173,8 +177,7 @@ class SegmentWriter {
   SegmentWriter(File& file, const SegmentContent& content) : file_(file), content_(content) {}
 
   Status write() {
-    const std::uint64_t table_end =
-        kHeaderBytes + content_.spaces.size() * kKinds.size() * kEntryBytes;
+    const std::uint64_t table_end = kHeaderBytes + content_.spaces.size() * kKinds.size() * kEntryBytes;
     end_ = table_end;
     for (const auto& space : content_.spaces) PICTOR_TRY(write_space(space));
     const std::uint64_t footer_offset = aligned(end_);

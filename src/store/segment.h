@@ -1,7 +1,8 @@
 // Segment files: vectors that no longer change, as docs/formats/segment.md describes them, mapped into memory.
 //
 // Thread safety: pure functions. A SegmentView looks into the bytes that it was parsed from and must not outlive them.
-// Parsing checks every number it uses, so that no bytes whatever make a reader leave them; it does not read the vectors.
+// Parsing checks every number it uses, so that no bytes whatever make a reader leave them; it does not read the
+// vectors.
 #pragma once
 
 #include <cstdint>

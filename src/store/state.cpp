@@ -78,8 +78,7 @@ std::optional<BlockPosition> SpaceState::locate(RowId row) const {
 
 void SpaceState::append(std::uint32_t dim, RowId row, Sequence born, std::span<const float> vector) {
   if (blocks.size() == sealed || blocks.back().count == blocks.back().block->capacity()) {
-    const auto capacity =
-        std::clamp(kFreshBlockBytes / (dim * sizeof(float)), kFreshBlockRowsMin, kFreshBlockRowsMax);
+    const auto capacity = std::clamp(kFreshBlockBytes / (dim * sizeof(float)), kFreshBlockRowsMin, kFreshBlockRowsMax);
     blocks.push_back({std::make_shared<RowBlock>(dim, capacity), 0});
   }
   auto& last = blocks.back();

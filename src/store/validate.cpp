@@ -11,7 +11,8 @@ namespace {
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 Status too_long(const std::string& what, std::size_t seen, std::size_t wanted) {
-  return {Code::kLimit, what + " has " + std::to_string(seen) + " bytes, at most " + std::to_string(wanted) + " are kept"};
+  return {Code::kLimit,
+          what + " has " + std::to_string(seen) + " bytes, at most " + std::to_string(wanted) + " are kept"};
 }
 
 Status check_text(const std::string& what, std::string_view text, std::size_t bytes_max) {
@@ -46,7 +47,8 @@ Status check_id(std::string_view id) {
 Status check_vectors(const CollectionSpec& spec, const ItemWrite& item) {
   if (item.vectors.size() != spec.spaces.size()) {
     return {Code::kMismatch, "has " + std::to_string(item.vectors.size()) + " vectors, collection '" + spec.name +
-                                 "' has " + std::to_string(spec.spaces.size()) + " spaces (leave one empty where there is none)"};
+                                 "' has " + std::to_string(spec.spaces.size()) +
+                                 " spaces (leave one empty where there is none)"};
   }
   for (std::size_t i = 0; i < spec.spaces.size(); ++i) {
     const auto& vector = item.vectors[i];
@@ -108,7 +110,8 @@ Status check_spec(const CollectionSpec& spec) {
       return {Code::kLimit, where + ": space '" + space.head + "' has " + std::to_string(space.dim) +
                                 " dimensions, wanted 1 to " + std::to_string(limits::kVectorDimMax)};
     }
-    if (space.metric < Metric::kCosine || space.metric > Metric::kL2) return {Code::kInvalid, where + ": unknown metric"};
+    if (space.metric < Metric::kCosine || space.metric > Metric::kL2)
+      return {Code::kInvalid, where + ": unknown metric"};
   }
   return Status::ok();
 }
@@ -119,7 +122,7 @@ Result<std::vector<CheckedJson>> check_batch(const CollectionSpec& spec, const B
   const std::size_t items = batch.puts.size() + batch.deletes.size();
   if (items > limits::kBatchItemsMax) {
     return Status(Code::kLimit, "the batch has " + std::to_string(items) + " items, at most " +
-                              std::to_string(limits::kBatchItemsMax) + " go at once: send several batches");
+                                    std::to_string(limits::kBatchItemsMax) + " go at once: send several batches");
   }
   std::unordered_set<std::string_view> ids;
   std::uint64_t bytes = 0;
@@ -127,7 +130,8 @@ Result<std::vector<CheckedJson>> check_batch(const CollectionSpec& spec, const B
   for (std::size_t i = 0; i < batch.puts.size(); ++i) {
     const ItemWrite& item = batch.puts[i];
     PICTOR_TRY(check_id(item.id));
-    if (!ids.insert(item.id).second) return Status(Code::kInvalid, "item id " + shown(item.id) + " is twice in one batch");
+    if (!ids.insert(item.id).second)
+      return Status(Code::kInvalid, "item id " + shown(item.id) + " is twice in one batch");
     const Status status = check_item(spec, item, json[i]);
     if (!status.is_ok()) return status.in("item " + shown(item.id));
     bytes += bytes_of(item);
