@@ -104,6 +104,7 @@ void FlatScan::add_allowed(const VectorBlock& block, std::size_t begin, std::spa
     positions[count] = begin + i;
     rows[count++] = block.vectors + (begin + i) * dim_;
   }
+  if (count == allowed.size()) return add_rows(block, begin, count);
   const auto sum_rows = metric_ == Metric::kL2 ? kernels().l2_squared_gather : kernels().dot_gather;
   sum_rows(vector_.data(), rows.data(), count, dim_, sums.data());
   distances_ += count;
