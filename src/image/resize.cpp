@@ -1,5 +1,5 @@
 // Pillow's resampling (libImaging/Resample.c), bit for bit: weights computed in double, rounded to 22 bits after the
-// point, applied along rows and then along columns with a rounding to 8 bits between.
+// point, applied along rows and columns, one after the other, with a rounding to 8 bits between.
 //
 // Differences: only the wanted window is computed, and weights are kept once for both bounds and sums. Each output
 // depends on its own weights alone, so neither changes a bit.
@@ -158,46 +158,79 @@ struct FloatBox {
   float left, top, right, bottom;
 };
 
-// Both passes, on pixels whose alpha (if any) is already multiplied in.
-std::vector<std::uint8_t> resample(const PixelView& source, std::uint32_t width, std::uint32_t height, Filter filter,
-                                   const FloatBox& box, const Window& window, SimdLevel level) {
-  const auto fw = static_cast<float>(width), fh = static_cast<float>(height);
-  const bool across = width != source.width || box.left != 0 || box.right != fw;
-  const bool down = height != source.height || box.top != 0 || box.bottom != fh;
-  const ResizeKernels& kernels = resize_kernels(level);
-  const std::size_t row_bytes = static_cast<std::size_t>(window.width) * source.bands;
+// A resize with both its filters made: which passes there are, in which order.
+struct Plan {
+  bool across = false;
+  bool down = false;
+  bool down_first = false;
+  FilterBank columns, rows;
+};
 
-  FilterBank rows;
-  std::uint32_t row_first = window.top, row_last = window.top + window.height;
-  if (down) {
-    rows = make_bank({source.height, box.top, box.bottom, height, window.top, window.height}, filter);
-    row_first = rows.first.front();
-    row_last = rows.first.back() + rows.count.back();
+Plan make_plan(const PixelView& source, std::uint32_t width, std::uint32_t height, Filter filter, const FloatBox& box,
+               const Window& window) {
+  Plan plan;
+  plan.across = width != source.width || box.left != 0 || box.right != static_cast<float>(width);
+  plan.down = height != source.height || box.top != 0 || box.bottom != static_cast<float>(height);
+  // The order decides which values are rounded to 8 bits on the way. Pillow 13 goes down first when the height falls by
+  // more than twice what the width falls by (its pull request 9549; before 13, rows were always first).
+  const std::int64_t narrower = std::max<std::int64_t>(0, std::int64_t{source.width} - width);
+  plan.down_first = std::int64_t{source.height} - height > 2 * narrower;
+  if (plan.across) {
+    plan.columns = make_bank({source.width, box.left, box.right, width, window.left, window.width}, filter);
   }
-  if (!across && !down) return crop(source, 0, 0, window);
+  if (plan.down) plan.rows = make_bank({source.height, box.top, box.bottom, height, window.top, window.height}, filter);
+  return plan;
+}
 
-  std::vector<std::uint8_t> between;
-  const std::uint8_t* data = source.data + row_first * source.stride;
-  std::size_t stride = source.stride;
-  if (across) {
-    const FilterBank columns = make_bank({source.width, box.left, box.right, width, window.left, window.width}, filter);
-    between.resize(row_bytes * (row_last - row_first));
-    PixelView used = source;
-    used.data = data;
-    used.bytes = source.bytes - row_first * source.stride;
-    kernels.horizontal(used, columns, row_last - row_first, between.data());
-    data = between.data();
-    stride = row_bytes;
-  } else {
-    data += static_cast<std::size_t>(window.left) * source.bands;
-  }
-  if (!down) return between;
+// Rows [first, first + count) of the source, resized along each row.
+std::vector<std::uint8_t> pass_across(const PixelView& source, const FilterBank& columns, std::uint32_t first,
+                                      std::uint32_t count, const ResizeKernels& kernels) {
+  std::vector<std::uint8_t> out(columns.first.size() * source.bands * count);
+  PixelView used = source;
+  used.data += first * source.stride;
+  used.bytes -= first * source.stride;
+  kernels.horizontal(used, columns, count, out.data());
+  return out;
+}
 
-  std::vector<std::uint8_t> out(row_bytes * window.height);
-  for (std::uint32_t y = 0; y < window.height; ++y) {
-    kernels.vertical(data + (rows.first[y] - row_first) * stride, stride, rows, y, row_bytes, &out[y * row_bytes]);
+// Columns [first, first + count) of the source, resized along each column. Row numbers of the filter count from
+// `row_zero`.
+std::vector<std::uint8_t> pass_down(const PixelView& source, const FilterBank& rows, std::uint32_t row_zero,
+                                    std::uint32_t first, std::uint32_t count, const ResizeKernels& kernels) {
+  const std::size_t row_bytes = std::size_t{count} * source.bands;
+  std::vector<std::uint8_t> out(row_bytes * rows.first.size());
+  const std::uint8_t* data = source.data + std::size_t{first} * source.bands;
+  for (std::uint32_t y = 0; y < rows.first.size(); ++y) {
+    kernels.vertical(data + (rows.first[y] - row_zero) * source.stride, source.stride, rows, y, row_bytes,
+                     &out[y * row_bytes]);
   }
   return out;
+}
+
+PixelView view_of(const std::vector<std::uint8_t>& pixels, std::uint32_t width, std::uint32_t height,
+                  std::uint32_t bands) {
+  return {pixels.data(), width, height, bands, std::size_t{width} * bands, pixels.size()};
+}
+
+// The passes, on pixels whose alpha (if any) is already multiplied in.
+std::vector<std::uint8_t> resample(const PixelView& source, std::uint32_t width, std::uint32_t height, Filter filter,
+                                   const FloatBox& box, const Window& window, SimdLevel level) {
+  Plan plan = make_plan(source, width, height, filter, box, window);
+  const ResizeKernels& kernels = resize_kernels(level);
+  if (!plan.across && !plan.down) return crop(source, 0, 0, window);
+  if (!plan.across) return pass_down(source, plan.rows, 0, window.left, window.width, kernels);
+  if (!plan.down) return pass_across(source, plan.columns, window.top, window.height, kernels);
+  if (plan.down_first) {
+    const std::uint32_t first = plan.columns.first.front();
+    const std::uint32_t count = plan.columns.first.back() + plan.columns.count.back() - first;
+    const auto between = pass_down(source, plan.rows, 0, first, count, kernels);
+    for (std::uint32_t& column : plan.columns.first) column -= first;
+    return pass_across(view_of(between, count, window.height, source.bands), plan.columns, 0, window.height, kernels);
+  }
+  const std::uint32_t first = plan.rows.first.front();
+  const std::uint32_t count = plan.rows.first.back() + plan.rows.count.back() - first;
+  const auto between = pass_across(source, plan.columns, first, count, kernels);
+  return pass_down(view_of(between, window.width, count, source.bands), plan.rows, first, 0, window.width, kernels);
 }
 
 Status check_resize(const Image& image, std::uint32_t width, std::uint32_t height, const Box& box) {
@@ -303,9 +336,7 @@ std::vector<std::uint8_t> resize_window(const PixelView& source, std::uint32_t w
   // The same size and the whole picture is a plain copy, without the loss of multiplying alpha in and out again.
   if (whole_pixels && same_size && width == source.width && height == source.height) return crop(source, 0, 0, window);
   const std::vector<std::uint8_t> multiplied = premultiply(source);
-  const PixelView view = {
-      multiplied.data(), source.width, source.height, source.bands, std::size_t{source.width} * source.bands,
-      multiplied.size()};
+  const PixelView view = view_of(multiplied, source.width, source.height, source.bands);
   std::vector<std::uint8_t> out =
       whole_pixels && same_size
           ? crop(view, static_cast<std::uint32_t>(exact.left), static_cast<std::uint32_t>(exact.top), window)
