@@ -51,14 +51,17 @@ inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches w
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
 inline constexpr std::uint32_t kCardBytesMax = 4 * 1024 * 1024;  // an encoder card
+inline constexpr std::uint32_t kCardTextBytesMax = 4096;         // one string of a card
+inline constexpr std::uint32_t kCardFilesMax = 64;               // weight files of one card
+inline constexpr std::uint32_t kCardOutputMax = 100'000;         // numbers a picture in one output of a network
 inline constexpr std::uint64_t kTokenizerBytesMax = 64 * kMiB;   // a tokenizer.json
 inline constexpr std::uint64_t kModelBytesMax = 8 * kGiB;        // one weight file
 inline constexpr std::uint32_t kCompiledModelsMax = 16;          // compiled networks kept in one cache folder
 inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
 inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
-inline constexpr std::uint32_t kAddedTokensMax = 1024;           // added tokens of a tokenizer: each is tried everywhere
-inline constexpr std::uint32_t kTemplateStepsMax = 16;           // special tokens around a text
+inline constexpr std::uint32_t kAddedTokensMax = 1024;  // added tokens of a tokenizer: each is tried everywhere
+inline constexpr std::uint32_t kTemplateStepsMax = 16;  // special tokens around a text
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive
@@ -69,6 +72,8 @@ inline constexpr std::uint32_t kManifestColumnsMax = 512;           // columns o
 inline constexpr std::uint32_t kFolderDepthMax = 64;                // folders below the one that is indexed
 inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's path
 inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
+inline constexpr std::uint32_t kGlobFilesMax = 1'000'000;           // files one pattern may name
+inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remembered in a run to find repeats
 inline constexpr std::uint32_t kQuarantineListMax = 10'000;        // causes kept in one report; all are counted
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
@@ -76,7 +81,6 @@ inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON 
 // --- db ---
 inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
-inline constexpr std::uint64_t kDatabaseTempBytesMax = 1 * kGiB;    // one temporary file, kept in memory
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
 
 }  // namespace pictor::limits

@@ -82,9 +82,17 @@ Status Connection::configure() {
            "PRAGMA journal_size_limit=" +
            std::to_string(limits::kDatabaseLogBytesMax)));
   if (options_.read_only) return text_of("PRAGMA schema_version").status();  // reads the file: is it a database?
-  PICTOR_ASSIGN(const auto mode, text_of("PRAGMA journal_mode=WAL"));
+  PICTOR_ASSIGN(const auto mode, switch_to_log());
   if (mode == "wal") return Status::ok();
   return {Code::kInternal, "database '" + path_ + "' has journal mode '" + mode + "', wanted 'wal'"};
+}
+
+// SQLite does not call the busy handler when two connections switch a new file at once, so this tries again itself.
+Result<std::string> Connection::switch_to_log() {
+  for (int attempt = 0;; ++attempt) {
+    auto mode = text_of("PRAGMA journal_mode=WAL");
+    if (mode.is_ok() || mode.status().code() != Code::kBusy || on_busy(this, attempt) == 0) return mode;
+  }
 }
 
 int Connection::on_busy(void* self, int attempt) {

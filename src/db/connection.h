@@ -28,6 +28,7 @@ class Connection {
  private:
   Connection(Env& env, std::string path, const DatabaseOptions& options);
   Status configure();
+  Result<std::string> switch_to_log();
   static int on_busy(void* self, int attempt);
 
   std::shared_ptr<Vfs> vfs_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,7 +30,7 @@ class Concurrency : public ::testing::TestWithParam<bool> {
   }
   std::unique_ptr<Database> open() {
     auto database = Database::open(*env_, join_path(folder_, "pairs.db"));
-    EXPECT_TRUE(database.is_ok()) << database.status().to_string();
+    if (!database.is_ok()) throw std::runtime_error(database.status().to_string());
     EXPECT_TRUE(database.value()->migrate(kMigrations).is_ok());
     return std::move(database).value();
   }

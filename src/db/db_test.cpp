@@ -312,7 +312,7 @@ TEST_F(Db, full_text_large_statements_and_vacuum_work_through_the_files_of_the_e
                          "INSERT INTO words VALUES('a red car'), ('a blue ship')")
                   .is_ok());
   EXPECT_EQ(integer_of(*database, "SELECT rowid FROM words WHERE words MATCH 'ship'"), 2);
-  // One statement that may fail half way keeps a journal of its own, in a file without a name.
+  // A statement that fails half way is undone from a journal of its own, which is kept in memory.
   ASSERT_TRUE(database
                   ->exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
                          " INSERT INTO rows(id, name, data) SELECT i, 'n' || i, zeroblob(300) FROM n")

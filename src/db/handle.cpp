@@ -9,38 +9,6 @@ namespace {
 
 thread_local Status last_env_error;
 
-class MemoryFile : public File {
- public:
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
-    if (offset >= bytes_.size()) return std::size_t{0};
-    const auto count = std::min<std::size_t>(out.size(), bytes_.size() - offset);
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), count, out.begin());
-    return count;
-  }
-  Status write_at(std::uint64_t offset, ByteView bytes) override {
-    const std::uint64_t end = offset + bytes.size();
-    if (end > bytes_.size()) PICTOR_TRY(truncate(end));
-    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
-    return Status::ok();
-  }
-  Status truncate(std::uint64_t size) override {
-    if (size > limits::kDatabaseTempBytesMax) {
-      return {Code::kLimit, "a temporary table needs " + std::to_string(size) + " bytes, at most " +
-                                std::to_string(limits::kDatabaseTempBytesMax) + " are allowed"};
-    }
-    bytes_.resize(size);
-    return Status::ok();
-  }
-  Status sync() override { return Status::ok(); }
-  Result<std::uint64_t> size() const override { return static_cast<std::uint64_t>(bytes_.size()); }
-  Result<std::unique_ptr<Mapping>> map() const override {
-    return Status(Code::kUnsupported, "a temporary file cannot be mapped");
-  }
-
- private:
-  Bytes bytes_;
-};
-
 class LateFile : public File {
  public:
   LateFile(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
@@ -103,11 +71,7 @@ int read(sqlite3_file* file, void* out, int count, sqlite3_int64 offset) {
 
 int write(sqlite3_file* file, const void* data, int count, sqlite3_int64 offset) {
   const ByteView bytes(static_cast<const std::byte*>(data), static_cast<std::size_t>(count));
-  try {
-    return remember(handle_of(file).file->write_at(static_cast<std::uint64_t>(offset), bytes), SQLITE_IOERR_WRITE);
-  } catch (const std::bad_alloc&) {
-    return SQLITE_IOERR_NOMEM;
-  }
+  return remember(handle_of(file).file->write_at(static_cast<std::uint64_t>(offset), bytes), SQLITE_IOERR_WRITE);
 }
 
 int truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -195,8 +159,6 @@ int remember(const Status& status, int code) {
 std::unique_ptr<File> make_late_file(Env& env, std::string path) {
   return std::make_unique<LateFile>(env, std::move(path));
 }
-
-std::unique_ptr<File> make_memory_file() { return std::make_unique<MemoryFile>(); }
 
 const sqlite3_io_methods& handle_methods() {
   static const sqlite3_io_methods methods = {

@@ -22,9 +22,6 @@ struct Handle : sqlite3_file {
 
 const sqlite3_io_methods& handle_methods();
 
-// A temporary file without a name. At most limits::kDatabaseTempBytesMax.
-std::unique_ptr<File> make_memory_file();
-
 // A file for reading that may not exist yet: empty until it does.
 std::unique_ptr<File> make_late_file(Env& env, std::string path);
 

@@ -51,28 +51,26 @@ int open(sqlite3_vfs* self, const char* name, sqlite3_file* raw, int flags, int*
   raw->pMethods = nullptr;
   try {
     Vfs& vfs = vfs_of(self);
-    Opened opened{nullptr, flags};
     if (name == nullptr) {
-      opened.file = make_memory_file();
-    } else {
-      auto result = open_named(vfs, name, flags);
-      if (!result.is_ok()) return remember(result.status(), SQLITE_CANTOPEN);
-      opened = std::move(result).value();
+      const std::string what = "SQLite asks for a temporary file, though temp_store=MEMORY keeps them in memory";
+      return remember({Code::kInternal, what}, SQLITE_CANTOPEN);
     }
+    auto result = open_named(vfs, name, flags);
+    if (!result.is_ok()) return remember(result.status(), SQLITE_CANTOPEN);
+    Opened opened = std::move(result).value();
     static_assert(alignof(Handle) <= 8, "SQLite aligns files to 8 bytes");
     auto* handle = new (raw) Handle;
     handle->vfs = &vfs;
     handle->file = std::move(opened.file);
-    handle->path = name == nullptr ? "" : name;
+    handle->path = name;
     handle->may_write = (opened.flags & SQLITE_OPEN_READONLY) == 0;
-    if (name != nullptr && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0) {
       handle->shared = vfs.shared(name);
       if (handle->may_write) handle->shared->add_writer();
     }
-    // As SQLite's own VFS does for journals, whether or not the file is new: an earlier process may have made it. For
-    // the database too, whose name SQLite otherwise leaves to the first journal's sync.
-    handle->folder_needs_sync =
-        name != nullptr && (opened.flags & SQLITE_OPEN_CREATE) != 0 && (flags & (kJournals | SQLITE_OPEN_MAIN_DB)) != 0;
+    // As SQLite's own VFS does, whether or not the file is new: an earlier process may have made it. The database's own
+    // name becomes durable with its first journal's, in the same folder.
+    handle->folder_needs_sync = (opened.flags & SQLITE_OPEN_CREATE) != 0 && (flags & kJournals) != 0;
     handle->pMethods = &handle_methods();
     if (flags_out != nullptr) *flags_out = opened.flags;
     return SQLITE_OK;
