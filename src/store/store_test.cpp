@@ -6,7 +6,6 @@
 #include <map>
 #include <random>
 
-#include "base/simulated_env.h"
 #include "store/store_testing.h"
 
 namespace pictor {
