@@ -1,7 +1,7 @@
 // Collections made and dropped, and what is said when a folder cannot be used.
 #include <gtest/gtest.h>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "db/db.h"
 #include "store/store_testing.h"
 

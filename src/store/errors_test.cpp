@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "db/db.h"
 #include "store/metadata.h"
 #include "store/segment.h"

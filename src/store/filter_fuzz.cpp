@@ -1,7 +1,7 @@
 // Any text whatever, through the filter's parser; what it accepts is compiled and run on a table.
 #include <cstdlib>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "db/db.h"
 #include "store/filter.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "store/store_testing.h"
 
 namespace pictor {

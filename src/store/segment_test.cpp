@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "store/store_testing.h"
 
 namespace pictor {

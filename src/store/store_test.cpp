@@ -6,7 +6,7 @@
 #include <map>
 #include <random>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "store/store_testing.h"
 
 namespace pictor {

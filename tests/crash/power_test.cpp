@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "script.h"
 
 namespace pictor {
