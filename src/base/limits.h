@@ -88,4 +88,7 @@ inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
 
+// --- observe ---
+inline constexpr std::uint32_t kLogTextBytesMax = 4096;  // one text of a log line
+
 }  // namespace pictor::limits
