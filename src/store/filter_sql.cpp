@@ -117,8 +117,8 @@ class Compiler {
         return text({"(", sides.is_number, " AND ", sides.value, sign, number(value), ")"});
       default: break;
     }
-    if (sides.type.empty()) return "0";
     const bool equal = op == FilterOp::kEqual;
+    if (sides.type.empty()) return value.kind == FilterValueKind::kNull && !equal ? "1" : "0";
     switch (value.kind) {
       case FilterValueKind::kTrue: return text({"(", sides.type, " = ", equal ? "'true')" : "'false')"});
       case FilterValueKind::kFalse: return text({"(", sides.type, " = ", equal ? "'false')" : "'true')"});

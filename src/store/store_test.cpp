@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "base/base.h"
 #include "store/store_testing.h"
 
 namespace pictor {

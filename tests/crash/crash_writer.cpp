@@ -6,12 +6,12 @@
 
 #include "script.h"
 
-int main(int argc, char** argv) {
-  using namespace pictor;
-  if (argc != 3) return 2;
+namespace pictor {
+namespace {
+
+int write_on(const std::string& path, std::uint64_t seed) {
   const auto spec = testing::small_spec();
-  const auto seed = std::stoull(argv[2]);
-  const auto folder = testing::must(DataFolder::open(Env::real(), argv[1]));
+  const auto folder = testing::must(DataFolder::open(Env::real(), path));
   auto known = folder->collection(spec.name);
   const auto collection = known.is_ok() ? std::move(known).value() : testing::must(folder->create_collection(spec));
   const Sequence before = testing::must(collection->snapshot())->sequence();
@@ -22,3 +22,8 @@ int main(int argc, char** argv) {
     if (number % 7 == 0) testing::must(collection->seal());
   }
 }
+
+}  // namespace
+}  // namespace pictor
+
+int main(int argc, char** argv) { return argc == 3 ? pictor::write_on(argv[1], std::stoull(argv[2])) : 2; }

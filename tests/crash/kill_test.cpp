@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
@@ -22,6 +23,12 @@ constexpr int kKillsPerFolder = 25;
 int kills() {
   const char* text = std::getenv("PICTOR_KILLS");  // NOLINT(concurrency-mt-unsafe)
   return text == nullptr ? 20 : std::max(1, std::atoi(text));
+}
+
+// The first seed; PICTOR_SEED draws others.
+std::uint64_t first_seed() {
+  const char* text = std::getenv("PICTOR_SEED");  // NOLINT(concurrency-mt-unsafe)
+  return text == nullptr ? 4711 : std::strtoull(text, nullptr, 10) % 1'000'000;
 }
 
 class Child {
@@ -47,16 +54,13 @@ class Child {
   }
   bool runs() const { return pid_ > 0; }
 
-  // Reads acknowledgements for that long.
-  void listen(int milliseconds) {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto until = now.tv_sec * 1000 + now.tv_nsec / 1'000'000 + milliseconds;
-    while (true) {
-      ::clock_gettime(CLOCK_MONOTONIC, &now);
-      const auto left = until - (now.tv_sec * 1000 + now.tv_nsec / 1'000'000);
-      pollfd wait{pipe_, POLLIN, 0};
-      if (left <= 0 || ::poll(&wait, 1, static_cast<int>(left)) <= 0 || !read_some()) return;
+  // Reads acknowledgements for that long, or until the first one.
+  void listen(std::chrono::milliseconds wait, bool until_first = false) {
+    const auto until = std::chrono::steady_clock::now() + wait;
+    while (!until_first || acknowledged_ == 0) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      pollfd pipe{pipe_, POLLIN, 0};
+      if (left.count() <= 0 || ::poll(&pipe, 1, static_cast<int>(left.count())) <= 0 || !read_some()) return;
     }
   }
   void kill() {
@@ -93,7 +97,7 @@ class Child {
 };
 
 // One folder's life: killed again and again, checked after each kill.
-void live(const std::string& folder, std::uint64_t seed, int deaths) {
+void live(const std::string& folder, std::uint64_t seed, int deaths, std::uint64_t& batches) {
   std::mt19937 random(static_cast<unsigned>(seed));
   const auto spec = testing::small_spec();
   std::uint64_t known = 0;
@@ -101,7 +105,9 @@ void live(const std::string& folder, std::uint64_t seed, int deaths) {
   for (int death = 0; death < deaths; ++death) {
     Child child(folder, seed);
     ASSERT_TRUE(child.runs());
-    child.listen(5 + static_cast<int>(random() % 150));
+    // Most die while they commit and seal, some while they start.
+    if (random() % 4 != 0) child.listen(std::chrono::seconds(30), true);
+    child.listen(std::chrono::milliseconds(random() % 120));
     child.kill();
     ASSERT_TRUE(child.died_of_the_kill()) << "the writer ended by itself";
     const auto data = testing::must(DataFolder::open(Env::real(), folder));
@@ -112,8 +118,10 @@ void live(const std::string& folder, std::uint64_t seed, int deaths) {
     const auto least = std::max(known, child.acknowledged());
     ASSERT_GE(sequence, least) << "an acknowledged batch is lost, seed " << seed << ", kill " << death;
     ASSERT_LE(sequence, least + 1) << "a batch is there that nobody sent";
+    const auto before = known;
     for (; known < sequence; ++known) crash::apply(crash::batch_of(spec, seed, known + 1), known + 1, model);
     ASSERT_EQ(crash::difference(**collection, model), "") << "seed " << seed << ", kill " << death;
+    batches += known - before;
   }
 }
 
@@ -121,11 +129,14 @@ TEST(Kill, of_a_writing_process_at_any_moment_loses_nothing_acknowledged) {
   std::string pattern = (std::filesystem::temp_directory_path() / "pictor-kill-XXXXXX").string();
   ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
   const int wanted = kills();
+  std::uint64_t batches = 0;
   for (int done = 0; done < wanted && !HasFatalFailure(); done += kKillsPerFolder) {
-    const auto seed = static_cast<std::uint64_t>(4711 + done);
-    live(pattern + "/" + std::to_string(done), seed, std::min(kKillsPerFolder, wanted - done));
+    const auto seed = first_seed() + static_cast<std::uint64_t>(done);
+    live(pattern + "/" + std::to_string(done), seed, std::min(kKillsPerFolder, wanted - done), batches);
   }
-  if (!HasFatalFailure()) std::filesystem::remove_all(pattern);
+  EXPECT_GT(batches, static_cast<std::uint64_t>(wanted)) << "the writer was hardly ever writing when it was killed";
+  RecordProperty("batches", static_cast<int>(batches));
+  if (!HasFailure()) std::filesystem::remove_all(pattern);
 }
 
 }  // namespace
