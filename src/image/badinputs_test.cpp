@@ -1,6 +1,6 @@
 // Every file of a folder of hostile and odd pictures ends as pixels or as a cause, in bounded time. The folder is not
 // part of the repository; without it the test is skipped.
-#include <chrono>
+#include <ctime>
 #include <map>
 
 #include "image/image_testing.h"
@@ -66,7 +66,7 @@ Outcome try_file(const std::filesystem::path& path) {
   const Bytes bytes = file_bytes(path);
   PrepareSpec spec;
   Outcome outcome;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // processor time: a busy machine must not fail the test
   const auto decoded = decode_image(bytes, DecodeSpec{}, &spec);
   outcome.status = decoded.status();
   if (decoded.is_ok()) {
@@ -74,8 +74,7 @@ Outcome try_file(const std::filesystem::path& path) {
     outcome.info = decoded->info;
     outcome.status = prepare_image(decoded->image, DecodeSpec{}, spec, out);
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  outcome.seconds = took.count();
+  outcome.seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   outcome.kind = std::string(code_name(outcome.status.code()));
   return outcome;
 }
