@@ -67,5 +67,5 @@ def exported(data, head, collection="bench"):
     with fresh_folder() as folder:
         out = pathlib.Path(folder) / "vectors.npy"
         call("export", out, "--collection", collection, "--head", head, "--format", "npy", data=data).must(0)
-        ids = [json.loads(line) for line in (out.parent / "vectors.ids.jsonl").read_text().splitlines()]
+        ids = [json.loads(line) for line in (out.parent / "vectors.ids.jsonl").read_text().split("\n") if line]
         return ids, numpy.load(out)

@@ -1,4 +1,4 @@
-// AVX2 and FMA kernels: two rows at once, four registers of lanes each. Only called after cpuid said that they run
+// AVX2 and FMA kernels: four registers of lanes. Only called after cpuid said that they run
 // here.
 #include "vector/kernels.h"
 
@@ -61,58 +61,63 @@ PICTOR_AVX2_INLINE void step(Lanes& sum, const Lanes& a, const Lanes& b) {
   sum.part3 = add_term<kSum>(a.part3, b.part3, sum.part3);
 }
 
-PICTOR_AVX2_INLINE float sum_tree(const Lanes& sum) {
+// The tree down to four lanes.
+PICTOR_AVX2_INLINE __m128 to_four(const Lanes& sum) {
   const __m256 eight = _mm256_add_ps(_mm256_add_ps(sum.part0, sum.part2), _mm256_add_ps(sum.part1, sum.part3));
-  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
 }
 
-template <Sum kSum>
-PICTOR_AVX2 float one(const float* a, const float* b, std::size_t dim) {
+struct NoFetch {
+  PICTOR_AVX2_INLINE void operator()(std::size_t /*i*/) const {}
+};
+
+// Two cache lines a step, into the second level: into the first they would drive out what is being summed.
+struct Fetch {
+  const char* from;
+  PICTOR_AVX2_INLINE void operator()(std::size_t i) const {
+    _mm_prefetch(from + i * sizeof(float), _MM_HINT_T1);
+    _mm_prefetch(from + i * sizeof(float) + 64, _MM_HINT_T1);
+  }
+};
+
+// The sum of one row, but for the last two steps of the tree.
+template <Sum kSum, typename Fetching>
+PICTOR_AVX2_INLINE __m128 sum_row(const float* a, const float* b, std::size_t dim, Fetching fetch) {
   Lanes sum = zero_lanes();
   std::size_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) step<kSum>(sum, load(a + i), load(b + i));
+  for (; i + kLanes <= dim; i += kLanes) {
+    fetch(i);
+    step<kSum>(sum, load(a + i), load(b + i));
+  }
   if (i < dim) {
     const Tail tail = tail_of(dim - i);
     step<kSum>(sum, load(a + i, tail), load(b + i, tail));
   }
-  return sum_tree(sum);
-}
-
-PICTOR_AVX2_INLINE void fetch(const float* from) {
-  _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(from + 16), _MM_HINT_T0);
+  return to_four(sum);
 }
 
 template <Sum kSum>
-PICTOR_AVX2 void two(const float* query, const float* const* rows, const float* const* next, std::size_t dim,
-                     float* out) {
-  Lanes sum0 = zero_lanes();
-  Lanes sum1 = zero_lanes();
-  const float *row0 = rows[0], *row1 = rows[1];
-  const float *next0 = next[0], *next1 = next[1];
-  std::size_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    fetch(next0 + i);
-    fetch(next1 + i);
-    const Lanes q = load(query + i);
-    step<kSum>(sum0, q, load(row0 + i));
-    step<kSum>(sum1, q, load(row1 + i));
-  }
-  if (i < dim) {
-    const Tail tail = tail_of(dim - i);
-    const Lanes q = load(query + i, tail);
-    step<kSum>(sum0, q, load(row0 + i, tail));
-    step<kSum>(sum1, q, load(row1 + i, tail));
-  }
-  out[0] = sum_tree(sum0);
-  out[1] = sum_tree(sum1);
+PICTOR_AVX2 float one(const float* a, const float* b, std::size_t dim) {
+  const __m128 four = sum_row<kSum>(a, b, dim, NoFetch{});
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+// The last two steps of the four trees are done together: after the transpose t<j> holds lane j of every row.
+template <Sum kSum>
+PICTOR_AVX2 void four(const float* query, const float* const* rows, const float* const* ahead, std::size_t dim,
+                      float* out) {
+  __m128 t0 = sum_row<kSum>(query, rows[0], dim, Fetch{reinterpret_cast<const char*>(ahead[0])});
+  __m128 t1 = sum_row<kSum>(query, rows[1], dim, Fetch{reinterpret_cast<const char*>(ahead[1])});
+  __m128 t2 = sum_row<kSum>(query, rows[2], dim, Fetch{reinterpret_cast<const char*>(ahead[2])});
+  __m128 t3 = sum_row<kSum>(query, rows[3], dim, Fetch{reinterpret_cast<const char*>(ahead[3])});
+  _MM_TRANSPOSE4_PS(t0, t1, t2, t3);
+  _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(t0, t2), _mm_add_ps(t1, t3)));
 }
 
 }  // namespace
 
-Kernels avx2_kernels() { return make_kernels<one<Sum::kDot>, two<Sum::kDot>, one<Sum::kL2>, two<Sum::kL2>, 2>(); }
+Kernels avx2_kernels() { return make_kernels<one<Sum::kDot>, four<Sum::kDot>, one<Sum::kL2>, four<Sum::kL2>>(); }
 
 }  // namespace pictor::detail
 #endif

@@ -1,4 +1,4 @@
-// AVX-512F kernels: four rows at once, two registers of lanes each. Only called after cpuid said that they run here.
+// AVX-512F kernels: two registers of lanes. Only called after cpuid said that they run here.
 #include "vector/kernels.h"
 
 #if defined(__x86_64__)
@@ -48,74 +48,72 @@ PICTOR_AVX512_INLINE void step(Lanes& sum, const Lanes& a, const Lanes& b) {
   }
 }
 
+// Eight of sixteen lanes. The zero-masked extract, since g++ 12 warns of the undefined operand in its own plain one;
+// with all bits set in the mask it is the same instruction.
+template <int kHalf>
+PICTOR_AVX512_INLINE __m256 half(__m512 sixteen) {
+  constexpr auto kAll = static_cast<__mmask8>(-1);
+  return _mm256_castpd_ps(_mm512_maskz_extractf64x4_pd(kAll, _mm512_castps_pd(sixteen), kHalf));
+}
+
 // The tree down to four lanes.
 PICTOR_AVX512_INLINE __m128 to_four(const Lanes& sum) {
   const __m512 sixteen = _mm512_add_ps(sum.low, sum.high);
-  const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sixteen), 1));
-  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(sixteen), upper);
+  const __m256 eight = _mm256_add_ps(half<0>(sixteen), half<1>(sixteen));
   return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
 }
 
-template <Sum kSum>
-PICTOR_AVX512 float one(const float* a, const float* b, std::size_t dim) {
+struct NoFetch {
+  PICTOR_AVX512_INLINE void operator()(std::size_t /*i*/) const {}
+};
+
+// Two cache lines a step, into the second level: into the first they would drive out what is being summed.
+struct Fetch {
+  const char* from;
+  PICTOR_AVX512_INLINE void operator()(std::size_t i) const {
+    _mm_prefetch(from + i * sizeof(float), _MM_HINT_T1);
+    _mm_prefetch(from + i * sizeof(float) + 64, _MM_HINT_T1);
+  }
+};
+
+// The sum of one row, but for the last two steps of the tree.
+template <Sum kSum, typename Fetching>
+PICTOR_AVX512_INLINE __m128 sum_row(const float* a, const float* b, std::size_t dim, Fetching fetch) {
   Lanes sum = zero_lanes();
   std::size_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) step<kSum>(sum, load(a + i), load(b + i));
+  for (; i + kLanes <= dim; i += kLanes) {
+    fetch(i);
+    step<kSum>(sum, load(a + i), load(b + i));
+  }
   if (i < dim) {
     const Tail tail = tail_of(dim - i);
     step<kSum>(sum, load(a + i, tail), load(b + i, tail));
   }
-  const __m128 four = to_four(sum);
+  return to_four(sum);
+}
+
+template <Sum kSum>
+PICTOR_AVX512 float one(const float* a, const float* b, std::size_t dim) {
+  const __m128 four = sum_row<kSum>(a, b, dim, NoFetch{});
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-PICTOR_AVX512_INLINE void fetch(const float* from) {
-  _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(from + 16), _MM_HINT_T0);
-}
-
+// The last two steps of the four trees are done together: after the transpose t<j> holds lane j of every row.
 template <Sum kSum>
-PICTOR_AVX512 void four(const float* query, const float* const* rows, const float* const* next, std::size_t dim,
+PICTOR_AVX512 void four(const float* query, const float* const* rows, const float* const* ahead, std::size_t dim,
                         float* out) {
-  Lanes sum0 = zero_lanes();
-  Lanes sum1 = zero_lanes();
-  Lanes sum2 = zero_lanes();
-  Lanes sum3 = zero_lanes();
-  const float *row0 = rows[0], *row1 = rows[1], *row2 = rows[2], *row3 = rows[3];
-  const float *next0 = next[0], *next1 = next[1], *next2 = next[2], *next3 = next[3];
-  std::size_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    fetch(next0 + i);
-    fetch(next1 + i);
-    fetch(next2 + i);
-    fetch(next3 + i);
-    const Lanes q = load(query + i);
-    step<kSum>(sum0, q, load(row0 + i));
-    step<kSum>(sum1, q, load(row1 + i));
-    step<kSum>(sum2, q, load(row2 + i));
-    step<kSum>(sum3, q, load(row3 + i));
-  }
-  if (i < dim) {
-    const Tail tail = tail_of(dim - i);
-    const Lanes q = load(query + i, tail);
-    step<kSum>(sum0, q, load(row0 + i, tail));
-    step<kSum>(sum1, q, load(row1 + i, tail));
-    step<kSum>(sum2, q, load(row2 + i, tail));
-    step<kSum>(sum3, q, load(row3 + i, tail));
-  }
-  // The last two steps of the four trees together: after the transpose t<j> holds lane j of every row.
-  __m128 t0 = to_four(sum0);
-  __m128 t1 = to_four(sum1);
-  __m128 t2 = to_four(sum2);
-  __m128 t3 = to_four(sum3);
+  __m128 t0 = sum_row<kSum>(query, rows[0], dim, Fetch{reinterpret_cast<const char*>(ahead[0])});
+  __m128 t1 = sum_row<kSum>(query, rows[1], dim, Fetch{reinterpret_cast<const char*>(ahead[1])});
+  __m128 t2 = sum_row<kSum>(query, rows[2], dim, Fetch{reinterpret_cast<const char*>(ahead[2])});
+  __m128 t3 = sum_row<kSum>(query, rows[3], dim, Fetch{reinterpret_cast<const char*>(ahead[3])});
   _MM_TRANSPOSE4_PS(t0, t1, t2, t3);
   _mm_storeu_ps(out, _mm_add_ps(_mm_add_ps(t0, t2), _mm_add_ps(t1, t3)));
 }
 
 }  // namespace
 
-Kernels avx512_kernels() { return make_kernels<one<Sum::kDot>, four<Sum::kDot>, one<Sum::kL2>, four<Sum::kL2>, 4>(); }
+Kernels avx512_kernels() { return make_kernels<one<Sum::kDot>, four<Sum::kDot>, one<Sum::kL2>, four<Sum::kL2>>(); }
 
 }  // namespace pictor::detail
 #endif

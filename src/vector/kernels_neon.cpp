@@ -1,4 +1,4 @@
-// NEON kernels of aarch64, where NEON is always there: two rows at once, eight registers of lanes each.
+// NEON kernels of aarch64, where NEON is always there: eight registers of lanes.
 #include "vector/kernels.h"
 
 #if defined(__aarch64__)
@@ -64,37 +64,18 @@ float one(const float* a, const float* b, std::size_t dim) {
   return sum_tree(sum);
 }
 
-inline void fetch(const float* from) {
-  __builtin_prefetch(from);
-  __builtin_prefetch(from + 16);
-}
-
 template <Sum kSum>
-void two(const float* query, const float* const* rows, const float* const* next, std::size_t dim, float* out) {
-  Lanes sum0 = zero_lanes();
-  Lanes sum1 = zero_lanes();
-  const float *row0 = rows[0], *row1 = rows[1];
-  const float *next0 = next[0], *next1 = next[1];
-  std::size_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    fetch(next0 + i);
-    fetch(next1 + i);
-    const Lanes q = load(query + i);
-    step<kSum>(sum0, q, load(row0 + i));
-    step<kSum>(sum1, q, load(row1 + i));
+void four(const float* query, const float* const* rows, const float* const* ahead, std::size_t dim, float* out) {
+  for (std::size_t j = 0; j < kGroup; ++j) {
+    const char* const fetched = reinterpret_cast<const char*>(ahead[j]);
+    for (std::size_t byte = 0; byte < dim * sizeof(float); byte += 64) __builtin_prefetch(fetched + byte, 0, 2);
+    out[j] = one<kSum>(query, rows[j], dim);
   }
-  if (i < dim) {
-    const Lanes q = load_tail(query + i, dim - i);
-    step<kSum>(sum0, q, load_tail(row0 + i, dim - i));
-    step<kSum>(sum1, q, load_tail(row1 + i, dim - i));
-  }
-  out[0] = sum_tree(sum0);
-  out[1] = sum_tree(sum1);
 }
 
 }  // namespace
 
-Kernels neon_kernels() { return make_kernels<one<Sum::kDot>, two<Sum::kDot>, one<Sum::kL2>, two<Sum::kL2>, 2>(); }
+Kernels neon_kernels() { return make_kernels<one<Sum::kDot>, four<Sum::kDot>, one<Sum::kL2>, four<Sum::kL2>>(); }
 
 }  // namespace pictor::detail
 #endif

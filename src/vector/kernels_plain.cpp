@@ -31,12 +31,12 @@ float sum(const float* a, const float* b, std::size_t dim) {
 }
 
 template <Sum kSum>
-void one(const float* query, const float* const* rows, const float* const* /*next*/, std::size_t dim, float* out) {
-  out[0] = sum<kSum>(query, rows[0], dim);
+void four(const float* query, const float* const* rows, const float* const* /*ahead*/, std::size_t dim, float* out) {
+  for (std::size_t j = 0; j < kGroup; ++j) out[j] = sum<kSum>(query, rows[j], dim);
 }
 
 }  // namespace
 
-Kernels plain_kernels() { return make_kernels<sum<Sum::kDot>, one<Sum::kDot>, sum<Sum::kL2>, one<Sum::kL2>, 1>(); }
+Kernels plain_kernels() { return make_kernels<sum<Sum::kDot>, four<Sum::kDot>, sum<Sum::kL2>, four<Sum::kL2>>(); }
 
 }  // namespace pictor::detail
