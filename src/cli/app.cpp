@@ -187,11 +187,11 @@ int run_cli_with(int argc, char** argv, const Services& services, std::ostream& 
   CLI::App app("Pictor indexes pictures and finds them again by picture or by words", "pictor");
   app.formatter(std::dynamic_pointer_cast<CLI::FormatterBase>(make_help_formatter()));
   app.set_help_flag("-h,--help", "Show help");
-  app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.set_version_flag("--version", services.version, "Show the version");
   app.fallthrough();
   add_global_options(app, session.options());
   const std::vector<Command> commands = add_commands(app);
+  app.set_help_all_flag("--help-all", "Show the help of all commands");  // after the commands, which would inherit it
   app.require_subcommand(0, 1);
   set_examples(app, {"pictor index ~/photos", "pictor search --text \"a red car\"",
                      "pictor search --image cat.jpg --html hits.html"});

@@ -1,6 +1,7 @@
 #include "cli/help.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/text.h"
 
@@ -83,6 +84,9 @@ CommandView view_of(const CLI::App& app) {
   const bool is_root = app.get_parent() == nullptr;
   view.usage = is_root ? "pictor" : "pictor " + view.name;
   for (const CLI::Option* option : app.get_options()) view.options.push_back(option_view(*option));
+  // The help flag says least: last.
+  std::stable_partition(view.options.begin(), view.options.end(),
+                        [](const OptionView& option) { return option.names.back() != "--help"; });
   view.usage += " [OPTIONS]";
   for (const OptionView& option : view.options) {
     if (!option.positional) continue;
