@@ -61,16 +61,16 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   const std::map<std::string, LogLevel> levels = {
       {"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}};
   app.add_option("--log-level", options.log_level, "What is told on standard error")
-      ->transform(CLI::CheckedTransformer(levels))
+      ->transform(CLI::CheckedTransformer(levels).description(""))
       ->envname("PICTOR_LOG_LEVEL")
       ->type_name("error|warn|info|debug")
       ->default_str("warn");
   const std::string named = environment("PICTOR_CONFIG");
-  CLI::Option* config = app.set_config("--config", named.empty() ? default_config_file() : named,
-                                       "Configuration file (TOML)", !named.empty());
-  config->type_name("FILE")->default_str("~/.config/pictor/pictor.toml")->required(false);
-  // CLI11 reads the file before the environment, so this variable is ours to read.
-  config->description("Configuration file, TOML; PICTOR_CONFIG names another one");
+  // CLI11 reads the file before the environment, so PICTOR_CONFIG is ours to read.
+  app.set_config("--config", named.empty() ? default_config_file() : named,
+                 "Configuration file, TOML (default: ~/.config/pictor/pictor.toml; environment: PICTOR_CONFIG)",
+                 !named.empty())
+      ->type_name("FILE");
   app.config_formatter(std::make_shared<EnvironmentFirst>(app));
   app.allow_config_extras(false);
 }

@@ -30,7 +30,9 @@ OptionView option_view(const CLI::Option& option) {
   if (option.get_type_size() != 0) view.type = option.get_type_name();
   view.group = option.get_group();
   view.description = option.get_description();
+  // An absolute path is this machine's own; descriptions say how it comes about.
   view.default_text = option.get_default_str();
+  if (view.default_text.starts_with("/")) view.default_text.clear();
   view.environment = option.get_envname();
   view.required = option.get_required();
   view.many = option.get_expected_max() > 1;

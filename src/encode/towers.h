@@ -30,8 +30,8 @@ class ImageEncoder {
   Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
                 std::span<std::vector<float>> out) const;
 
-  // Pictures of one forward pass: large enough to be fast, small enough for its activations (a quarter GB for Lite2).
-  static constexpr std::size_t kForwardBatch = 8;
+  // Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006).
+  static constexpr std::size_t kForwardBatch = 4;
 
  private:
   struct Head {
