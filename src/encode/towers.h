@@ -59,7 +59,7 @@ class TextEncoder {
 
   // The padded length of a text of `count` tokens: decided by the text alone, so that neighbours change no bit.
   static std::size_t bucket_of(std::size_t count, std::size_t tokens_max);
-  static constexpr std::size_t kForwardTokens = 1024;  // texts of one pass times their padded length
+  static constexpr std::size_t kForwardTokens = 512;  // texts of one pass times their padded length: more gains nothing
 
  private:
   explicit TextEncoder(const TextTower& tower) : tower_(tower) {}
