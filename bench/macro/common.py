@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -128,6 +129,31 @@ class Ran:
         return self
 
 
+class PeakWatcher(threading.Thread):
+    """The largest resident set of a process, from the kernel's own high-water mark, read until the process ends.
+
+    ru_maxrss alone will not do: a child's begins at its parent's size, since it is forked from it."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.path, self.peak, self.ended = pathlib.Path(f"/proc/{process}/status"), 0, threading.Event()
+        self.parent = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1]) * 1024
+
+    def run(self):
+        while not self.ended.wait(0.01):
+            try:
+                mark = re.search(r"VmHWM:\s+(\d+)", self.path.read_text())
+            except OSError:
+                return
+            self.peak = int(mark[1]) * 1024 if mark else self.peak
+
+    def settle(self, maxrss):
+        """What the kernel accounted, where it can be of the child alone; else what was watched."""
+        self.ended.set()
+        self.join()
+        return maxrss if maxrss > self.parent or not self.peak else self.peak
+
+
 def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
     """Runs a child and measures it with wait4, so that the figures are of this child alone and not of earlier ones."""
     command = [str(part) for part in command]
@@ -153,6 +179,8 @@ def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
         helpers.append(threading.Thread(target=write))
     for helper in helpers:
         helper.start()
+    watcher = PeakWatcher(child.pid)
+    watcher.start()
     expired = threading.Event()
 
     def stop():
@@ -167,8 +195,11 @@ def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
     child.returncode = os.waitstatus_to_exitcode(code)
     for helper in helpers:
         helper.join()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
     return Ran(command, child.returncode, parts["out"], parts["err"], wall, usage.ru_utime + usage.ru_stime,
-               usage.ru_maxrss * 1024, expired.is_set())
+               watcher.settle(usage.ru_maxrss * 1024), expired.is_set())
 
 
 def machine():

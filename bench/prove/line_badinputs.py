@@ -9,7 +9,7 @@ import make_odd_files
 import ours
 
 SECONDS_MAX = 2.0
-# The bound that docs/reference/limits.md states for `pictor index`, whatever is in the folder.
+# The bound that bench/README.md states for `pictor index`, whatever is in the folder.
 RSS_MIB_MAX = 2048
 SIDE = 260
 

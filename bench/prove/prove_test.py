@@ -74,6 +74,11 @@ class Measuring(unittest.TestCase):
         self.assertGreater(common.run([sys.executable, "-c", hungry]).rss_bytes, 200 << 20)
         self.assertLess(common.run([sys.executable, "-c", "pass"]).rss_bytes, 100 << 20)
 
+    def test_a_child_is_not_charged_with_the_memory_of_a_large_parent(self):
+        large = bytearray(300 << 20)
+        self.assertLess(common.run([sys.executable, "-c", "import time; time.sleep(0.2)"]).rss_bytes, 100 << 20)
+        self.assertEqual(len(large), 300 << 20)
+
     def test_a_child_that_ends_badly_is_told_with_its_words(self):
         went = common.run([sys.executable, "-c", "import sys; sys.exit('what went wrong')"])
         with self.assertRaisesRegex(RuntimeError, "status 1: what went wrong"):
