@@ -34,7 +34,17 @@ std::string_view kind_text(MetricKind kind) {
   return "untyped";
 }
 
-std::string escaped(std::string_view text, bool in_quotes) {
+// {result="added",le="0.5"}, or nothing when both are empty.
+std::string label_text(const MetricRow& row, std::size_t label, const std::string& bound) {
+  std::string out;
+  if (!row.label.empty()) out = std::string(row.label) + "=\"" + prometheus_escaped(row.values[label], true) + "\"";
+  if (!bound.empty()) out += (out.empty() ? "le=\"" : ",le=\"") + bound + "\"";
+  return out.empty() ? out : "{" + out + "}";
+}
+
+}  // namespace
+
+std::string prometheus_escaped(std::string_view text, bool in_quotes) {
   std::string out;
   for (const char c : text) {
     if (c == '\n') {
@@ -46,16 +56,6 @@ std::string escaped(std::string_view text, bool in_quotes) {
   }
   return out;
 }
-
-// {result="added",le="0.5"}, or nothing when both are empty.
-std::string label_text(const MetricRow& row, std::size_t label, const std::string& bound) {
-  std::string out;
-  if (!row.label.empty()) out = std::string(row.label) + "=\"" + escaped(row.values[label], true) + "\"";
-  if (!bound.empty()) out += (out.empty() ? "le=\"" : ",le=\"") + bound + "\"";
-  return out.empty() ? out : "{" + out + "}";
-}
-
-}  // namespace
 
 struct Metrics::Series {
   std::atomic<double> sum{0};
@@ -104,7 +104,7 @@ std::string Metrics::prometheus_text() const {
   std::string out;
   for (const auto& row : metrics_table()) {
     const std::string name(row.name);
-    out += "# HELP " + name + " " + escaped(row.help, false) + "\n# TYPE " + name + " ";
+    out += "# HELP " + name + " " + prometheus_escaped(row.help, false) + "\n# TYPE " + name + " ";
     out += kind_text(row.kind);
     out += '\n';
     for (std::size_t label = 0; label < labels_of(row); ++label) {

@@ -12,6 +12,9 @@
 
 namespace pictor {
 
+// Text as the exposition format wants it in a help line, or between the quotes of a label's value.
+std::string prometheus_escaped(std::string_view text, bool in_quotes);
+
 class Metrics {
  public:
   static Metrics& global();  // never destroyed

@@ -240,6 +240,11 @@ TEST(Metrics, a_histogram_counts_up_to_and_with_each_bound) {
   EXPECT_EQ(metrics.observations(MetricId::kEncodeBatchRows), 4U);
 }
 
+TEST(Metrics, text_is_escaped_as_the_exposition_format_says) {
+  EXPECT_EQ(prometheus_escaped("a\\b\"c\nd", true), "a\\\\b\\\"c\\nd");
+  EXPECT_EQ(prometheus_escaped("a\\b\"c\nd", false), "a\\\\b\"c\\nd");
+}
+
 TEST(Metrics, nothing_is_lost_when_threads_add_at_once) {
   Metrics metrics;
   std::vector<std::thread> threads;
