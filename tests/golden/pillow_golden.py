@@ -10,7 +10,10 @@ import struct
 import sys
 
 import numpy
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, ImageFile
+
+# Small noisy JPEGs at high quality outgrow Pillow's guess of its own output buffer.
+ImageFile.MAXBLOCK = 1 << 24
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
            "lanczos": Image.Resampling.LANCZOS}
