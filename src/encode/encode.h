@@ -83,8 +83,12 @@ struct EncoderPlaces {
   std::string weights_folder;
 };
 Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places);
-// kNotFound names the known encoders; kCorrupt names the file, the hash seen and wanted, and the command that mends it.
+// kNotFound names the known encoders, or the missing weights; kCorrupt names the file, the hash seen and wanted, and
+// the command that mends it. Towers are loaded when first used. `env` and `runtime` must outlive the encoder.
 Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
                                               const Runtime& runtime, const EncoderOptions& options);
+// Reads all weights of the encoder and compares them with its card. (open_encoder does not read again what it once
+// found right and has kept its size and time of change.)
+Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name);
 
 }  // namespace pictor

@@ -1,0 +1,219 @@
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "encode/card.h"
+#include "encode/encode.h"
+#include "encode/towers.h"
+#include "encode/weights.h"
+
+namespace pictor {
+namespace {
+
+// Made when first asked for; asked for again after a failure, it is tried again.
+template <typename T>
+class Lazy {
+ public:
+  template <typename Make>
+  Result<const T*> get(const Make& make) {
+    const std::lock_guard lock(mutex_);
+    if (!value_) {
+      PICTOR_ASSIGN(value_, make());
+    }
+    return static_cast<const T*>(value_.get());
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<T> value_;
+};
+
+class CardEncoder final : public Encoder {
+ public:
+  CardEncoder(Env& env, CardDetails details, std::string folder, const Runtime& runtime, const EncoderOptions& options)
+      : details_(std::move(details)),
+        place_{env, runtime, std::move(folder), {options.threads, options.parallel, options.cache_folder}} {
+    if (options.parallel > 1) pool_ = std::make_unique<ThreadPool>(options.parallel - 1);  // the caller works along
+  }
+
+  const EncoderCard& card() const override { return details_.card; }
+  std::string isa_class() const override { return place_.runtime.isa_class(); }
+  std::string runtime_name() const override { return place_.runtime.name(); }
+  Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors, std::size_t n) const override;
+  Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head) const override;
+  Result<bool> text_is_cut(std::string_view text) const override;
+
+ private:
+  Result<const Tokenizer*> tokenizer() const;
+  // Runs all tasks, up to `parallel` at once. The error is that of the first task that has one.
+  Status run_all(std::size_t count, const std::function<Status(std::size_t)>& task) const;
+
+  CardDetails details_;
+  TowerPlace place_;
+  std::unique_ptr<ThreadPool> pool_;
+  mutable Lazy<ImageEncoder> image_;
+  mutable Lazy<TextEncoder> text_;
+  mutable Lazy<Tokenizer> tokenizer_;
+};
+
+Status CardEncoder::run_all(std::size_t count, const std::function<Status(std::size_t)>& task) const {
+  std::vector<Status> results(count);
+  const auto run = [&](std::size_t i) { results[i] = task(i); };
+  if (pool_) {
+    pool_->parallel_for(count, run);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) run(i);
+  }
+  for (auto& result : results) PICTOR_TRY(std::move(result));
+  return Status::ok();
+}
+
+Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<const float> tensors,
+                                                                   std::size_t n) const {
+  if (!details_.image) return Status(Code::kInvalid, "encoder '" + card().name + "' takes no pictures");
+  const auto& prepare = card().prepare;
+  const std::size_t size = std::size_t{3} * prepare.width * prepare.height;
+  if (tensors.size() != n * size) {
+    return Status(Code::kInvalid, std::to_string(n) + " pictures for encoder '" + card().name + "' are " +
+                                      std::to_string(n * size) + " numbers, " + std::to_string(tensors.size()) +
+                                      " were given");
+  }
+  PICTOR_ASSIGN(const auto* tower, image_.get([this] { return ImageEncoder::load(place_, details_); }));
+  std::vector<std::vector<float>> out;
+  for (const auto& head : card().heads) {
+    if (head.images) out.emplace_back(n * head.dim);
+  }
+  constexpr std::size_t kBatch = ImageEncoder::kForwardBatch;
+  PICTOR_TRY(run_all((n + kBatch - 1) / kBatch, [&](std::size_t chunk) {
+    const std::size_t first = chunk * kBatch;
+    const std::size_t count = std::min(kBatch, n - first);
+    return tower->encode(tensors.subspan(first * size, count * size), count, first, out);
+  }));
+  return out;
+}
+
+Result<const Tokenizer*> CardEncoder::tokenizer() const {
+  return tokenizer_.get([this]() -> Result<std::unique_ptr<Tokenizer>> {
+    PICTOR_ASSIGN(const auto bytes, read_weights(place_.env, *details_.file(details_.text->tokenizer), place_.folder));
+    PICTOR_ASSIGN(auto parsed, Tokenizer::parse(as_text(bytes)));
+    return std::make_unique<Tokenizer>(std::move(parsed));
+  });
+}
+
+Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string> texts,
+                                                     std::string_view head_name) const {
+  const auto* head = card().head(head_name);
+  if (head == nullptr || !head->texts) {
+    return Status(head == nullptr ? Code::kNotFound : Code::kInvalid,
+                  "encoder '" + card().name + "' has no head '" + std::string(head_name) + "' that takes texts");
+  }
+  PICTOR_ASSIGN(const auto* words, tokenizer());
+  std::vector<Tokens> tokens(texts.size());
+  std::map<std::size_t, std::vector<std::size_t>> buckets;  // padded length -> texts
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    auto encoded = words->encode(texts[i], details_.text->tokens_max);
+    if (!encoded.is_ok()) return encoded.status().in("text " + std::to_string(i));
+    tokens[i] = std::move(encoded).value();
+    buckets[TextEncoder::bucket_of(tokens[i].ids.size(), details_.text->tokens_max)].push_back(i);
+  }
+  struct Pass {
+    std::size_t bucket;
+    std::span<const std::size_t> texts;
+  };
+  std::vector<Pass> passes;
+  for (const auto& [bucket, members] : buckets) {
+    const std::size_t batch = std::max<std::size_t>(TextEncoder::kForwardTokens / bucket, 1);
+    for (std::size_t i = 0; i < members.size(); i += batch) {
+      passes.push_back({bucket, std::span(members).subspan(i, std::min(batch, members.size() - i))});
+    }
+  }
+  PICTOR_ASSIGN(const auto* tower, text_.get([this] { return TextEncoder::load(place_, *details_.text); }));
+  std::vector<float> out(texts.size() * head->dim);
+  PICTOR_TRY(run_all(passes.size(), [&](std::size_t number) {
+    const auto& pass = passes[number];
+    std::vector<const Tokens*> some;
+    std::vector<float*> places;
+    for (const auto i : pass.texts) {
+      some.push_back(&tokens[i]);
+      places.push_back(out.data() + i * head->dim);
+    }
+    return tower->encode(some, pass.bucket, words->pad_id(), places);
+  }));
+  return out;
+}
+
+Result<bool> CardEncoder::text_is_cut(std::string_view text) const {
+  if (!details_.text) return Status(Code::kInvalid, "encoder '" + card().name + "' takes no texts");
+  PICTOR_ASSIGN(const auto* words, tokenizer());
+  PICTOR_ASSIGN(const auto tokens, words->encode(text, details_.text->tokens_max));
+  return tokens.is_cut;
+}
+
+// --- finding encoders ---
+
+constexpr std::string_view kCardSuffix = ".json";
+
+Result<std::vector<std::string>> card_names(Env& env, const EncoderPlaces& places) {
+  const auto entries = env.list(places.cards_folder);
+  if (!entries.is_ok()) return entries.status().in("the folder of encoder cards");
+  std::vector<std::string> names;
+  for (const auto& entry : *entries) {
+    if (entry.kind != FileKind::kFile || !entry.name.ends_with(kCardSuffix) || entry.name.starts_with('.')) continue;
+    names.push_back(entry.name.substr(0, entry.name.size() - kCardSuffix.size()));
+  }
+  return names;
+}
+
+Result<CardDetails> read_card(Env& env, const EncoderPlaces& places, const std::string& name) {
+  const auto path = join_path(places.cards_folder, name + std::string(kCardSuffix));
+  auto bytes = read_file(env, path, limits::kCardBytesMax);
+  if (!bytes.is_ok()) return bytes.status();
+  auto details = parse_card_details(as_text(*bytes));
+  if (!details.is_ok()) return details.status().in("'" + path + "'");
+  if (details->card.name == name) return details;
+  return Status(Code::kUnreadable,
+                "'" + path + "': the card's name is '" + details->card.name + "', by the file it is '" + name + "'");
+}
+
+Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string_view name) {
+  PICTOR_ASSIGN(const auto names, card_names(env, places));
+  if (std::ranges::find(names, name) != names.end()) return read_card(env, places, std::string(name));
+  std::string known;
+  for (const auto& other : names) known += (known.empty() ? "'" : ", '") + other + "'";
+  return Status(Code::kNotFound, "encoder '" + std::string(name) + "' is unknown; known are " +
+                                     (known.empty() ? "none" : known) + " (cards in '" + places.cards_folder + "')");
+}
+
+}  // namespace
+
+Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places) {
+  PICTOR_ASSIGN(const auto names, card_names(env, places));
+  std::vector<EncoderCard> cards;
+  for (const auto& name : names) {
+    PICTOR_ASSIGN(auto details, read_card(env, places, name));
+    cards.push_back(std::move(details.card));
+  }
+  return cards;
+}
+
+Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name) {
+  PICTOR_ASSIGN(const auto details, find_card(env, places, name));
+  return check_weights(env, details.card, join_path(places.weights_folder, name), true, true)
+      .in("encoder '" + std::string(name) + "'");
+}
+
+Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
+                                              const Runtime& runtime, const EncoderOptions& options) {
+  if (options.threads == 0 || options.parallel == 0 || options.threads * options.parallel > limits::kThreadsMax) {
+    return Status(Code::kInvalid, "threads x parallel of an encoder is " +
+                                      std::to_string(options.threads * options.parallel) + ", 1 to " +
+                                      std::to_string(limits::kThreadsMax) + " are wanted");
+  }
+  PICTOR_ASSIGN(auto details, find_card(env, places, name));
+  const auto folder = join_path(places.weights_folder, name);
+  const auto weights = check_weights(env, details.card, folder, options.check_hashes, false);
+  if (!weights.is_ok()) return weights.in("encoder '" + std::string(name) + "'");
+  return std::unique_ptr<Encoder>(std::make_unique<CardEncoder>(env, std::move(details), folder, runtime, options));
+}
+
+}  // namespace pictor

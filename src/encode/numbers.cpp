@@ -1,0 +1,61 @@
+#include "encode/numbers.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pictor {
+
+double exp_of_negative(double x) {
+  constexpr double kLog2E = 1.4426950408889634;
+  constexpr double kLn2High = 6.93147180369123816490e-01;  // 33 bits: k * kLn2High is exact
+  constexpr double kLn2Low = 1.90821492927058770002e-10;
+  constexpr int kTerms = 14;
+  if (!(x > -700.0)) return 0.0;
+  const double k = std::floor(x * kLog2E + 0.5);
+  const double r = (x - k * kLn2High) - k * kLn2Low;  // |r| <= ln 2 / 2
+  double sum = 1.0;
+  for (int i = kTerms; i > 0; --i) sum = 1.0 + sum * r / i;
+  return std::ldexp(sum, static_cast<int>(k));
+}
+
+void softmax(std::span<const float> scores, std::vector<double>& probabilities) {
+  const double highest = *std::ranges::max_element(scores);
+  probabilities.resize(scores.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    probabilities[i] = exp_of_negative(static_cast<double>(scores[i]) - highest);
+    sum += probabilities[i];
+  }
+  for (auto& probability : probabilities) probability /= sum;
+}
+
+void weighted_sum(std::span<const double> probabilities, std::span<const float> matrix, std::vector<double>& sum) {
+  const std::size_t dim = matrix.size() / probabilities.size();
+  sum.assign(dim, 0.0);
+  for (std::size_t c = 0; c < probabilities.size(); ++c) {
+    const double weight = probabilities[c];
+    const float* row = matrix.data() + c * dim;
+    double* out = sum.data();
+    for (std::size_t d = 0; d < dim; ++d) out[d] += weight * static_cast<double>(row[d]);
+  }
+}
+
+void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<double>& mean) {
+  const std::size_t dim = mean.size();
+  std::ranges::fill(mean, 0.0);
+  for (std::size_t row = 0; row < count; ++row) {
+    for (std::size_t d = 0; d < dim; ++d) mean[d] += static_cast<double>(rows[row * dim + d]);
+  }
+  for (auto& value : mean) value /= static_cast<double>(count);
+}
+
+bool normalise(std::span<const double> numbers, std::span<float> out) {
+  double squares = 0;
+  for (const double number : numbers) squares += number * number;
+  const double length = std::sqrt(squares);
+  if (!std::isfinite(length) || length <= 0) return false;
+  for (std::size_t i = 0; i < numbers.size(); ++i) out[i] = static_cast<float>(numbers[i] / length);
+  return true;
+}
+
+}  // namespace pictor

@@ -1,0 +1,72 @@
+// The two towers of an encoder, loaded: pictures and texts to vectors, chunk by chunk.
+//
+// Thread safety: const calls from any thread. A tower keeps the details it was loaded with by reference: the encoder
+// that owns both outlives it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "encode/card.h"
+#include "encode/tokenizer.h"
+
+namespace pictor {
+
+// What loading a tower needs.
+struct TowerPlace {
+  Env& env;
+  const Runtime& runtime;
+  std::string folder;
+  ModelOptions options;
+};
+
+class ImageEncoder {
+ public:
+  static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details);
+  // One forward pass over n <= kForwardBatch pictures. Writes n * dim numbers for each head with images to
+  // out[head] + first * dim; `first` is also the number by which an error names a picture.
+  Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
+                std::span<std::vector<float>> out) const;
+
+  // Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006).
+  static constexpr std::size_t kForwardBatch = 4;
+
+ private:
+  struct Head {
+    std::size_t output = 0;  // index in the network's outputs
+    std::uint32_t numbers = 0;
+    std::uint32_t dim = 0;
+    std::vector<float> matrix;  // empty: the output is the vector
+  };
+  explicit ImageEncoder(const CardDetails& details) : details_(details) {}
+  Status check_ports() const;
+  Status add_heads(const TowerPlace& place);
+
+  const CardDetails& details_;
+  std::unique_ptr<Model> model_;
+  std::vector<Head> heads_;
+};
+
+class TextEncoder {
+ public:
+  static Result<std::unique_ptr<TextEncoder>> load(const TowerPlace& place, const TextTower& tower);
+  // One forward pass over texts that all fill `bucket` tokens, padded. Calls out(i) for each text's place of dim
+  // numbers.
+  Status encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id,
+                std::span<float* const> out) const;
+
+  // The padded length of a text of `count` tokens: decided by the text alone, so that neighbours change no bit.
+  static std::size_t bucket_of(std::size_t count, std::size_t tokens_max);
+  static constexpr std::size_t kForwardTokens = 512;  // texts of one pass times their padded length: more gains nothing
+
+ private:
+  explicit TextEncoder(const TextTower& tower) : tower_(tower) {}
+
+  const TextTower& tower_;
+  std::unique_ptr<Model> model_;
+  std::size_t output_ = 0;
+};
+
+}  // namespace pictor
