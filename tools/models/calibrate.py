@@ -79,7 +79,9 @@ def choose(histogram, method):
 def run_network(data, tensors, batch=4):
     import openvino
 
-    model = openvino.Core().compile_model(data, "CPU", {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"})
+    core = openvino.Core()
+    options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    model = core.compile_model(core.read_model(data), "CPU", options)
     for first in range(0, len(tensors), batch):
         yield model(np.stack(tensors[first:first + batch]))
 
