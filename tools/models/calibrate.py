@@ -30,10 +30,10 @@ PIXELS = {"scale": 0.0078125, "zero": 127, "type": "u8"}  # (x - 127) / 128 is e
 
 
 def quantised_tensors(state, variant):
-    """What is quantised: the input of every convolution. What goes only into a residual sum stays float: it is fused
-    into the convolution before it and costs nothing."""
+    """What is quantised: the input of every convolution. What goes only into a residual sum stays float: the run time
+    adds it inside the convolution before it."""
     network = lite.layers(state, lite.VARIANTS[variant])
-    return sorted({layer.input for layer in network if isinstance(layer, lite.Conv)} - {"pixels"}) + ["head"]
+    return sorted({layer.input for layer in network if isinstance(layer, lite.Conv)} - {"pixels"})
 
 
 class Histogram:
@@ -89,7 +89,7 @@ def run_network(data, tensors, batch=4):
 def histograms(state, variant, tensors):
     names = quantised_tensors(state, variant)
     data = lite.image_onnx(state, variant, taps=names)
-    found = {name: Histogram() for name in [*names, "features"]}
+    found = {name: Histogram() for name in names}
     for step in ("widen", "add"):
         for result in run_network(data, tensors):
             for name, histogram in found.items():
