@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Chooses the activation scales of an int8 encoder, once, for models/NAME.scales.json. Not needed to set up.
+"""Chooses the activation scales of an int8 encoder, once, for models/scales/NAME.json. Not needed to set up.
 
 Give it folders of pictures as different as can be had: what the scales are judged on later is not among them. Each
 inner tensor's values are counted in a histogram; its range is the one that costs the least squared error when values
@@ -124,7 +124,7 @@ def main():
     paths = draw(arguments.folders, arguments.count, arguments.seed)
     tensors = [reference.prepare(reference.open_rgb(path, card["decode"]), card["prepare"]) for path in paths]
     found = scales(histograms(state, make.RECIPES[arguments.encoder], tensors), arguments.method)
-    path = make.ROOT / "models" / f"{arguments.encoder}.scales.json"
+    path = make.scales_path(arguments.encoder)
     write_scales(path, found, arguments.method, len(tensors))
     make.say(f"{path}: {len(found)} tensors from {len(tensors)} pictures; now run make.py --update-cards")
 

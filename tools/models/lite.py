@@ -5,7 +5,7 @@ Batch normalisation is folded into the convolutions in float64 and rounded once.
 written out for the fixed input size. What is written is elementwise arithmetic or rounded to a grid, and never BLAS's,
 so the bytes do not depend on the machine.
 
-int8: weights per output channel and symmetric, activations per tensor with the scales of models/NAME.scales.json. The
+int8: weights per output channel and symmetric, activations per tensor with the scales of models/scales/NAME.json. The
 shift that rounded weights give each channel's mean is taken off its bias, with the means that the normalisation itself
 promises (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"; we do not
 equalise weights). The classifier stays in float: it costs nothing.
