@@ -20,6 +20,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 RECIPES = {"lite2-minilm": "lite2", "lite2-minilm-int8": "lite2", "lite0-minilm": "lite0", "lite0-minilm-int8": "lite0"}
 GRID = 2.0 ** -14  # spacing of the numbers in classes.f32
+GRID_MARGIN = 1e-7  # in steps of the grid: how near to a rounding boundary a number may lie; machines differ by 1e-11
 PROMPT = "a photo of a {}"
 MADE = ".made.json"  # per encoder: what was hashed, so that the next run need not hash again
 
@@ -142,7 +143,11 @@ class Maker:
         tokenizer = minilm.Tokenizer(self._source("tokenizer.json"))
         network = minilm.Network(minilm.read_safetensors(self._source(".safetensors")))
         vectors = network.vectors([tokenizer.ids(PROMPT.format(name)) for name in names])
-        return class_matrix(vectors)[0].tobytes()
+        matrix, margin = class_matrix(vectors)
+        if margin < GRID_MARGIN:
+            raise MakeError(f"classes.f32: a number lies {margin:.1e} grid steps from being rounded the other way, "
+                            f"{GRID_MARGIN:.0e} wanted: other machines could get other bytes. Choose another GRID.")
+        return matrix.tobytes()
 
 
 def class_names():
