@@ -20,6 +20,8 @@
 namespace pictor {
 
 class Env;
+// Files, clock and random numbers of this machine.
+Env& real_env();
 
 struct EngineOptions {
   std::string data_folder;
@@ -71,8 +73,9 @@ struct IngestProgress {
 struct IngestReport {
   IngestProgress counts;
   std::vector<Quarantined> quarantine;  // at most 10,000; counts has all
-  // CPU-seconds by stage: "read", "hash", "decode", "prepare", "encode", "commit".
+  // Seconds that threads spent in each stage, added up: "read", "hash", "decode", "prepare", "encode", "commit".
   std::map<std::string, double> stage_seconds;
+  std::vector<std::string> warnings;  // e.g. another instruction-set class than the collection's
   bool cancelled = false;
 };
 
@@ -132,6 +135,7 @@ struct Hits {
   std::uint64_t candidates = 0;  // rows that could be returned
   std::uint64_t distances = 0;
   double ms = 0;
+  std::vector<std::string> warnings;
   std::vector<SearchStage> stages;  // when asked to explain
 };
 

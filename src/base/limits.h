@@ -21,6 +21,8 @@ inline constexpr std::uint32_t kImageBandsMax = 64;                 // bands a p
 inline constexpr std::uint32_t kImageIccBytesMax = 4 * kMiB;        // embedded ICC profile
 inline constexpr std::uint32_t kImageExifBytesMax = 1 * kMiB;       // EXIF block that is searched for an orientation
 inline constexpr std::uint32_t kPrepareSideMax = 4096;              // encoder input side, in pixels
+inline constexpr std::uint32_t kImageScansMax = 500;                // passes over a progressive JPEG
+inline constexpr std::uint64_t kImageScanPixelsMax = 2'560'000'000;  // passes x pixels of a progressive JPEG
 inline constexpr double kImageAspectMax = 2000.0;                   // longer side / shorter side that is still resized
 
 // --- vectors, index, queries ---
@@ -45,6 +47,11 @@ inline constexpr std::uint64_t kFreshBytesMax = 256 * kMiB;         // vectors o
 inline constexpr std::uint32_t kSegmentRowsMax = 4'194'304;         // rows in one segment file
 inline constexpr std::uint32_t kCollectionsOpenMax = 256;           // collections open at once in one process
 inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches waiting for a collection's writer
+inline constexpr std::uint32_t kItemSourceBytesMax = 16 * 1024;     // where an item came from
+inline constexpr std::uint32_t kShortTextBytesMax = 256;            // names of spaces, heads, encoders, formats, batches
+inline constexpr std::uint32_t kBatchesRemembered = 65'536;         // batch ids that are answered as the first time
+inline constexpr std::uint32_t kReadersKept = 8;                    // idle database connections a collection keeps
+inline constexpr std::uint32_t kFaultsMax = 1000;                   // faults one verify reports
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
@@ -70,7 +77,18 @@ inline constexpr std::uint32_t kManifestColumnsMax = 512;           // columns o
 inline constexpr std::uint32_t kFolderDepthMax = 64;                // folders below the one that is indexed
 inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's path
 inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
+inline constexpr std::uint32_t kGlobFilesMax = 1'000'000;           // files one pattern may name
+inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remembered in a run to find repeats
+inline constexpr std::uint32_t kQuarantineListMax = 10'000;        // causes kept in one report; all are counted
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
+
+// --- db ---
+inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
+inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
+inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
+
+// --- observe ---
+inline constexpr std::uint32_t kLogTextBytesMax = 4096;  // one text of a log line
 
 }  // namespace pictor::limits

@@ -1,7 +1,10 @@
 // The door of db: SQLite and nothing else, every byte through Env, so that the simulated disk of tests sees all of it.
 //
 // A Database is one connection: one thread at a time. Open several connections to one file for one writer and many
-// readers: write-ahead log, synchronous=FULL, shared memory inside this process (one process owns a data folder).
+// readers: write-ahead log, synchronous=FULL. File locks and the log's shared memory live inside this process (one
+// process owns a data folder), found by (Env, path): give all connections of a file the same spelling of its path, and
+// open no other program on it meanwhile. A Statement may outlive its Database. After SimulatedEnv::power_loss close
+// every connection before the first is opened again.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +25,7 @@ struct DatabaseOptions {
   bool read_only = false;
   bool create = true;
   std::int64_t cache_kib = 8192;
+  std::int64_t busy_wait_ms = 5000;  // how long a call waits for another connection's lock before kBusy
 };
 
 // Step `version` of a schema: SQL that brings version - 1 to version. Applied in one transaction each; PRAGMA
@@ -46,7 +50,9 @@ class Database {
   virtual void interrupt() = 0;              // from any thread: the running statement ends with kCancelled
 };
 
-// A prepared statement. Parameters and columns count from 0. Reset when it is bound again after a step.
+// A prepared statement. Parameters and columns count from 0. Reset when it is bound again after a step. What is wrong
+// with a bind (no such parameter, too long a value) is answered by the next step. After the last row every step answers
+// false until a reset.
 class Statement {
  public:
   virtual ~Statement() = default;
@@ -64,7 +70,8 @@ class Statement {
   virtual ByteView blob(int column) const = 0;          // likewise
 };
 
-// BEGIN IMMEDIATE now; rolled back unless committed.
+// BEGIN IMMEDIATE now; rolled back unless committed. When commit fails nothing of it is seen by this process; whether
+// it survives a restart is open for kIo only.
 class Transaction {
  public:
   static Result<Transaction> begin(Database& database);

@@ -1,6 +1,6 @@
 // The door of index: nearest rows among immutable vectors. Derived data only: answers are right without any index.
 //
-// Thread safety: a VectorIndex is immutable; search from any thread.
+// Thread safety: a VectorIndex is immutable; search from any thread. A FlatScan belongs to one thread.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,11 @@
 
 namespace pictor {
 
-// Vectors one after the other, with their rows and lifetimes. The owner keeps the memory alive.
+// Vectors one after the other, with their rows. The owner keeps the memory alive. REQUIRES: rows are distinct, numbers
+// finite, inverse_norms what inverse_norm() says.
 struct VectorBlock {
   const float* vectors = nullptr;        // count * dim
-  const RowId* rows = nullptr;           // count
+  const RowId* rows = nullptr;           // count, in any order
   const float* inverse_norms = nullptr;  // count; needed for cosine
   std::size_t count = 0;
   std::uint32_t dim = 0;
@@ -28,7 +29,7 @@ struct VectorBlock {
 class RowFilter {
  public:
   virtual ~RowFilter() = default;
-  // Sets out[i] = 1 when the row at position begin + i may be returned, else 0.
+  // Sets out[i] = 1 when the row at position begin + i may be returned, else 0. From any thread.
   virtual void allowed(std::size_t begin, std::span<std::uint8_t> out) const = 0;
 };
 
@@ -39,11 +40,16 @@ struct IndexQuery {
   const RowFilter* filter = nullptr;  // null: every row
 };
 
+// What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
+// not finite, a vector without direction for cosine, k outside 1 to limits::kQueryKMax.
+Status check_query(const IndexQuery& query, std::uint32_t dim);
+
 struct IndexAnswer {
   std::vector<Neighbor> neighbors;  // at most k, nearest first by (distance, row), distinct rows
   std::uint64_t distances = 0;      // how many were computed
 };
 
+// Its conformance suite is index_testing.h.
 class VectorIndex {
  public:
   virtual ~VectorIndex() = default;
@@ -52,7 +58,34 @@ class VectorIndex {
   virtual std::string describe() const = 0;  // "flat, 4096 x 512, f32"
 };
 
-// Exact: computes every allowed distance.
+// Exact: computes the distance of every row that the filter allows, and no other. The distance to a row has the same
+// bits whatever the block, the filter and the SIMD level.
 std::unique_ptr<VectorIndex> make_flat_index(const VectorBlock& block);
+
+// The same exact search in steps, for rows that lie in several blocks or are shared out among threads.
+class FlatScan {
+ public:
+  // As check_query. The numbers of query.vector must stay where they are; query.filter is not used: positions belong to
+  // a block.
+  static Result<FlatScan> start(const IndexQuery& query, std::uint32_t dim);
+  // kInvalid for a block of another dimension, or without inverse norms for cosine. REQUIRES: its rows are in no block
+  // added before.
+  Status add(const VectorBlock& block, const RowFilter* filter);
+  // The nearest of all that was added. The scan is then empty.
+  IndexAnswer finish();
+
+ private:
+  FlatScan(const IndexQuery& query, std::uint32_t dim);
+  void add_rows(const VectorBlock& block, std::size_t begin, std::size_t count);
+  void add_allowed(const VectorBlock& block, std::size_t begin, std::span<const std::uint8_t> allowed);
+  void push(const VectorBlock& block, std::size_t position, float sum);
+
+  std::span<const float> vector_;
+  Metric metric_;
+  std::uint32_t dim_;
+  float inverse_norm_ = 0;  // of the query, for cosine
+  TopK top_;
+  std::uint64_t distances_ = 0;
+};
 
 }  // namespace pictor

@@ -1,8 +1,10 @@
 // The door of vector: kernels over float32 vectors, chosen at run time, and a top-k that breaks ties by row.
 //
-// The plain kernel is the meaning. Every SIMD kernel returns a value within the bound stated at kernel_error_bound of
-// the plain one, and the same bits whenever it is called with the same numbers (no dependence on alignment or
-// position). Thread safety: pure functions; TopK belongs to one thread.
+// The plain kernel is the meaning: 32 lanes of fused multiply-add and one fixed tree of additions (kernels.h). Every
+// other kernel does the same operations in the same order, so a distance has the same bits at every SIMD level, for
+// any alignment, and alone or in a block. (Which NaN comes out of numbers that are not finite is left open, and the
+// floating-point environment must be the default one: round to nearest, denormals kept.)
+// Thread safety: pure functions; TopK belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -17,29 +19,39 @@
 namespace pictor {
 
 enum class SimdLevel : std::uint8_t { kPlain, kAvx2, kAvx512, kNeon };
-std::string_view simd_name(SimdLevel level);
-SimdLevel best_simd();  // of this machine; PICTOR_SIMD=plain|avx2|avx512|neon lowers it
-std::vector<SimdLevel> available_simd();
+std::string_view simd_name(SimdLevel level);  // "plain", "avx2", "avx512", "neon"
+// The fastest level of this machine. PICTOR_SIMD=plain|avx2|avx512|neon, read once, lowers it; a name that is unknown
+// or that this machine lacks changes nothing.
+SimdLevel best_simd();
+std::vector<SimdLevel> available_simd();  // slowest first
 
-// Distances between a query and `count` rows of `dim` numbers that lie one after the other.
-// Cosine assumes neither side to be normalised: inverse norms are passed for rows, or computed by inverse_norms.
+// Sums over vectors of `dim` numbers. No kernel reads past the end of a vector.
 struct Kernels {
+  // Sum of a[i] * b[i]; of (a[i] - b[i])^2. The same bits with a and b exchanged.
   float (*dot)(const float* a, const float* b, std::size_t dim);
   float (*l2_squared)(const float* a, const float* b, std::size_t dim);
-  // out[i] = dot(query, rows + i * dim): the same bits as `dot`.
+  // `count` rows that lie one after the other: out[i] = dot(query, rows + i * dim).
   void (*dot_block)(const float* query, const float* rows, std::size_t count, std::size_t dim, float* out);
   void (*l2_squared_block)(const float* query, const float* rows, std::size_t count, std::size_t dim, float* out);
+  // `count` rows anywhere: out[i] = dot(query, rows[i]).
+  void (*dot_gather)(const float* query, const float* const* rows, std::size_t count, std::size_t dim, float* out);
+  void (*l2_squared_gather)(const float* query, const float* const* rows, std::size_t count, std::size_t dim,
+                            float* out);
 };
 const Kernels& kernels(SimdLevel level);  // REQUIRES: level is in available_simd()
 const Kernels& kernels();                 // of best_simd()
 
-// |simd - plain| <= kernel_error_bound(dim) * sum_i |a_i * b_i| (for L2: of (a_i - b_i)^2).
-float kernel_error_bound(std::size_t dim);
-
-// 1 / |v| in double precision rounded once; 0 for a vector of zeros.
+// 1 / |v|, in double precision in index order and rounded once: the same bits on every machine. 0 for a vector of
+// zeros, and for one so short (|v| < 2.94e-39) that the result is no float. REQUIRES: the numbers are finite.
 float inverse_norm(std::span<const float> v);
+
+// Cosine distance from a dot product of vectors of any length, in this order of float operations.
+inline Distance cosine_distance(float dot, float inverse_norm_query, float inverse_norm_row) {
+  return {1.0F - (dot * inverse_norm_query) * inverse_norm_row};
+}
+
 // Divides by the norm in place, computed in double in index order: the same bits on every machine. kInvalid for zeros
-// or a number that is not finite.
+// or a number that is not finite; `v` is then unchanged.
 Status normalize_l2(std::span<float> v);
 // kInvalid, with the position and the value, when a number is NaN or infinite.
 Status check_finite(std::span<const float> v);
@@ -51,18 +63,21 @@ struct Neighbor {
   friend auto operator<=>(const Neighbor&, const Neighbor&) = default;  // nearer first, then the smaller row
 };
 
-// The k nearest of what was pushed, whatever the order of pushing.
+// The k nearest of what was pushed, whatever the order of pushing. A distance that is not a number (numbers so large
+// that their products overflow) counts as +infinity. Memory: what is held, at most k.
 class TopK {
  public:
-  explicit TopK(std::size_t k);
+  explicit TopK(std::size_t k) : k_(k) {}
   void push(Neighbor candidate);
-  // What a new candidate must beat; +infinity while fewer than k are held.
+  // What a new candidate must reach: one with a larger distance need not be pushed, one of the same distance may still
+  // win by its row. +infinity while fewer than k are held.
   Distance worst() const;
+  // Nearest first; nothing is held afterwards.
   std::vector<Neighbor> take_sorted();
 
  private:
   std::size_t k_;
-  std::vector<Neighbor> heap_;
+  std::vector<Neighbor> heap_;  // the worst in front
 };
 
 }  // namespace pictor

@@ -1,0 +1,151 @@
+// The local backend: cuts the snapshot's blocks into ranges of rows, scans them in any order on any thread, and merges
+// by (distance, row), which depends on neither.
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "backend/backend.h"
+#include "index/index.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::uint64_t kRangeBytes = limits::kMiB;         // of vectors between two looks at the clock
+constexpr std::uint64_t kParallelBytes = 8 * limits::kMiB;  // below, waking threads costs more than it saves
+
+struct RowRange {
+  const SnapshotBlock* block;
+  std::size_t begin;
+  std::size_t count;
+};
+
+std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks) {
+  std::vector<RowRange> ranges;
+  for (const auto& block : blocks) {
+    const std::uint64_t row_bytes = std::max<std::uint64_t>(block.dim, 1) * sizeof(float);
+    const std::size_t rows = std::max<std::size_t>(kRangeBytes / row_bytes, 1);
+    for (std::size_t begin = 0; begin < block.count; begin += rows) {
+      ranges.push_back({&block, begin, std::min(rows, block.count - begin)});
+    }
+  }
+  return ranges;
+}
+
+std::uint64_t bytes_of(std::span<const SnapshotBlock> blocks) {
+  std::uint64_t bytes = 0;
+  for (const auto& block : blocks) bytes += std::uint64_t{block.count} * block.dim * sizeof(float);
+  return bytes;
+}
+
+VectorBlock vectors_of(const RowRange& range) {
+  const SnapshotBlock& block = *range.block;
+  return {block.vectors + range.begin * block.dim, block.rows + range.begin,
+          block.inverse_norms == nullptr ? nullptr : block.inverse_norms + range.begin, range.count, block.dim};
+}
+
+// Alive in the snapshot and in the set asked for; positions are those of the range.
+class VisibleRows final : public RowFilter {
+ public:
+  VisibleRows(const RowRange& range, const RowSet* allowed) : range_(range), allowed_(allowed) {}
+
+  void allowed(std::size_t begin, std::span<std::uint8_t> out) const override {
+    const std::size_t first = range_.begin + begin;
+    if (range_.block->alive) {
+      range_.block->alive(first, out);
+    } else {
+      std::fill(out.begin(), out.end(), std::uint8_t{1});
+    }
+    if (allowed_ == nullptr) return;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (out[i] != 0 && !allowed_->contains(range_.block->rows[first + i])) out[i] = 0;
+    }
+  }
+
+ private:
+  RowRange range_;
+  const RowSet* allowed_;
+};
+
+// One search, worked on by one or several threads that take ranges as they go.
+class Search {
+ public:
+  Search(Env& env, const BackendQuery& query, std::uint32_t dim, std::span<const RowRange> ranges)
+      : env_(env), query_(query), dim_(dim), ranges_(ranges) {}
+
+  Result<IndexAnswer> work() {
+    PICTOR_ASSIGN(FlatScan scan, FlatScan::start({query_.vector, query_.metric, query_.k, nullptr}, dim_));
+    for (std::size_t i = next_++; i < ranges_.size(); i = next_++) {
+      if (late()) {
+        complete_ = false;
+        break;
+      }
+      const VisibleRows visible(ranges_[i], query_.allowed);
+      PICTOR_TRY(scan.add(vectors_of(ranges_[i]), &visible));
+    }
+    return scan.finish();
+  }
+
+  bool complete() const { return complete_; }
+
+ private:
+  bool late() const { return query_.deadline_us != 0 && env_.monotonic_us() >= query_.deadline_us; }
+
+  Env& env_;
+  const BackendQuery& query_;
+  std::uint32_t dim_;
+  std::span<const RowRange> ranges_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> complete_{true};
+};
+
+Result<Candidates> merge(std::vector<Result<IndexAnswer>> answers, std::size_t k, bool complete) {
+  Candidates merged{{}, complete, 0, "exact"};
+  TopK top(k);
+  for (auto& answer : answers) {
+    if (!answer.is_ok()) return answer.status();
+    merged.distances += answer->distances;
+    for (const auto& neighbor : answer->neighbors) top.push(neighbor);
+  }
+  merged.neighbors = top.take_sorted();
+  return merged;
+}
+
+class LocalBackend final : public Backend {
+ public:
+  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool) {}
+
+  std::string describe() const override { return "local, exact, " + std::string(simd_name(best_simd())); }
+
+  Result<CommitResult> apply(Collection& collection, const Batch& batch) override { return collection.commit(batch); }
+
+  Result<Candidates> search(const Snapshot& snapshot, const BackendQuery& query) const override {
+    PICTOR_ASSIGN(const auto blocks, snapshot.blocks(query.space));
+    const auto ranges = query.allowed != nullptr && query.allowed->size() == 0 ? std::vector<RowRange>{} : cut(blocks);
+    // Without rows there is no dimension to compare with: the rest of the query is checked all the same.
+    const auto dim = blocks.empty() ? static_cast<std::uint32_t>(query.vector.size()) : blocks[0].dim;
+    Search search(env_, query, dim, ranges);
+    const std::size_t workers = pool_ == nullptr || bytes_of(blocks) < kParallelBytes
+                                    ? 1
+                                    : std::clamp<std::size_t>(ranges.size(), 1, pool_->threads());
+    std::vector<Result<IndexAnswer>> answers(workers, IndexAnswer{});
+    if (workers == 1) {
+      answers[0] = search.work();
+    } else {
+      pool_->parallel_for(workers, [&](std::size_t worker) { answers[worker] = search.work(); });
+    }
+    return merge(std::move(answers), query.k, search.complete());
+  }
+
+ private:
+  Env& env_;
+  ThreadPool* pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool) {
+  return std::make_unique<LocalBackend>(env, pool);
+}
+
+}  // namespace pictor

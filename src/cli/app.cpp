@@ -1,0 +1,215 @@
+// The whole command line: declarations, configuration, dispatch and errors.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "cli/help.h"
+#include "cli/json_output.h"
+#include "cli/reference.h"
+#include "cli/session.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+// CLI11 lets the file go before the environment; people expect the opposite.
+class EnvironmentFirst : public CLI::ConfigTOML {
+ public:
+  explicit EnvironmentFirst(CLI::App& root) : root_(root) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(in);
+    std::erase_if(items, [this](const CLI::ConfigItem& item) { return is_in_environment(item); });
+    return items;
+  }
+
+ private:
+  bool is_in_environment(const CLI::ConfigItem& item) const {
+    const CLI::App* app = &root_;
+    for (const std::string& parent : item.parents) {
+      const auto found = app->get_subcommands([&](const CLI::App* sub) { return sub->check_name(parent); });
+      if (found.empty()) return false;
+      app = found.front();
+    }
+    const CLI::Option* option = app->get_option_no_throw("--" + item.name);
+    return option != nullptr && !option->get_envname().empty() && !environment(option->get_envname()).empty();
+  }
+
+  CLI::App& root_;
+};
+
+std::string default_config_file() {
+  const std::string folder = environment("XDG_CONFIG_HOME");
+  const std::string base = folder.empty() ? join_path(environment("HOME"), ".config") : folder;
+  return join_path(base, "pictor/pictor.toml");
+}
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+  app.add_option("--data", options.data, "Data folder: the collections")
+      ->envname("PICTOR_DATA")
+      ->type_name("DIR")
+      ->default_str("~/.local/share/pictor");
+  app.add_option("--models", options.models, "Folder of the encoder cards")->envname("PICTOR_MODELS")->type_name("DIR");
+  app.add_option("--weights", options.weights, "Folder of their weights")->envname("PICTOR_WEIGHTS")->type_name("DIR");
+  app.add_option("--threads", options.threads, "Threads; 0 takes all processors")
+      ->envname("PICTOR_THREADS")
+      ->check(CLI::Range(0, static_cast<int>(limits::kThreadsMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "Print one JSON document instead of text");
+  app.add_flag("-q,--quiet", options.quiet, "Print no progress and no summary");
+  const std::map<std::string, LogLevel> levels = {
+      {"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}};
+  app.add_option("--log-level", options.log_level, "What is told on standard error")
+      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->envname("PICTOR_LOG_LEVEL")
+      ->type_name("error|warn|info|debug")
+      ->default_str("warn");
+  const std::string named = environment("PICTOR_CONFIG");
+  // CLI11 reads the file before the environment, so PICTOR_CONFIG is ours to read.
+  app.set_config("--config", named.empty() ? default_config_file() : named,
+                 "Configuration file, TOML (default: ~/.config/pictor/pictor.toml; environment: PICTOR_CONFIG)",
+                 !named.empty())
+      ->type_name("FILE");
+  app.config_formatter(std::make_shared<EnvironmentFirst>(app));
+  app.allow_config_extras(false);
+}
+
+std::vector<Command> add_commands(CLI::App& app) {
+  std::vector<Command> commands;
+  for (const auto add :
+       {add_index_command, add_search_command, add_get_command, add_delete_command, add_collections_command,
+        add_stats_command, add_verify_command, add_export_command, add_encoders_command, add_embed_command,
+        add_bench_command, add_version_command, add_completion_command, add_man_command, add_help_all_command}) {
+    commands.push_back(add(app));
+  }
+  return commands;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+// The command or option that was probably meant; empty when none is near.
+std::string nearest(const CLI::App& root, const CLI::App* command, std::string_view word) {
+  std::vector<std::string> known;
+  if (word.starts_with("-")) {
+    for (const CLI::App* app : {static_cast<const CLI::App*>(&root), command}) {
+      if (app == nullptr) continue;
+      for (const OptionView& option : view_of(*app).options) {
+        known.insert(known.end(), option.names.begin(), option.names.end());
+      }
+    }
+  } else if (command == nullptr) {
+    for (const CommandView& view : commands_of(root)) known.push_back(view.name);
+  }
+  std::string best;
+  std::size_t best_distance = 3;
+  for (const std::string& name : known) {
+    const std::size_t distance = word.size() > 64 ? 64 : edit_distance(word.substr(0, word.find('=')), name);
+    if (distance < best_distance && distance < name.size() - 1) {
+      best = name;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+struct Parsed {
+  std::optional<int> exit;  // set: all is done
+  Status status;
+  std::string hint;
+};
+
+Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std::ostream& out) {
+  const auto command = [&]() -> const CLI::App* {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? nullptr : chosen.back();
+  };
+  try {
+    app.parse(argc, argv);
+    return {};
+  } catch (const CLI::CallForHelp&) {
+    out << app.help();
+    return {0, {}, ""};
+  } catch (const CLI::CallForAllHelp&) {
+    out << reference_text(app);
+    return {0, {}, ""};
+  } catch (const CLI::CallForVersion&) {
+    out << "pictor " << services.version << "\n";
+    return {0, {}, ""};
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> left = app.remaining(true);
+    const std::string word = left.empty() ? "" : left.front();
+    const std::string meant = nearest(app, command(), word);
+    const std::string what = word.starts_with("-") ? "option" : command() == nullptr ? "command" : "argument";
+    const std::string base = command() == nullptr ? "pictor" : "pictor " + command()->get_name();
+    return {std::nullopt,
+            {Code::kInvalid,
+             what + " '" + word + "' is not known" + (meant.empty() ? "" : "; did you mean '" + meant + "'?")},
+            base + " --help"};
+  } catch (const CLI::ParseError& error) {
+    const std::string base = command() == nullptr ? "pictor" : "pictor " + command()->get_name();
+    return {std::nullopt, {Code::kInvalid, error.what()}, base + " --help"};
+  }
+}
+
+// Prints an error in both ways and returns the exit status.
+int fail(Session& session, const Status& status, const std::string& hint) {
+  session.err() << (session.terminal().err_is_tty ? session.red("pictor:") : "pictor:") << " "
+                << printable(status.message()) << "\n";
+  if (!hint.empty()) session.err() << "try: " << hint << "\n";
+  if (session.json()) session.out() << error_json(status, hint) << "\n";
+  session.out().flush();
+  return static_cast<int>(status.code());
+}
+
+void fill_defaults(GlobalOptions& options) {
+  if (options.data.empty()) options.data = default_data_folder();
+  if (options.models.empty()) options.models = default_models_folder();
+  if (options.weights.empty()) options.weights = default_weights_folder();
+}
+
+}  // namespace
+
+int run_cli_with(int argc, char** argv, const Services& services, std::ostream& out, std::ostream& err) {
+  Session session(services, out, err);
+  CLI::App app("Pictor indexes pictures and finds them again by picture or by words", "pictor");
+  app.formatter(std::dynamic_pointer_cast<CLI::FormatterBase>(make_help_formatter()));
+  app.set_help_flag("-h,--help", "Show help");
+  app.set_version_flag("--version", services.version, "Show the version");
+  app.fallthrough();
+  add_global_options(app, session.options());
+  const std::vector<Command> commands = add_commands(app);
+  app.set_help_all_flag("--help-all", "Show the help of all commands");  // after the commands, which would inherit it
+  app.require_subcommand(0, 1);
+  set_examples(app, {"pictor index ~/photos", "pictor search --text \"a red car\"",
+                     "pictor search --image cat.jpg --html hits.html"});
+  const Parsed parsed = parse(app, argc, argv, services, out);
+  if (parsed.exit) return *parsed.exit;
+  if (!parsed.status.is_ok()) return fail(session, parsed.status, parsed.hint);
+  fill_defaults(session.options());
+  const auto chosen =
+      std::find_if(commands.begin(), commands.end(), [](const Command& command) { return command.app->parsed(); });
+  if (chosen == commands.end()) {
+    err << app.help();
+    return static_cast<int>(Code::kInvalid);
+  }
+  const Status status = chosen->run(session);
+  if (!status.is_ok()) return fail(session, status, hint_for(status, chosen->app->get_name()));
+  out.flush();
+  if (!out.good()) return fail(session, {Code::kIo, "standard output could not be written (is the disk full?)"}, "");
+  return 0;
+}
+
+}  // namespace pictor

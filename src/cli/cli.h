@@ -1,0 +1,15 @@
+// The door of cli: the `pictor` program. It parses, calls the engine and prints; it decides nothing.
+//
+// Thread safety: run_cli is called once, from main. Standard output carries results (tables, or JSON with --json),
+// standard error everything else. The exit status is the number of the Status code (pictor/status.h), 0 when all is
+// well.
+#pragma once
+
+#include <ostream>
+
+namespace pictor {
+
+// REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test.
+int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err);
+
+}  // namespace pictor

@@ -1,0 +1,125 @@
+// pictor export: vectors as .npy with their ids beside, or whole items as JSON lines.
+#include <CLI/CLI.hpp>
+
+#include "cli/json_output.h"
+#include "cli/output_file.h"
+#include "cli/session.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+struct Options {
+  std::string file, collection = "default", format, head, where;
+  bool force = false, no_vectors = false;
+};
+
+std::string ids_path(const std::string& npy) {
+  const std::string stem = npy.ends_with(".npy") ? npy.substr(0, npy.size() - 4) : npy;
+  return stem + ".ids.jsonl";
+}
+
+// The head that is exported, and its dimension.
+Result<HeadInfo> find_head(Engine& engine, const Options& options) {
+  PICTOR_ASSIGN(const CollectionInfo info, engine.stats(options.collection));
+  std::string names;
+  for (const HeadInfo& head : info.heads) {
+    if (options.head.empty() || head.name == options.head) return head;
+    names += (names.empty() ? "" : ", ") + head.name;
+  }
+  return Status(Code::kNotFound,
+                "collection '" + options.collection + "' has no head '" + options.head + "'; it has: " + names);
+}
+
+Result<std::uint64_t> export_npy(Session& session, Engine& engine, const Options& options) {
+  PICTOR_ASSIGN(const HeadInfo head, find_head(engine, options));
+  PICTOR_ASSIGN(const auto vectors, OutputFile::create(session.env(), options.file, options.force));
+  PICTOR_ASSIGN(const auto ids, OutputFile::create(session.env(), ids_path(options.file), options.force));
+  PICTOR_TRY(vectors->write(npy_header(0, head.dim)));
+  std::uint64_t rows = 0;
+  PICTOR_TRY(engine.scan(options.collection, options.where, true, [&](const StoredItem& item) -> Status {
+    const auto found = item.vectors.find(head.name);
+    if (found == item.vectors.end() || found->second.empty()) return Status::ok();
+    if (found->second.size() != head.dim) {
+      return {Code::kCorrupt, "item '" + item.id + "' has " + std::to_string(found->second.size()) +
+                                  " numbers in head '" + head.name + "', the head has " + std::to_string(head.dim)};
+    }
+    ++rows;
+    PICTOR_TRY(vectors->write(as_text(std::as_bytes(std::span(found->second)))));
+    return ids->write(json_string(item.id) + "\n");
+  }));
+  PICTOR_TRY(vectors->rewrite_begin(npy_header(rows, head.dim)));
+  PICTOR_TRY(ids->finish());
+  PICTOR_TRY(vectors->finish());
+  return rows;
+}
+
+// Only the wanted head's vector when one was named.
+void keep_head(StoredItem& item, const std::string& head) {
+  if (!head.empty()) std::erase_if(item.vectors, [&](const auto& entry) { return entry.first != head; });
+}
+
+Result<std::uint64_t> export_json_lines(Session& session, Engine& engine, const Options& options) {
+  if (!options.head.empty()) PICTOR_TRY(find_head(engine, options).status());
+  std::unique_ptr<OutputFile> file;
+  if (options.file != "-") {
+    PICTOR_ASSIGN(file, OutputFile::create(session.env(), options.file, options.force));
+  }
+  std::uint64_t rows = 0;
+  PICTOR_TRY(
+      engine.scan(options.collection, options.where, !options.no_vectors, [&](const StoredItem& found) -> Status {
+        StoredItem item = found;
+        keep_head(item, options.head);
+        ++rows;
+        const std::string line = item_json(item, false) + "\n";
+        if (file != nullptr) return file->write(line);
+        session.out() << line;
+        return session.out().good() ? Status::ok() : Status(Code::kIo, "standard output was closed");
+      }));
+  if (file != nullptr) PICTOR_TRY(file->finish());
+  return rows;
+}
+
+Status run(Session& session, const Options& options) {
+  std::string format = options.format;
+  if (format.empty()) format = options.file.ends_with(".npy") ? "npy" : "jsonl";
+  if (format == "npy" && options.file == "-") {
+    return {Code::kInvalid, "npy needs a file, since the ids go beside it; name one or use --format jsonl"};
+  }
+  PICTOR_ASSIGN(Engine * engine, session.engine());
+  PICTOR_ASSIGN(const std::uint64_t rows,
+                format == "npy" ? export_npy(session, *engine, options) : export_json_lines(session, *engine, options));
+  if (options.file == "-" || session.options().quiet) return Status::ok();
+  const std::string ids = format == "npy" ? ids_path(options.file) : "";
+  if (session.json()) {
+    session.out() << "{\"items\": " << rows << ", \"file\": " << json_string(options.file)
+                  << ", \"ids_file\": " << (ids.empty() ? "null" : json_string(ids)) << "}\n";
+    return Status::ok();
+  }
+  session.out() << "Wrote " << plural(rows, "item", "items") << " to " << printable(options.file)
+                << (ids.empty() ? "" : ", ids to " + printable(ids)) << "\n";
+  return Status::ok();
+}
+
+}  // namespace
+
+Command add_export_command(CLI::App& parent) {
+  CLI::App& app = *parent.add_subcommand("export", "Write vectors or items to a file");
+  auto options = std::make_shared<Options>();
+  app.add_option("file", options->file, "File to write; - is standard output (jsonl)")->required()->type_name("FILE");
+  add_collection_option(app, options->collection);
+  app.add_option("--format", options->format,
+                 "npy (vectors, and FILE.ids.jsonl beside) or jsonl; else by FILE's ending")
+      ->check(CLI::IsMember({"npy", "jsonl"}).description(""))
+      ->type_name("npy|jsonl");
+  app.add_option("--head", options->head, "Head of the vectors; else the first (npy), or all (jsonl)")
+      ->type_name("NAME");
+  add_where_option(app, options->where);
+  app.add_flag("--no-vectors", options->no_vectors, "Leave the vectors out (jsonl)");
+  app.add_flag("--force", options->force, "Replace files that exist");
+  set_examples(app, {"pictor export vectors.npy --head visual", "pictor export items.jsonl --where 'year = 2024'",
+                     "pictor export - --no-vectors | head"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
+}
+
+}  // namespace pictor

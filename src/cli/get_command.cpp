@@ -1,0 +1,72 @@
+// pictor get: what is known of one item, and its picture.
+#include <CLI/CLI.hpp>
+
+#include "cli/json_output.h"
+#include "cli/output_file.h"
+#include "cli/session.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+struct Options {
+  std::string id, collection = "default", picture;
+  bool vectors = false, force = false;
+};
+
+void print_item(Session& session, const StoredItem& item) {
+  std::ostream& out = session.out();
+  const auto row = [&](const std::string& name, const std::string& value) {
+    if (!value.empty()) out << pad_right(cut_end(printable(name), 16), 18) << printable(value) << "\n";
+  };
+  out << session.bold(printable(item.id)) << "\n";
+  row("source", item.source);
+  row("text", item.text);
+  row("picture", std::to_string(item.width) + "x" + std::to_string(item.height) + " " + item.format);
+  row("content", item.content);
+  row("indexed", date_text(item.created_us));
+  for (const auto& [key, value] : metadata_pairs(item.metadata)) row("metadata." + key, value);
+  for (const auto& [head, vector] : item.vectors) {
+    std::string numbers;
+    for (std::size_t i = 0; i < vector.size() && i < 5; ++i) numbers += fixed(vector[i], 4) + " ";
+    row("vector." + head, numbers + "... (" + std::to_string(vector.size()) + " numbers; --json shows all)");
+  }
+}
+
+Status write_picture(Session& session, Engine& engine, const Options& options) {
+  PICTOR_ASSIGN(const std::optional<Bytes> picture, engine.picture(options.collection, options.id));
+  if (!picture) {
+    return {Code::kNotFound, "no picture of item '" + options.id + "' is kept (see 'keep' in pictor stats)"};
+  }
+  PICTOR_ASSIGN(const auto file, OutputFile::create(session.env(), options.picture, options.force));
+  PICTOR_TRY(file->write(as_text(*picture)));
+  return file->finish();
+}
+
+Status run(Session& session, const Options& options) {
+  PICTOR_ASSIGN(Engine * engine, session.engine());
+  PICTOR_ASSIGN(const std::optional<StoredItem> item, engine->get(options.collection, options.id, options.vectors));
+  if (!item) return {Code::kNotFound, "collection '" + options.collection + "' has no item '" + options.id + "'"};
+  if (session.json())
+    session.out() << item_json(*item, true) << "\n";
+  else
+    print_item(session, *item);
+  return options.picture.empty() ? Status::ok() : write_picture(session, *engine, options);
+}
+
+}  // namespace
+
+Command add_get_command(CLI::App& parent) {
+  CLI::App& app = *parent.add_subcommand("get", "Show one item");
+  auto options = std::make_shared<Options>();
+  app.add_option("id", options->id, "The item's id")->required()->type_name("ID");
+  add_collection_option(app, options->collection);
+  app.add_flag("--vectors", options->vectors, "With its vectors");
+  app.add_option("--picture", options->picture, "Write the kept picture to this file")->type_name("FILE");
+  app.add_flag("--force", options->force, "Replace that file when it exists");
+  set_examples(app, {"pictor get photos/cat.jpg", "pictor get photos/cat.jpg --vectors --json",
+                     "pictor get photos/cat.jpg --picture cat-again.jpg"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
+}
+
+}  // namespace pictor

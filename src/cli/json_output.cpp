@@ -1,0 +1,221 @@
+#include "cli/json_output.h"
+
+#include <nlohmann/json.hpp>
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dumped(const Json& json, bool pretty = true) {
+  return json.dump(pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Stored JSON as JSON; what is not JSON stays a string, so that nothing is lost.
+Json embedded(const std::string& text) {
+  Json value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json(text) : value;
+}
+
+Json head_object(const HeadInfo& head) {
+  constexpr const char* kMetrics[] = {"", "cosine", "inner_product", "l2"};
+  return {
+      {"name", head.name},     {"dim", head.dim},     {"metric", kMetrics[static_cast<std::size_t>(head.metric) & 3]},
+      {"images", head.images}, {"texts", head.texts}, {"space", head.space}};
+}
+
+Json heads_array(const std::vector<HeadInfo>& heads) {
+  Json array = Json::array();
+  for (const HeadInfo& head : heads) array.push_back(head_object(head));
+  return array;
+}
+
+Json collection_object(const CollectionInfo& info) {
+  return {{"name", info.name},
+          {"encoder", info.encoder},
+          {"isa_class", info.isa_class},
+          {"keep", info.keep},
+          {"heads", heads_array(info.heads)},
+          {"sequence", info.sequence},
+          {"items", info.items},
+          {"rows_dead", info.rows_dead},
+          {"rows_fresh", info.rows_fresh},
+          {"segments", info.segments},
+          {"database_bytes", info.database_bytes},
+          {"segment_bytes", info.segment_bytes},
+          {"blob_bytes", info.blob_bytes}};
+}
+
+Json hit_object(const Hit& hit, std::size_t rank) {
+  Json object = {{"rank", rank},         {"id", hit.id},         {"score", hit.score.value},
+                 {"source", hit.source}, {"text", hit.text},     {"width", hit.width},
+                 {"height", hit.height}, {"format", hit.format}, {"metadata", embedded(hit.metadata)}};
+  if (!hit.vector.empty()) object["vector"] = hit.vector;
+  return object;
+}
+
+}  // namespace
+
+std::string hits_json(const Hits& hits) {
+  Json array = Json::array();
+  for (const Hit& hit : hits.hits) array.push_back(hit_object(hit, array.size() + 1));
+  Json object = {{"hits", array},
+                 {"complete", hits.complete},
+                 {"recall", hits.recall},
+                 {"head", hits.head},
+                 {"space", hits.space},
+                 {"candidates", hits.candidates},
+                 {"distances", hits.distances},
+                 {"ms", hits.ms},
+                 {"warnings", hits.warnings}};
+  if (!hits.stages.empty()) {
+    object["stages"] = Json::array();
+    for (const SearchStage& stage : hits.stages) {
+      object["stages"].push_back({{"room", stage.room}, {"what", stage.what}, {"ms", stage.ms}});
+    }
+  }
+  return dumped(object);
+}
+
+std::string item_json(const StoredItem& item, bool pretty) {
+  Json object = {{"id", item.id},
+                 {"source", item.source},
+                 {"text", item.text},
+                 {"metadata", embedded(item.metadata)},
+                 {"content", item.content},
+                 {"format", item.format},
+                 {"width", item.width},
+                 {"height", item.height},
+                 {"born", item.born},
+                 {"created_us", item.created_us},
+                 {"receipt", embedded(item.receipt)}};
+  if (!item.vectors.empty()) object["vectors"] = item.vectors;
+  return dumped(object, pretty);
+}
+
+std::string collections_json(const std::vector<CollectionInfo>& collections) {
+  Json array = Json::array();
+  for (const CollectionInfo& info : collections) array.push_back(collection_object(info));
+  return dumped({{"collections", array}});
+}
+
+std::string collection_json(const CollectionInfo& collection) { return dumped(collection_object(collection)); }
+
+std::string encoders_json(const std::vector<EncoderInfo>& encoders) {
+  Json array = Json::array();
+  for (const EncoderInfo& info : encoders) {
+    array.push_back({{"name", info.name},
+                     {"description", info.description},
+                     {"licence", info.licence},
+                     {"source", info.source},
+                     {"precision", info.precision},
+                     {"ready", info.ready},
+                     {"advice", info.advice},
+                     {"heads", heads_array(info.heads)}});
+  }
+  return dumped({{"encoders", array}});
+}
+
+std::string faults_json(const std::vector<FaultInfo>& faults) {
+  Json array = Json::array();
+  for (const FaultInfo& fault : faults) {
+    array.push_back(
+        {{"collection", fault.collection}, {"where", fault.where}, {"what", fault.what}, {"advice", fault.advice}});
+  }
+  return dumped({{"ok", faults.empty()}, {"faults", array}});
+}
+
+std::string quarantined_json(const Quarantined& refused) {
+  return dumped(
+      {{"source", refused.source}, {"code", code_name(refused.cause.code())}, {"cause", refused.cause.message()}},
+      false);
+}
+
+std::string error_json(const Status& status, const std::string& hint) {
+  Json error = {
+      {"code", code_name(status.code())}, {"status", static_cast<int>(status.code())}, {"message", status.message()}};
+  if (!hint.empty()) error["try"] = hint;
+  return dumped({{"error", error}});
+}
+
+std::string vectors_json(const std::string& head, const std::vector<std::string>& inputs,
+                         const std::vector<std::vector<float>>& vectors) {
+  Json array = Json::array();
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    array.push_back({{"input", inputs[i]}, {"dim", vectors[i].size()}, {"vector", vectors[i]}});
+  }
+  return dumped({{"head", head}, {"vectors", array}}, false);
+}
+
+std::string deleted_json(std::uint64_t deleted) { return dumped({{"deleted", deleted}}); }
+
+std::string version_json(const std::string& version, const std::vector<std::string>& details) {
+  return dumped({{"version", version}, {"build", details}});
+}
+
+std::string json_string(const std::string& text) { return dumped(Json(text), false); }
+
+double core_seconds(const IngestReport& report) {
+  double sum = 0;
+  for (const auto& [stage, seconds] : report.stage_seconds) sum += seconds;
+  return sum;
+}
+
+std::string index_json(const IndexSummary& summary) {
+  const IngestProgress& counts = summary.report.counts;
+  Json refused = Json::object();
+  for (const auto& [cause, count] : summary.refused_by_cause) refused[cause] = count;
+  const double rate = counts.seconds > 0 ? static_cast<double>(counts.seen) / counts.seconds : 0;
+  return dumped({{"collection", summary.collection},
+                 {"seen", counts.seen},
+                 {"added", counts.added},
+                 {"replaced", counts.replaced},
+                 {"unchanged", counts.unchanged},
+                 {"reused", counts.reused},
+                 {"quarantined", counts.quarantined},
+                 {"quarantined_by_cause", refused},
+                 {"skipped",
+                  {{"not_pictures", summary.skipped.not_pictures},
+                   {"hidden", summary.skipped.hidden},
+                   {"linked_folders", summary.skipped.linked_folders},
+                   {"same_content", summary.skipped.same_content}}},
+                 {"bytes", counts.bytes},
+                 {"seconds", counts.seconds},
+                 {"images_per_second", rate},
+                 {"core_seconds", core_seconds(summary.report)},
+                 {"stage_seconds", summary.report.stage_seconds},
+                 {"warnings", summary.report.warnings},
+                 {"cancelled", summary.report.cancelled}});
+}
+
+std::string bench_json(const BenchFigures& figures) {
+  const double rate = figures.seconds > 0 ? static_cast<double>(figures.pictures) / figures.seconds : 0;
+  Json object = {{"encoder", figures.encoder}};
+  if (figures.pictures > 0) {
+    object["embed"] = {{"pictures", figures.pictures},
+                       {"seconds", figures.seconds},
+                       {"images_per_second", rate},
+                       {"median_ms", figures.median_ms},
+                       {"p95_ms", figures.p95_ms}};
+  }
+  if (!figures.collection.empty()) {
+    object["search"] = {{"collection", figures.collection},
+                        {"items", figures.items},
+                        {"queries", figures.queries},
+                        {"median_ms", figures.search_median_ms},
+                        {"p95_ms", figures.search_p95_ms}};
+  }
+  return dumped(object);
+}
+
+std::vector<std::pair<std::string, std::string>> metadata_pairs(const std::string& metadata) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  const Json object = embedded(metadata);
+  if (!object.is_object()) return {{"metadata", metadata}};
+  for (const auto& [key, value] : object.items()) {
+    pairs.emplace_back(key, value.is_string() ? value.get<std::string>() : dumped(value, false));
+  }
+  return pairs;
+}
+
+}  // namespace pictor

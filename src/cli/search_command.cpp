@@ -1,0 +1,238 @@
+// pictor search: by picture, by words, by an item, or by a weighted mix of them.
+#include <CLI/CLI.hpp>
+
+#include "cli/contact_sheet.h"
+#include "cli/json_output.h"
+#include "cli/output_file.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "cli/terminal_picture.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::uint32_t kSheetSide = 360;
+constexpr std::uint32_t kTerminalSide = 240;
+constexpr int kTerminalRows = 6;
+
+struct Options {
+  std::vector<std::string> images, texts, ids;
+  std::vector<double> weights;
+  std::string collection = "default", head, where, html, thumbnails = "auto";
+  std::size_t k = 10;
+  std::int64_t deadline_ms = 0;
+  bool explain = false, vectors = false;
+  const CLI::App* app = nullptr;
+};
+
+// Parts in the order of the command line, so that weights belong to them.
+Result<std::vector<QueryPart>> make_parts(Session& session, const Options& options) {
+  std::vector<QueryPart> parts;
+  std::size_t image = 0, text = 0, id = 0;
+  for (const CLI::Option* option : options.app->parse_order()) {
+    const std::string name = option->get_single_name();
+    QueryPart part;
+    if (name == "image" && image < options.images.size()) {
+      part.kind = QueryPart::Kind::kImage;
+      PICTOR_ASSIGN(part.image, read_file(session.env(), options.images[image++], limits::kImageFileBytesMax));
+    } else if (name == "text" && text < options.texts.size()) {
+      part.kind = QueryPart::Kind::kText;
+      part.text = options.texts[text++];
+    } else if (name == "id" && id < options.ids.size()) {
+      part.kind = QueryPart::Kind::kId;
+      part.text = options.ids[id++];
+    } else {
+      continue;
+    }
+    parts.push_back(std::move(part));
+  }
+  if (parts.empty()) return Status(Code::kInvalid, "nothing to search for: give --image FILE, --text WORDS or --id ID");
+  if (!options.weights.empty() && options.weights.size() != parts.size()) {
+    return Status(Code::kInvalid, plural(options.weights.size(), "weight", "weights") + " for " +
+                                      plural(parts.size(), "part", "parts") + " of the query; give one each");
+  }
+  for (std::size_t i = 0; i < options.weights.size(); ++i) parts[i].weight = options.weights[i];
+  return parts;
+}
+
+std::string title_of(const Query& query, const Options& options) {
+  std::string title;
+  std::size_t image = 0;
+  for (const QueryPart& part : query.parts) {
+    if (!title.empty()) title += " + ";
+    if (part.kind == QueryPart::Kind::kImage) title += options.images[image++];
+    if (part.kind == QueryPart::Kind::kText) title += "\"" + part.text + "\"";
+    if (part.kind == QueryPart::Kind::kId) title += "item " + part.text;
+    if (part.weight != 1.0) title += " x " + fixed(part.weight, 2);
+  }
+  return title;
+}
+
+// Empty when the picture is gone, was not kept or cannot be shown: a search does not fail for that.
+Bytes thumbnail_of(Session& session, Engine& engine, const std::string& collection, const std::string& id,
+                   std::uint32_t side, ThumbnailFormat format) {
+  Result<std::optional<Bytes>> picture = engine.picture(collection, id);
+  if (!picture.is_ok() || !picture->has_value()) {
+    if (!picture.is_ok()) session.log(LogLevel::kInfo, "picture of '" + id + "': " + picture.status().message());
+    return {};
+  }
+  Result<Bytes> small = session.services().thumbnail(**picture, side, format);
+  if (small.is_ok()) return std::move(small).value();
+  session.log(LogLevel::kInfo, "thumbnail of '" + id + "': " + small.status().message());
+  return {};
+}
+
+Status write_sheet(Session& session, Engine& engine, const Query& query, const Hits& hits, const Options& options) {
+  SheetQuery asked;
+  asked.collection = query.collection;
+  asked.where = query.where;
+  for (const QueryPart& part : query.parts) {
+    if (part.kind == QueryPart::Kind::kText) asked.texts.push_back(part.text);
+    if (part.kind == QueryPart::Kind::kId) asked.texts.push_back("like " + part.text);
+    Bytes picture;
+    if (part.kind == QueryPart::Kind::kImage) {
+      Result<Bytes> small = session.services().thumbnail(part.image, kSheetSide, ThumbnailFormat::kJpeg);
+      if (small.is_ok()) picture = std::move(small).value();
+    } else if (part.kind == QueryPart::Kind::kId) {
+      picture = thumbnail_of(session, engine, query.collection, part.text, kSheetSide, ThumbnailFormat::kJpeg);
+    }
+    if (!picture.empty()) asked.pictures.push_back(std::move(picture));
+  }
+  std::vector<SheetCard> cards;
+  for (const Hit& hit : hits.hits) {
+    cards.push_back(
+        {&hit, thumbnail_of(session, engine, query.collection, hit.id, kSheetSide, ThumbnailFormat::kJpeg)});
+  }
+  PICTOR_ASSIGN(const auto file, OutputFile::create(session.env(), options.html, true));
+  PICTOR_TRY(file->write(contact_sheet(asked, hits, cards)));
+  PICTOR_TRY(file->finish());
+  if (!session.json() && !session.options().quiet)
+    session.out() << "contact sheet: " << printable(options.html) << "\n";
+  return Status::ok();
+}
+
+std::string size_text(const Hit& hit) {
+  return hit.width == 0 ? "" : std::to_string(hit.width) + "x" + std::to_string(hit.height);
+}
+
+std::string table_text(const Hits& hits, std::size_t width) {
+  Table table({{"#", Column::Kind::kNumber},
+               {"score", Column::Kind::kNumber},
+               {"id", Column::Kind::kPath, 16},
+               {"size", Column::Kind::kNumber},
+               {"text", Column::Kind::kText, 12}});
+  for (const Hit& hit : hits.hits) {
+    table.add({std::to_string(table.rows() + 1), fixed(hit.score.value, 3), hit.id, size_text(hit), hit.text});
+  }
+  return table.text(width);
+}
+
+void print_pictures(Session& session, Engine& engine, const Query& query, const Hits& hits) {
+  PictureProtocol protocol = session.terminal().pictures;
+  if (protocol == PictureProtocol::kNone) protocol = PictureProtocol::kKitty;  // --thumbnails always
+  std::size_t rank = 0;
+  for (const Hit& hit : hits.hits) {
+    const Bytes small = thumbnail_of(session, engine, query.collection, hit.id, kTerminalSide, wanted_format(protocol));
+    if (!small.empty()) session.out() << terminal_picture(protocol, small, kTerminalRows);
+    session.out() << session.bold(std::to_string(++rank) + "  " + fixed(hit.score.value, 3)) << "  "
+                  << printable(hit.id) << (hit.text.empty() ? "" : "  " + printable(hit.text)) << "\n";
+  }
+}
+
+void print_hits(Session& session, Engine& engine, const Query& query, const Hits& hits, const Options& options) {
+  const std::size_t width = session.terminal().width;
+  std::ostream& out = session.out();
+  out << session.bold(cut_end(printable(title_of(query, options)) + " in '" + printable(query.collection) + "'", width))
+      << "\n";
+  const bool pictures = options.thumbnails == "always" ||
+                        (options.thumbnails == "auto" && session.terminal().pictures != PictureProtocol::kNone);
+  if (hits.hits.empty())
+    out << "Nothing was found.\n";
+  else if (pictures)
+    print_pictures(session, engine, query, hits);
+  else
+    out << table_text(hits, width);
+  out << session.dim(plural(hits.hits.size(), "hit", "hits") + " of " + with_commas(hits.candidates) + ", " +
+                     hits.recall + ", head " + hits.head + ", " + fixed(hits.ms, 1) + " ms" +
+                     (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
+      << "\n";
+  if (!options.explain) return;
+  Table table({{"room", Column::Kind::kText}, {"what", Column::Kind::kText, 20}, {"ms", Column::Kind::kNumber}});
+  for (const SearchStage& stage : hits.stages) table.add({stage.room, stage.what, fixed(stage.ms, 2)});
+  out << "\n" << table.text(width) << with_commas(hits.distances) << " distances\n";
+}
+
+Status run(Session& session, const Options& options) {
+  Query query;
+  query.collection = options.collection;
+  PICTOR_ASSIGN(query.parts, make_parts(session, options));
+  query.head = options.head;
+  query.k = options.k;
+  query.where = options.where;
+  query.with_vectors = options.vectors;
+  query.explain = options.explain;
+  if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
+  PICTOR_ASSIGN(Engine * engine, session.engine());
+  PICTOR_ASSIGN(const Hits hits, engine->search(query));
+  for (const std::string& warning : hits.warnings) session.log(LogLevel::kWarn, warning);
+  if (session.json())
+    session.out() << hits_json(hits) << "\n";
+  else
+    print_hits(session, *engine, query, hits, options);
+  return options.html.empty() ? Status::ok() : write_sheet(session, *engine, query, hits, options);
+}
+
+}  // namespace
+
+Command add_search_command(CLI::App& parent) {
+  CLI::App& app = *parent.add_subcommand("search", "Find pictures by picture, by words or by an item");
+  auto options = std::make_shared<Options>();
+  options->app = &app;
+  app.add_option("-i,--image", options->images, "Like this picture file")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("FILE")
+      ->group("Query");
+  app.add_option("-t,--text", options->texts, "What the words say")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("WORDS")
+      ->group("Query");
+  app.add_option("--id", options->ids, "Like this item of the collection")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("ID")
+      ->group("Query");
+  app.add_option("-w,--weight", options->weights,
+                 "Weights of the parts above, in the order given, as 1,0.5; a negative one leads away")
+      ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("N,...")
+      ->group("Query");
+  add_collection_option(app, options->collection);
+  app.add_option("--head", options->head, "Head of the encoder; see pictor encoders")->type_name("NAME");
+  add_where_option(app, options->where);
+  app.add_option("-k", options->k, "Hits at most")
+      ->check(CLI::Range(1, static_cast<int>(limits::kQueryKMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--deadline", options->deadline_ms, "Give up after so many milliseconds; 0 never")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("MS");
+  app.add_flag("--vectors", options->vectors, "Put the vectors into the JSON");
+  app.add_flag("--explain", options->explain, "Show what each step did and how long it took");
+  app.add_option("--html", options->html, "Write a contact sheet: one page with the pictures inside")
+      ->type_name("FILE");
+  app.add_option("--thumbnails", options->thumbnails, "Show pictures in the terminal")
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
+      ->type_name("auto|always|never")
+      ->capture_default_str();
+  set_examples(app, {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
+                     "pictor search --id photos/cat.jpg --where 'year >= 2020'",
+                     "pictor search --image shoe.jpg --text red --weight 1,0.5 --json"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
+}
+
+}  // namespace pictor

@@ -1,0 +1,103 @@
+// One run of the program: its global options, its streams, and the engine when a command needs it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/services.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace pictor {
+
+enum class LogLevel { kError, kWarn, kInfo, kDebug };
+
+struct GlobalOptions {
+  std::string data, models, weights;
+  std::size_t threads = 0;
+  bool json = false;
+  bool quiet = false;
+  LogLevel log_level = LogLevel::kWarn;
+};
+
+class Session {
+ public:
+  Session(const Services& services, std::ostream& out, std::ostream& err) : services_(services), out_(out), err_(err) {}
+
+  GlobalOptions& options() { return options_; }
+  const Terminal& terminal() const { return services_.terminal; }
+  const Services& services() const { return services_; }
+  std::ostream& out() { return out_; }
+  std::ostream& err() { return err_; }
+  Env& env() { return Env::real(); }
+  bool json() const { return options_.json; }
+
+  // The engine, opened by the first call. `create`: make the data folder when it does not exist.
+  Result<Engine*> engine(bool create = false);
+  // One line on standard error, when --log-level asks for it.
+  void log(LogLevel level, const std::string& text);
+  // Bold on a terminal that can.
+  std::string bold(std::string_view text) const;
+  std::string dim(std::string_view text) const;
+  std::string red(std::string_view text) const;
+  // Asks on the terminal; `yes` answers for it. kInvalid when there is nobody to ask.
+  Status confirm(const std::string& question, bool yes);
+
+ private:
+  std::string styled(std::string_view text, const char* code) const;
+
+  const Services& services_;
+  std::ostream& out_;
+  std::ostream& err_;
+  GlobalOptions options_;
+  std::unique_ptr<Engine> engine_;
+};
+
+// A command: its declaration in CLI11's terms, and what runs when it was chosen.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<Status(Session&)> run;
+};
+
+Command add_index_command(CLI::App& parent);
+Command add_search_command(CLI::App& parent);
+Command add_get_command(CLI::App& parent);
+Command add_delete_command(CLI::App& parent);
+Command add_collections_command(CLI::App& parent);
+Command add_stats_command(CLI::App& parent);
+Command add_verify_command(CLI::App& parent);
+Command add_export_command(CLI::App& parent);
+Command add_encoders_command(CLI::App& parent);
+Command add_embed_command(CLI::App& parent);
+Command add_bench_command(CLI::App& parent);
+Command add_version_command(CLI::App& parent);
+Command add_completion_command(CLI::App& parent);
+Command add_man_command(CLI::App& parent);
+Command add_help_all_command(CLI::App& parent);
+
+// Declarations that several commands share.
+CLI::Option* add_collection_option(CLI::App& app, std::string& value);
+CLI::Option* add_where_option(CLI::App& app, std::string& value);
+// "Examples:" under the help, one line each.
+void set_examples(CLI::App& app, const std::vector<std::string>& lines);
+
+// The first head that takes pictures (or texts) of the encoder; of any encoder when none is named.
+Result<std::string> first_head(Engine& engine, const std::string& encoder, bool pictures);
+
+// Where the program looks when it is not told: see docs/reference/cli.md.
+std::string default_data_folder();
+std::string default_models_folder();
+std::string default_weights_folder();
+std::string default_cache_folder();
+
+// "try: ..." for an error; empty when its message says enough.
+std::string hint_for(const Status& status, const std::string& command);
+
+}  // namespace pictor

@@ -1,0 +1,66 @@
+// pictor stats: one collection in numbers.
+#include <CLI/CLI.hpp>
+
+#include "cli/json_output.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+const char* metric_text(Metric metric) {
+  switch (metric) {
+    case Metric::kCosine: return "cosine";
+    case Metric::kInnerProduct: return "inner product";
+    case Metric::kL2: return "L2";
+  }
+  return "?";
+}
+
+Status run(Session& session, const std::string& collection) {
+  PICTOR_ASSIGN(Engine * engine, session.engine());
+  PICTOR_ASSIGN(const CollectionInfo info, engine->stats(collection));
+  std::ostream& out = session.out();
+  if (session.json()) {
+    out << collection_json(info) << "\n";
+    return Status::ok();
+  }
+  const auto row = [&](const char* name, const std::string& value) {
+    out << pad_right(name, 14) << printable(value) << "\n";
+  };
+  out << session.bold(printable(info.name)) << "\n";
+  row("items", with_commas(info.items));
+  row("encoder", info.encoder);
+  row("keep", info.keep);
+  row("isa class", info.isa_class);
+  row("sequence", with_commas(info.sequence));
+  row("rows", with_commas(info.rows_fresh) + " fresh, " + with_commas(info.rows_dead) + " dead, " +
+                  plural(info.segments, "segment", "segments"));
+  row("database", bytes_text(info.database_bytes));
+  row("segments", bytes_text(info.segment_bytes));
+  row("pictures", bytes_text(info.blob_bytes));
+  Table heads({{"head", Column::Kind::kText},
+               {"dim", Column::Kind::kNumber},
+               {"metric", Column::Kind::kText},
+               {"takes", Column::Kind::kText},
+               {"space", Column::Kind::kText, 12}});
+  for (const HeadInfo& head : info.heads) {
+    const char* takes = head.images && head.texts ? "pictures, words" : head.images ? "pictures" : "words";
+    heads.add({head.name, std::to_string(head.dim), metric_text(head.metric), takes, head.space.substr(0, 16)});
+  }
+  out << "\n" << heads.text(session.terminal().width);
+  return Status::ok();
+}
+
+}  // namespace
+
+Command add_stats_command(CLI::App& parent) {
+  CLI::App& app = *parent.add_subcommand("stats", "Show a collection in numbers");
+  auto collection = std::make_shared<std::string>("default");
+  add_collection_option(app, *collection);
+  set_examples(app, {"pictor stats", "pictor stats --collection shop --json"});
+  return {&app, [collection](Session& session) { return run(session, *collection); }};
+}
+
+}  // namespace pictor

@@ -1,0 +1,51 @@
+#include "engine/encoders.h"
+
+namespace pictor {
+
+Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads)
+    : env_(env),
+      places_(std::move(places)),
+      cache_folder_(std::move(cache_folder)),
+      threads_(threads),
+      runtime_(make_openvino_runtime()) {}
+
+Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, EncodeFor purpose) {
+  const std::lock_guard lock(mutex_);
+  auto& slot = open_[{name, purpose}];
+  if (slot != nullptr) return slot;
+  EncoderOptions options;
+  options.threads = purpose == EncodeFor::kBulk ? 1 : threads_;
+  options.parallel = purpose == EncodeFor::kBulk ? threads_ : 1;
+  options.cache_folder = cache_folder_;
+  PICTOR_ASSIGN(auto encoder, open_encoder(env_, places_, name, *runtime_, options));
+  slot = std::move(encoder);
+  return slot;
+}
+
+Result<EncoderCard> Encoders::card(const std::string& name) {
+  PICTOR_ASSIGN(auto all, cards());
+  std::string known;
+  for (auto& card : all) {
+    if (card.name == name) return std::move(card);
+    known += (known.empty() ? "" : ", ") + card.name;
+  }
+  return Status(Code::kNotFound, "encoder '" + name + "' is not known; known are: " +
+                                     (known.empty() ? "none (is --models right?)" : known));
+}
+
+Result<std::vector<EncoderCard>> Encoders::cards() { return list_cards(env_, places_); }
+
+Status Encoders::ready(const EncoderCard& card) {
+  const std::string folder = join_path(places_.weights_folder, card.name);
+  for (const auto& file : card.files) {
+    const auto path = join_path(folder, file.path);
+    const auto info = env_.info(path);
+    if (!info.is_ok() || info->size != file.bytes) {
+      return {Code::kNotFound, "'" + path + "' is " + (info.is_ok() ? "incomplete" : "missing") +
+                                   ": run `tools/setup models` in Pictor's folder"};
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace pictor

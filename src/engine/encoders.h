@@ -1,0 +1,45 @@
+// The encoders of one engine: opened when first needed, kept until the end.
+//
+// Thread safety: all calls from any thread; opening one encoder holds up other openings only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/base.h"
+#include "encode/encode.h"
+#include "infer/infer.h"
+
+namespace pictor {
+
+// A bulk run fills the processors with forward passes of one thread each; a query gives all threads to one pass. The
+// bits are the same.
+enum class EncodeFor { kBulk, kQuery };
+
+class Encoders {
+ public:
+  Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads);
+
+  Result<std::shared_ptr<const Encoder>> open(const std::string& name, EncodeFor purpose);
+  Result<EncoderCard> card(const std::string& name);
+  Result<std::vector<EncoderCard>> cards();
+  // Ok when the weights of the card are all there with the right sizes.
+  Status ready(const EncoderCard& card);
+
+ private:
+  Env& env_;
+  EncoderPlaces places_;
+  std::string cache_folder_;
+  std::size_t threads_;
+  std::unique_ptr<Runtime> runtime_;
+  std::mutex mutex_;
+  std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open_;
+};
+
+// Of a new collection, when none is asked for.
+inline constexpr const char* kDefaultEncoder = "lite2-minilm";
+
+}  // namespace pictor

@@ -1,0 +1,228 @@
+// Everything of the engine that is not one of the two lines: opening, reading, removing, looking after.
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "engine/engine_impl.h"
+
+namespace pictor {
+namespace {
+
+StoredItem stored_of(const Item& item, const CollectionSpec& spec, bool with_vectors) {
+  StoredItem out;
+  out.id = item.data.id;
+  out.source = item.data.source;
+  out.metadata = item.data.metadata;
+  out.text = item.data.text;
+  out.content = item.data.content.hex();
+  out.format = item.data.format;
+  out.width = item.data.width;
+  out.height = item.data.height;
+  out.receipt = item.data.receipt;
+  out.born = item.born;
+  out.created_us = item.created_us;
+  if (!with_vectors) return out;
+  for (std::size_t i = 0; i < spec.spaces.size() && i < item.data.vectors.size(); ++i) {
+    if (!item.data.vectors[i].empty()) out.vectors[spec.spaces[i].head] = item.data.vectors[i];
+  }
+  return out;
+}
+
+CollectionInfo info_of(const CollectionStats& stats) {
+  CollectionInfo info;
+  info.name = stats.spec.name;
+  info.encoder = stats.spec.encoder;
+  info.isa_class = stats.spec.isa_class;
+  info.keep = keep_name(stats.spec.keep);
+  for (const auto& space : stats.spec.spaces) {
+    info.heads.push_back({space.head, space.dim, space.metric, true, false, space.id});
+  }
+  info.sequence = stats.sequence;
+  info.items = stats.items;
+  info.rows_dead = stats.rows_dead;
+  info.rows_fresh = stats.rows_fresh;
+  info.segments = stats.segments;
+  info.database_bytes = stats.database_bytes;
+  info.segment_bytes = stats.segment_bytes;
+  info.blob_bytes = stats.blob_bytes;
+  return info;
+}
+
+}  // namespace
+
+std::string keep_name(Keep keep) {
+  switch (keep) {
+    case Keep::kOriginal: return "original";
+    case Keep::kThumbnail: return "thumbnail";
+    case Keep::kReference: return "reference";
+    case Keep::kNone: return "none";
+  }
+  return "none";
+}
+
+Result<Keep> parse_keep(std::string_view name) {
+  for (const auto keep : {Keep::kOriginal, Keep::kThumbnail, Keep::kReference, Keep::kNone}) {
+    if (keep_name(keep) == name) return keep;
+  }
+  return Status(Code::kInvalid,
+                "keep is 'original', 'thumbnail', 'reference' or 'none', not '" + std::string(name) + "'");
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(Env& env, const EngineOptions& options) {
+  if (options.threads > limits::kThreadsMax) {
+    return Status(Code::kInvalid, std::to_string(options.threads) + " threads were asked for, at most " +
+                                      std::to_string(limits::kThreadsMax) + " are used");
+  }
+  PICTOR_ASSIGN(auto folder, DataFolder::open(env, options.data_folder, options.create));
+  const std::size_t threads = options.threads == 0 ? available_processors() : options.threads;
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env, options, threads, std::move(folder)));
+}
+
+EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threads, std::unique_ptr<DataFolder> folder)
+    : env_(env),
+      pool_(threads),
+      folder_(std::move(folder)),
+      encoders_(env, {options.cards_folder, options.weights_folder}, options.cache_folder, threads),
+      backend_(make_local_backend(env, &pool_)) {}
+
+std::string EngineImpl::batch_id() {
+  std::array<std::byte, 16> bytes{};
+  env_.random(bytes);
+  return sha256(bytes).hex().substr(0, 32);
+}
+
+Result<std::optional<StoredItem>> EngineImpl::get(const std::string& collection, const std::string& id,
+                                                  bool with_vectors) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
+  PICTOR_ASSIGN(const auto item, snapshot->find(id, with_vectors));
+  if (!item.has_value()) return std::optional<StoredItem>();
+  return std::optional(stored_of(*item, found->spec(), with_vectors));
+}
+
+Result<std::optional<std::vector<std::byte>>> EngineImpl::picture(const std::string& collection,
+                                                                  const std::string& id) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
+  PICTOR_ASSIGN(const auto item, snapshot->find(id, false));
+  std::optional<Bytes> none;
+  if (!item.has_value()) return none;
+  PICTOR_ASSIGN(auto blob, snapshot->blob(item->row));
+  if (blob.has_value()) return blob;
+  if (found->spec().keep != Keep::kReference) return none;
+  auto bytes = read_file(env_, item->data.source, limits::kImageFileBytesMax);
+  if (!bytes.is_ok() || sha256(*bytes) != item->data.content) return none;
+  return std::optional<Bytes>(std::move(bytes).value());
+}
+
+Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::span<const std::string> ids) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  std::uint64_t removed = 0;
+  for (std::size_t begin = 0; begin < ids.size(); begin += limits::kBatchItemsMax) {
+    const auto part = ids.subspan(begin, std::min<std::size_t>(limits::kBatchItemsMax, ids.size() - begin));
+    Batch batch;
+    batch.id = batch_id();
+    batch.deletes.assign(part.begin(), part.end());
+    PICTOR_ASSIGN(const auto result, backend_->apply(*found, batch));
+    removed += result.deleted;
+  }
+  return removed;
+}
+
+Result<std::uint64_t> EngineImpl::remove_where(const std::string& collection, const std::string& where) {
+  if (where.empty()) return Status(Code::kInvalid, "a filter is needed to remove by filter");
+  std::vector<std::string> ids;
+  PICTOR_TRY(scan(collection, where, false, [&ids](const StoredItem& item) {
+    ids.push_back(item.id);
+    return Status::ok();
+  }));
+  return remove(collection, ids);
+}
+
+Status EngineImpl::scan(const std::string& collection, const std::string& where, bool with_vectors,
+                        const std::function<Status(const StoredItem&)>& visit) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
+  std::optional<RowSet> allowed;
+  if (!where.empty()) {
+    PICTOR_ASSIGN(allowed, snapshot->matching(where));
+  }
+  return snapshot->scan(with_vectors, [&](const Item& item) {
+    if (allowed.has_value() && !allowed->contains(item.row)) return Status::ok();
+    return visit(stored_of(item, found->spec(), with_vectors));
+  });
+}
+
+Result<std::vector<CollectionInfo>> EngineImpl::collections() {
+  PICTOR_ASSIGN(const auto specs, folder_->collections());
+  std::vector<CollectionInfo> all;
+  for (const auto& spec : specs) {
+    PICTOR_ASSIGN(auto info, stats(spec.name));
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  PICTOR_ASSIGN(const auto stats, found->stats());
+  auto info = info_of(stats);
+  if (const auto card = encoders_.card(info.encoder); card.is_ok()) {
+    for (auto& head : info.heads) {
+      const auto* known = card->head(head.name);
+      if (known != nullptr) head.texts = known->texts;
+    }
+  }
+  return info;
+}
+
+Status EngineImpl::drop(const std::string& collection) { return folder_->drop_collection(collection); }
+
+Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
+                                                  const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  PICTOR_ASSIGN(const auto faults, found->verify(progress));
+  std::vector<FaultInfo> out;
+  for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});
+  return out;
+}
+
+Result<std::vector<EncoderInfo>> EngineImpl::encoders() {
+  PICTOR_ASSIGN(const auto cards, encoders_.cards());
+  std::vector<EncoderInfo> out;
+  for (const auto& card : cards) {
+    EncoderInfo info{card.name, card.description, card.licence, card.source, card.precision, true, "", {}};
+    if (const auto status = encoders_.ready(card); !status.is_ok()) {
+      info.ready = false;
+      info.advice = status.message();
+    }
+    for (const auto& head : card.heads) {
+      info.heads.push_back({head.name, head.dim, head.metric, head.images, head.texts, head.space});
+    }
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+Result<std::vector<float>> EngineImpl::embed_texts(const std::string& encoder, const std::string& head,
+                                                   std::span<const std::string> texts) {
+  const std::string name = encoder.empty() ? kDefaultEncoder : encoder;
+  PICTOR_ASSIGN(const auto opened, encoders_.open(name, EncodeFor::kQuery));
+  return opened->encode_texts(texts, head);
+}
+
+Result<std::vector<float>> EngineImpl::embed_picture(const std::string& encoder, const std::string& head,
+                                                     std::span<const std::byte> file) {
+  const std::string name = encoder.empty() ? kDefaultEncoder : encoder;
+  PICTOR_ASSIGN(const auto opened, encoders_.open(name, EncodeFor::kQuery));
+  PICTOR_ASSIGN(auto vectors, encode_file(*opened, file));
+  std::size_t i = 0;
+  for (const auto& known : opened->card().heads) {
+    if (!known.images) continue;
+    if (known.name == head) return std::move(vectors[i]);
+    ++i;
+  }
+  return Status(Code::kNotFound, "encoder '" + name + "' has no head '" + head + "' for pictures");
+}
+
+}  // namespace pictor

@@ -1,0 +1,58 @@
+// The engine's parts, shared by its lines: engine.cpp, ingest.cpp, search.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "engine/encoders.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+namespace pictor {
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(Env& env, const EngineOptions& options, std::size_t threads, std::unique_ptr<DataFolder> folder);
+
+  Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) override;
+  Result<Hits> search(const Query& query) override;
+  Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
+                                        bool with_vectors) override;
+  Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection, const std::string& id) override;
+  Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) override;
+  Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) override;
+  Status scan(const std::string& collection, const std::string& where, bool with_vectors,
+              const std::function<Status(const StoredItem&)>& visit) override;
+  Result<std::vector<CollectionInfo>> collections() override;
+  Result<CollectionInfo> stats(const std::string& collection) override;
+  Status drop(const std::string& collection) override;
+  Result<std::vector<FaultInfo>> verify(const std::string& collection,
+                                        const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
+  Result<std::vector<EncoderInfo>> encoders() override;
+  Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
+                                         std::span<const std::string> texts) override;
+  Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
+                                           std::span<const std::byte> file) override;
+
+ private:
+  // The collection of that name, made with the encoder's heads when it does not exist; checked against the encoder.
+  Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
+  std::string batch_id();
+
+  Env& env_;
+  ThreadPool pool_;
+  std::unique_ptr<DataFolder> folder_;
+  Encoders encoders_;
+  std::unique_ptr<Backend> backend_;
+};
+
+// Ok when the collection's spaces are those of the card: same weights, same preprocessing.
+Status check_spaces(const CollectionSpec& spec, const EncoderCard& card);
+// A vector of one picture file in every head of images.
+Result<std::vector<std::vector<float>>> encode_file(const Encoder& encoder, ByteView file);
+std::string keep_name(Keep keep);
+Result<Keep> parse_keep(std::string_view name);
+
+}  // namespace pictor

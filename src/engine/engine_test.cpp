@@ -1,0 +1,251 @@
+// The two lines end to end: real pictures, the real default encoder, a real data folder.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <set>
+
+#include "base/base.h"
+#include "engine/score.h"
+#include "image/image.h"
+
+namespace pictor {
+namespace {
+
+// Two colours in a pattern that the number decides.
+Bytes picture(unsigned number) {
+  std::mt19937 random(number);
+  Image image;
+  image.width = 96 + number % 7;
+  image.height = 80;
+  image.bands = 3;
+  image.u8.resize(std::size_t{image.width} * image.height * 3);
+  const std::uint32_t period = 3 + random() % 20;
+  std::array<std::uint8_t, 6> colours{};
+  for (auto& colour : colours) colour = static_cast<std::uint8_t>(random());
+  for (std::uint32_t y = 0; y < image.height; ++y) {
+    for (std::uint32_t x = 0; x < image.width; ++x) {
+      const bool first = ((x / period) + (y / period) * (number % 2)) % 2 == 0;
+      for (std::uint32_t band = 0; band < 3; ++band) {
+        image.u8[(std::size_t{y} * image.width + x) * 3 + band] = colours[band + (first ? 0 : 3)];
+      }
+    }
+  }
+  return encode_png(image).value();
+}
+
+struct Given {
+  std::string id;
+  Bytes file;
+  std::string metadata = "{}";
+};
+
+class ListSource : public IngestSource {
+ public:
+  explicit ListSource(std::vector<Given> given) : given_(std::move(given)) {}
+  Result<bool> next(Entry& out) override {
+    if (position_ == given_.size()) return false;
+    const auto& one = given_[position_++];
+    out = {};
+    out.item.id = one.id;
+    out.item.source = "memory:" + one.id;
+    out.item.metadata = one.metadata;
+    out.bytes = one.file.size();
+    out.read = [file = one.file]() -> Result<Bytes> { return file; };
+    return true;
+  }
+  std::optional<std::uint64_t> total() const override { return given_.size(); }
+
+ private:
+  std::vector<Given> given_;
+  std::size_t position_ = 0;
+};
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string weights = PICTOR_DEPS_DIR "/models";
+    if (!exists(Env::real(), weights + "/lite2-minilm/image.onnx")) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "the default encoder is not set up: run `tools/setup models`";
+      GTEST_SKIP() << "the default encoder is not set up: run `tools/setup models`";
+    }
+    std::string pattern = (std::filesystem::temp_directory_path() / "pictor-engine-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    options_.data_folder = join_path(folder_, "data");
+    options_.cards_folder = PICTOR_SOURCE_DIR "/models";
+    options_.weights_folder = weights;
+    options_.threads = 2;
+    reopen();
+  }
+  void TearDown() override {
+    engine_.reset();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  void reopen() {
+    engine_.reset();
+    auto opened = Engine::open(Env::real(), options_);
+    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+    engine_ = std::move(opened).value();
+  }
+  IngestReport ingest(std::vector<Given> given, const std::string& keep = "") {
+    ListSource source(std::move(given));
+    IngestRequest request;
+    request.collection = "test";
+    request.keep = keep;
+    auto report = engine_->ingest(request, source);
+    EXPECT_TRUE(report.is_ok()) << report.status().to_string();
+    return report.is_ok() ? std::move(report).value() : IngestReport{};
+  }
+  Query by_image(unsigned number) {
+    Query query;
+    query.collection = "test";
+    query.parts.resize(1);
+    query.parts[0].kind = QueryPart::Kind::kImage;
+    query.parts[0].image = picture(number);
+    return query;
+  }
+  static std::vector<Given> pictures(unsigned count) {
+    std::vector<Given> all;
+    for (unsigned i = 0; i < count; ++i) {
+      all.push_back({"p" + std::to_string(i), picture(i), "{\"number\":" + std::to_string(i) + "}"});
+    }
+    return all;
+  }
+
+  std::string folder_;
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, a_picture_is_found_by_itself_also_after_reopening) {
+  EXPECT_EQ(ingest(pictures(40)).counts.added, 40U);
+  for (int round = 0; round < 2; ++round) {
+    const auto hits = engine_->search(by_image(7));
+    ASSERT_TRUE(hits.is_ok()) << hits.status().to_string();
+    ASSERT_EQ(hits->hits.size(), 10U);
+    EXPECT_EQ(hits->hits[0].id, "p7");
+    EXPECT_NEAR(hits->hits[0].score.value, 1.0F, 1e-5F);
+    EXPECT_TRUE(hits->complete);
+    reopen();
+  }
+}
+
+TEST_F(EngineTest, what_cannot_be_read_is_quarantined_and_the_run_goes_on) {
+  auto given = pictures(3);
+  given.insert(given.begin() + 1, {"broken", Bytes(100, std::byte{7}), "{}"});
+  given.push_back({"empty", {}, "{}"});
+  const auto report = ingest(given);
+  EXPECT_EQ(report.counts.added, 3U);
+  ASSERT_EQ(report.quarantine.size(), 2U);
+  EXPECT_EQ(report.quarantine[0].source, "memory:broken");
+  EXPECT_FALSE(report.quarantine[0].cause.message().empty());
+}
+
+TEST_F(EngineTest, what_is_unchanged_is_skipped_and_known_content_is_not_embedded_again) {
+  ingest(pictures(4));
+  EXPECT_EQ(ingest(pictures(4)).counts.unchanged, 4U);
+  auto given = pictures(4);
+  given[2].metadata = "{\"number\":22}";
+  given.push_back({"copy", picture(1), "{}"});
+  const auto report = ingest(given);
+  EXPECT_EQ(report.counts.unchanged, 3U);
+  EXPECT_EQ(report.counts.reused, 2U);
+  EXPECT_EQ(report.counts.replaced, 1U);
+  EXPECT_EQ(report.counts.added, 1U);
+  EXPECT_EQ(report.stage_seconds.count("encode"), 0U);
+  const auto original = engine_->get("test", "p1", true);
+  const auto copy = engine_->get("test", "copy", true);
+  ASSERT_TRUE(original.is_ok() && copy.is_ok() && original->has_value() && copy->has_value());
+  EXPECT_EQ((*original)->vectors, (*copy)->vectors);
+}
+
+TEST_F(EngineTest, the_vector_does_not_depend_on_batch_or_neighbours) {
+  ingest(pictures(5));
+  const auto together = engine_->get("test", "p3", true);
+  ASSERT_TRUE(together.is_ok() && together->has_value());
+  const auto alone = engine_->embed_picture("", "visual", picture(3));
+  ASSERT_TRUE(alone.is_ok()) << alone.status().to_string();
+  EXPECT_EQ((*together)->vectors.at("visual"), *alone);
+}
+
+TEST_F(EngineTest, filters_narrow_and_an_id_query_leaves_its_own_item_out) {
+  ingest(pictures(12));
+  Query query;
+  query.collection = "test";
+  query.parts.resize(1);
+  query.parts[0].kind = QueryPart::Kind::kId;
+  query.parts[0].text = "p5";
+  query.where = "number >= 4 and number < 8";
+  const auto hits = engine_->search(query);
+  ASSERT_TRUE(hits.is_ok()) << hits.status().to_string();
+  std::set<std::string> ids;
+  for (const auto& hit : hits->hits) ids.insert(hit.id);
+  EXPECT_EQ(ids, (std::set<std::string>{"p4", "p6", "p7"}));
+}
+
+TEST_F(EngineTest, words_are_answered_in_the_joint_head_and_mixed_parts_work) {
+  ingest(pictures(6));
+  auto query = by_image(2);
+  query.parts.push_back({QueryPart::Kind::kText, {}, "a striped pattern", {}, 0.5});
+  const auto hits = engine_->search(query);
+  ASSERT_TRUE(hits.is_ok()) << hits.status().to_string();
+  EXPECT_EQ(hits->head, "joint");
+  EXPECT_EQ(hits->hits.size(), 6U);
+}
+
+TEST_F(EngineTest, wrong_requests_are_refused_with_numbers) {
+  ingest(pictures(2));
+  Query query;
+  query.collection = "test";
+  query.parts.resize(1);
+  query.parts[0].kind = QueryPart::Kind::kVector;
+  query.parts[0].vector.assign(512, 0.5F);
+  auto refused = engine_->search(query).status();
+  EXPECT_EQ(refused.code(), Code::kMismatch);
+  EXPECT_NE(refused.message().find("512 numbers"), std::string::npos);
+  EXPECT_NE(refused.message().find("1280"), std::string::npos);
+  query.k = 0;
+  EXPECT_EQ(engine_->search(query).status().code(), Code::kInvalid);
+  query.k = 10;
+  query.collection = "cats";
+  EXPECT_EQ(engine_->search(query).status().code(), Code::kNotFound);
+
+  ListSource source(pictures(1));
+  IngestRequest request;
+  request.collection = "test";
+  request.encoder = "another";
+  EXPECT_EQ(engine_->ingest(request, source).status().code(), Code::kMismatch);
+  request.collection = "new";
+  EXPECT_EQ(engine_->ingest(request, source).status().code(), Code::kNotFound);
+}
+
+TEST_F(EngineTest, removed_items_are_not_found_after_reopening) {
+  ingest(pictures(5));
+  const std::vector<std::string> ids = {"p1", "nobody"};
+  EXPECT_EQ(engine_->remove("test", ids).value(), 1U);
+  EXPECT_EQ(engine_->remove_where("test", "number > 3").value(), 1U);
+  reopen();
+  EXPECT_FALSE(engine_->get("test", "p1", false).value().has_value());
+  EXPECT_EQ(engine_->stats("test")->items, 3U);
+  EXPECT_TRUE(engine_->verify("test", nullptr).value().empty());
+}
+
+TEST_F(EngineTest, a_kept_original_comes_back_byte_for_byte) {
+  ingest(pictures(2), "original");
+  EXPECT_EQ(engine_->picture("test", "p1").value(), picture(1));
+}
+
+TEST(ScoreOf, larger_is_better_for_every_metric) {
+  for (const auto metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2}) {
+    EXPECT_GT(score_of({0.1F}, metric), score_of({0.2F}, metric));
+  }
+  EXPECT_FLOAT_EQ(score_of({0.25F}, Metric::kCosine).value, 0.75F);
+  EXPECT_FLOAT_EQ(score_of({4.0F}, Metric::kL2).value, 1.0F / 3.0F);
+}
+
+}  // namespace
+}  // namespace pictor

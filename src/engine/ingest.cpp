@@ -1,0 +1,404 @@
+// The life of an image, a call a row of the table in ARCHITECTURE.md:
+//   source -> read -> hash -> known? -> decode -> prepare -> encode -> write -> commit.
+//
+// A chunk of pictures is one task of one thread from reading to vectors, so that threads never wait for each other; the
+// caller commits finished chunks in the source's order, so that rows come in the same order whatever the threads.
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/engine_impl.h"
+#include "image/image.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::size_t kChunkPictures = 16;                // one forward pass
+constexpr std::uint64_t kChunkBytes = 64 * limits::kMiB;  // of files, when their sizes are known
+constexpr std::size_t kCommitItems = 128;                 // written in one transaction
+constexpr std::int64_t kProgressEveryUs = 100'000;
+constexpr std::int64_t kClockDoubtUs = 2'000'000;  // a file changed this shortly before is read again
+constexpr std::uint32_t kThumbnailSide = 256;
+
+enum class Outcome { kQuarantined, kUnchanged, kReused, kEncoded };
+
+struct Picture {
+  IngestSource::Entry entry;
+  Outcome outcome = Outcome::kQuarantined;
+  Status problem;
+  ItemWrite write;
+};
+
+struct Chunk {
+  std::vector<Picture> pictures;
+  std::map<std::string, double> seconds;
+  Status fatal;  // an error that is not a picture's
+};
+
+class StageClock {
+ public:
+  StageClock(Env& env, std::map<std::string, double>& seconds) : env_(env), seconds_(seconds) {}
+  template <typename Work>
+  auto time(const char* stage, Work work) {
+    const auto start = env_.monotonic_us();
+    auto result = work();
+    seconds_[stage] += static_cast<double>(env_.monotonic_us() - start) * 1e-6;
+    return result;
+  }
+
+ private:
+  Env& env_;
+  std::map<std::string, double>& seconds_;
+};
+
+std::string receipt_of(const Encoder& encoder, const CollectionSpec& spec, const Hash256& content, std::int64_t now) {
+  nlohmann::json receipt = {{"input", content.hex()},
+                            {"encoder", spec.encoder},
+                            {"code", "pictor " + version_text()},
+                            {"decoders", decoder_versions()},
+                            {"runtime", encoder.runtime_name()},
+                            {"isa", encoder.isa_class()},
+                            {"time_us", now}};
+  for (const auto& space : spec.spaces) receipt["spaces"][space.head] = space.id;
+  return receipt.dump();
+}
+
+// What every task of a run shares. Read-only but for the collection and the encoder, which are thread-safe.
+struct Run {
+  Env& env;
+  const IngestRequest& request;
+  Collection& collection;
+  const Encoder& encoder;
+
+  void process(Chunk& chunk) const;
+
+ private:
+  bool unchanged_by_clock(const Picture& picture, const Item& item) const;
+  // Reads, names and looks up one picture; true when it still needs pixels.
+  Result<bool> look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const;
+  Status decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const;
+  Status encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
+                StageClock& clock) const;
+};
+
+bool same_words(const IngestItem& wanted, const Item& item) {
+  return item.data.metadata == wanted.metadata && item.data.text == wanted.text && item.data.source == wanted.source;
+}
+
+bool Run::unchanged_by_clock(const Picture& picture, const Item& item) const {
+  const auto& entry = picture.entry;
+  return !request.force && entry.modified_us != 0 && entry.modified_us == item.data.source_modified_us &&
+         entry.bytes == item.data.source_bytes && item.created_us > entry.modified_us + kClockDoubtUs &&
+         same_words(entry.item, item);
+}
+
+Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const {
+  const auto& wanted = picture.entry.item;
+  PICTOR_ASSIGN(const auto known, clock.time("look up", [&] { return snapshot.find(wanted.id, false); }));
+  if (known.has_value() && unchanged_by_clock(picture, *known)) {
+    picture.outcome = Outcome::kUnchanged;
+    return false;
+  }
+  auto read = clock.time("read", [&] { return picture.entry.read(); });
+  if (!read.is_ok()) {
+    picture.problem = read.status();
+    return false;
+  }
+  file = std::move(read).value();
+  auto& write = picture.write;
+  write.id = wanted.id;
+  write.source = wanted.source;
+  write.metadata = wanted.metadata;
+  write.text = wanted.text;
+  write.source_bytes = file.size();
+  write.source_modified_us = picture.entry.modified_us;
+  write.content = clock.time("hash", [&] { return sha256(file); });
+  if (request.force) return true;
+  if (known.has_value() && known->data.content == write.content && same_words(wanted, *known)) {
+    picture.outcome = Outcome::kUnchanged;
+    return false;
+  }
+  PICTOR_ASSIGN(auto vectors, clock.time("look up", [&] { return collection.vectors_of_content(write.content); }));
+  if (vectors.has_value()) write.vectors = std::move(*vectors);
+  return true;
+}
+
+Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const {
+  const auto& card = encoder.card();
+  auto decoded = clock.time("decode", [&] { return decode_image(file, card.decode, &card.prepare); });
+  if (!decoded.is_ok()) return decoded.status();
+  auto& write = picture.write;
+  const bool turned = decoded->info.orientation >= 5 && card.decode.orientation == Orientation::kApply;
+  write.width = turned ? decoded->info.height : decoded->info.width;
+  write.height = turned ? decoded->info.width : decoded->info.height;
+  write.format = format_name(decoded->info.format);
+  if (collection.spec().keep == Keep::kOriginal) write.blob.assign(file.begin(), file.end());
+  if (collection.spec().keep == Keep::kThumbnail) {
+    PICTOR_ASSIGN(write.blob, clock.time("thumbnail", [&] { return make_thumbnail(decoded->image, kThumbnailSide); }));
+  }
+  if (!write.vectors.empty()) return Status::ok();
+  return clock.time("prepare", [&] { return prepare_image(decoded->image, card.decode, card.prepare, tensor); });
+}
+
+Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
+                   StageClock& clock) const {
+  if (!prepared.empty()) {
+    PICTOR_ASSIGN(const auto heads,
+                  clock.time("encode", [&] { return encoder.encode_images(tensors, prepared.size()); }));
+    for (std::size_t i = 0; i < prepared.size(); ++i) {
+      for (const auto& head : heads) {
+        const std::size_t dim = head.size() / prepared.size();
+        const auto begin = head.begin() + static_cast<std::ptrdiff_t>(i * dim);
+        prepared[i]->write.vectors.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(dim));
+      }
+    }
+  }
+  for (auto& picture : chunk.pictures) {
+    if (picture.write.vectors.empty()) continue;
+    picture.write.receipt = receipt_of(encoder, collection.spec(), picture.write.content, env.wall_us());
+  }
+  return Status::ok();
+}
+
+void Run::process(Chunk& chunk) const {
+  StageClock clock(env, chunk.seconds);
+  const auto& card = encoder.card();
+  const std::size_t tensor_size = prepared_size(card.prepare);
+  std::vector<float> tensors(chunk.pictures.size() * tensor_size);
+  std::vector<Picture*> prepared;
+  const auto snapshot = collection.snapshot();
+  if (!snapshot.is_ok()) {
+    chunk.fatal = snapshot.status();
+    return;
+  }
+  for (auto& picture : chunk.pictures) {
+    picture.problem = picture.entry.problem;
+    if (!picture.problem.is_ok()) continue;
+    Bytes file;
+    const auto wanted = look_up(picture, **snapshot, file, clock);
+    if (!wanted.is_ok()) {
+      chunk.fatal = wanted.status();
+      return;
+    }
+    picture.entry.read = nullptr;
+    if (!*wanted) continue;
+    const auto slot = std::span(tensors).subspan(prepared.size() * tensor_size, tensor_size);
+    picture.problem = decode_into(picture, file, slot, clock);
+    if (!picture.problem.is_ok()) continue;
+    picture.outcome = picture.write.vectors.empty() ? Outcome::kEncoded : Outcome::kReused;
+    if (picture.outcome == Outcome::kEncoded) prepared.push_back(&picture);
+  }
+  chunk.fatal = encode(chunk, std::span(tensors).first(prepared.size() * tensor_size), prepared, clock);
+}
+
+// Gathers finished pictures into batches, commits them and keeps the counts. Belongs to the caller's thread.
+class Committer {
+ public:
+  Committer(Env& env, Backend& backend, Collection& collection, const IngestRequest& request,
+            std::function<std::string()> batch_id)
+      : env_(env), backend_(backend), collection_(collection), request_(request), batch_id_(std::move(batch_id)) {
+    start_us_ = env_.monotonic_us();
+  }
+
+  IngestReport& report() { return report_; }
+
+  Status take(Chunk chunk) {
+    for (const auto& [stage, seconds] : chunk.seconds) report_.stage_seconds[stage] += seconds;
+    PICTOR_TRY(chunk.fatal);
+    for (auto& picture : chunk.pictures) PICTOR_TRY(take(picture));
+    if (batch_.puts.size() >= kCommitItems) PICTOR_TRY(commit());
+    tell(false);
+    return Status::ok();
+  }
+
+  Status commit() {
+    if (batch_.puts.empty()) return Status::ok();
+    batch_.id = batch_id_();
+    StageClock clock(env_, report_.stage_seconds);
+    PICTOR_ASSIGN(const auto result, clock.time("commit", [&] { return backend_.apply(collection_, batch_); }));
+    report_.counts.added += result.added;
+    report_.counts.replaced += result.replaced;
+    batch_ = {};
+    ids_.clear();
+    bytes_ = 0;
+    return Status::ok();
+  }
+
+  void tell(bool last) {
+    const auto now = env_.monotonic_us();
+    report_.counts.seconds = static_cast<double>(now - start_us_) * 1e-6;
+    if (!request_.progress || (!last && now - told_us_ < kProgressEveryUs)) return;
+    told_us_ = now;
+    request_.progress(report_.counts);
+  }
+
+ private:
+  Status take(Picture& picture) {
+    auto& counts = report_.counts;
+    ++counts.seen;
+    counts.bytes += picture.write.source_bytes;
+    switch (picture.outcome) {
+      case Outcome::kQuarantined: quarantine({picture.entry.item.source, picture.problem}); return Status::ok();
+      case Outcome::kUnchanged: ++counts.unchanged; return Status::ok();
+      case Outcome::kReused: ++counts.reused; break;
+      case Outcome::kEncoded: break;
+    }
+    const std::uint64_t bytes = picture.write.blob.size();
+    if (ids_.contains(picture.write.id) || bytes_ + bytes > limits::kBatchBytesMax / 2) PICTOR_TRY(commit());
+    ids_.insert(picture.write.id);
+    bytes_ += bytes;
+    batch_.puts.push_back(std::move(picture.write));
+    return Status::ok();
+  }
+
+  void quarantine(Quarantined refused) {
+    ++report_.counts.quarantined;
+    if (request_.quarantined) request_.quarantined(refused);
+    if (report_.quarantine.size() < limits::kQuarantineListMax) report_.quarantine.push_back(std::move(refused));
+  }
+
+  Env& env_;
+  Backend& backend_;
+  Collection& collection_;
+  const IngestRequest& request_;
+  std::function<std::string()> batch_id_;
+  IngestReport report_;
+  Batch batch_;
+  std::set<std::string> ids_;
+  std::uint64_t bytes_ = 0;
+  std::int64_t start_us_ = 0;
+  std::int64_t told_us_ = 0;
+};
+
+bool asked_to_stop(const IngestRequest& request) { return request.cancel != nullptr && request.cancel->load(); }
+
+// The next pictures of the source; empty at its end.
+Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request) {
+  const std::size_t pictures_max =
+      request.batch == 0 ? kChunkPictures : std::min<std::size_t>(request.batch, limits::kEncodeBatchMax);
+  Chunk chunk;
+  std::uint64_t bytes = 0;
+  while (chunk.pictures.size() < pictures_max && bytes < kChunkBytes && !asked_to_stop(request)) {
+    Picture picture;
+    PICTOR_ASSIGN(const bool more, source.next(picture.entry));
+    if (!more) break;
+    auto& item = picture.entry.item;
+    if (item.id.empty()) item.id = item.source;
+    bytes += picture.entry.bytes;
+    chunk.pictures.push_back(std::move(picture));
+  }
+  return chunk;
+}
+
+// Keeps every thread busy with a chunk and one more waiting, and commits in the source's order.
+Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Committer& committer) {
+  std::deque<std::future<Chunk>> running;
+  const auto finish_front = [&] {
+    Chunk done = running.front().get();
+    running.pop_front();
+    return committer.take(std::move(done));
+  };
+  Status status;
+  while (status.is_ok()) {
+    auto chunk = next_chunk(source, run.request);
+    if (!chunk.is_ok()) status = chunk.status();
+    if (!chunk.is_ok() || chunk->pictures.empty()) break;
+    const auto task = std::make_shared<std::packaged_task<Chunk()>>([&run, work = std::move(*chunk)]() mutable {
+      run.process(work);
+      return std::move(work);
+    });
+    running.push_back(task->get_future());
+    pool.submit([task] { (*task)(); });
+    if (running.size() > pool.threads()) status = finish_front();
+  }
+  while (!running.empty()) {
+    const Status finished = finish_front();
+    if (status.is_ok()) status = finished;
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<float>>> encode_file(const Encoder& encoder, ByteView file) {
+  const auto& card = encoder.card();
+  PICTOR_ASSIGN(const auto decoded, decode_image(file, card.decode, &card.prepare));
+  std::vector<float> tensor(prepared_size(card.prepare));
+  PICTOR_TRY(prepare_image(decoded.image, card.decode, card.prepare, tensor));
+  return encoder.encode_images(tensor, 1);
+}
+
+Status check_spaces(const CollectionSpec& spec, const EncoderCard& card) {
+  for (const auto& space : spec.spaces) {
+    const auto* head = card.head(space.head);
+    if (head != nullptr && head->space == space.id) continue;
+    return {Code::kMismatch, "collection '" + spec.name + "' holds vectors of space " + space.id.substr(0, 12) +
+                                 "... for head '" + space.head + "', encoder '" + card.name + "' makes " +
+                                 (head == nullptr ? "no such head" : head->space.substr(0, 12) + "...") +
+                                 ": its weights or preprocessing changed; index into a new collection, or put the "
+                                 "former card and weights back"};
+  }
+  return Status::ok();
+}
+
+Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const IngestRequest& request,
+                                                                    std::string& encoder) {
+  auto existing = folder_->collection(request.collection);
+  if (existing.is_ok()) {
+    const auto& spec = (*existing)->spec();
+    if (!request.encoder.empty() && request.encoder != spec.encoder) {
+      return Status(Code::kMismatch, "collection '" + spec.name + "' was made by encoder '" + spec.encoder +
+                                         "', not '" + request.encoder + "': index into another collection");
+    }
+    if (!request.keep.empty() && request.keep != keep_name(spec.keep)) {
+      return Status(Code::kMismatch, "collection '" + spec.name + "' keeps '" + keep_name(spec.keep) +
+                                         "' of its pictures, not '" + request.keep + "'");
+    }
+    encoder = spec.encoder;
+    PICTOR_ASSIGN(const auto card, encoders_.card(encoder));
+    PICTOR_TRY(check_spaces(spec, card));
+    return existing;
+  }
+  if (existing.status().code() != Code::kNotFound) return existing.status();
+  encoder = request.encoder.empty() ? kDefaultEncoder : request.encoder;
+  PICTOR_ASSIGN(const auto opened, encoders_.open(encoder, EncodeFor::kBulk));
+  CollectionSpec spec;
+  spec.name = request.collection;
+  spec.encoder = encoder;
+  spec.isa_class = opened->isa_class();
+  PICTOR_ASSIGN(spec.keep, parse_keep(request.keep.empty() ? "reference" : request.keep));
+  for (const auto& head : opened->card().heads) {
+    if (head.images) spec.spaces.push_back({head.space, head.name, head.dim, head.metric});
+  }
+  return folder_->create_collection(spec);
+}
+
+Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSource& source) {
+  std::string name;
+  PICTOR_ASSIGN(const auto collection, collection_to_write(request, name));
+  PICTOR_ASSIGN(const auto encoder, encoders_.open(name, EncodeFor::kBulk));
+  const Run run{env_, request, *collection, *encoder};
+  Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
+  auto& report = committer.report();
+  report.counts.total = source.total();
+  if (encoder->isa_class() != collection->spec().isa_class) {
+    report.warnings.push_back("collection '" + collection->spec().name + "' was begun under " +
+                              collection->spec().isa_class + ", this machine is " + encoder->isa_class() +
+                              ": the same picture may differ in its last bits");
+  }
+  Status status = run_chunks(run, pool_, source, committer);
+  const Status last = committer.commit();
+  if (status.is_ok()) status = last;
+  committer.tell(true);
+  if (!status.is_ok()) {
+    return status.in("stopped after " + std::to_string(report.counts.added + report.counts.replaced) +
+                     " pictures were stored (the same command goes on from there)");
+  }
+  report.cancelled = asked_to_stop(request);
+  return std::move(report);
+}
+
+}  // namespace pictor

@@ -1,0 +1,243 @@
+// The life of a query, a call a row of the table in ARCHITECTURE.md:
+//   parts -> vector -> plan -> candidates -> hits.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/engine_impl.h"
+#include "engine/plan.h"
+#include "engine/score.h"
+#include "vector/vector.h"
+
+namespace pictor {
+namespace {
+
+// Times each row of the query's life and tells it when asked to explain.
+class Stages {
+ public:
+  Stages(Env& env, const Query& query, Hits& hits)
+      : env_(env), hits_(hits), explain_(query.explain), start_us_(env.monotonic_us()), last_us_(start_us_) {}
+
+  void done(const char* room, const std::string& what) {
+    const auto now = env_.monotonic_us();
+    if (explain_) hits_.stages.push_back({room, what, static_cast<double>(now - last_us_) * 1e-3});
+    last_us_ = now;
+    hits_.ms = static_cast<double>(now - start_us_) * 1e-3;
+  }
+
+ private:
+  Env& env_;
+  Hits& hits_;
+  bool explain_;
+  std::int64_t start_us_;
+  std::int64_t last_us_;
+};
+
+Status check_query(const Query& query) {
+  if (query.k == 0 || query.k > limits::kQueryKMax) {
+    return {Code::kInvalid,
+            "k is " + std::to_string(query.k) + ", it must be 1 to " + std::to_string(limits::kQueryKMax)};
+  }
+  if (query.parts.empty() || query.parts.size() > limits::kQueryPartsMax) {
+    return {Code::kInvalid, "a query has 1 to " + std::to_string(limits::kQueryPartsMax) + " parts, this one has " +
+                                std::to_string(query.parts.size())};
+  }
+  for (const auto& part : query.parts) {
+    if (!std::isfinite(part.weight) || part.weight == 0.0) {
+      return {Code::kInvalid, "a part's weight is a number that is not zero"};
+    }
+    if (part.kind == QueryPart::Kind::kText && part.text.size() > limits::kTextQueryBytesMax) {
+      return {Code::kLimit, "the text has " + std::to_string(part.text.size()) + " bytes, at most " +
+                                std::to_string(limits::kTextQueryBytesMax) + " are read"};
+    }
+  }
+  return Status::ok();
+}
+
+bool has_text(const Query& query) {
+  return std::any_of(query.parts.begin(), query.parts.end(),
+                     [](const auto& part) { return part.kind == QueryPart::Kind::kText; });
+}
+
+// The position in spec.spaces that the query is answered in.
+Result<std::size_t> choose_space(const Query& query, const CollectionSpec& spec, const EncoderCard* card) {
+  std::string known;
+  for (std::size_t i = 0; i < spec.spaces.size(); ++i) {
+    const auto& space = spec.spaces[i];
+    known += (i == 0 ? "" : ", ") + space.head;
+    if (!query.head.empty()) {
+      if (space.head == query.head) return i;
+      continue;
+    }
+    const auto* head = card == nullptr ? nullptr : card->head(space.head);
+    if (!has_text(query) || (head != nullptr && head->texts)) return i;
+  }
+  if (query.head.empty()) {
+    return Status(Code::kMismatch, "collection '" + spec.name + "' has no head that takes texts (heads: " + known +
+                                       "): search by picture or by id");
+  }
+  return Status(Code::kNotFound, "collection '" + spec.name + "' has no head '" + query.head + "'; it has: " + known);
+}
+
+struct QueryMaker {
+  const CollectionSpec& spec;
+  const Snapshot& snapshot;
+  std::size_t space;
+  std::function<Result<std::shared_ptr<const Encoder>>()> encoder;
+
+  Result<std::vector<float>> vector_of(const QueryPart& part) const {
+    switch (part.kind) {
+      case QueryPart::Kind::kText: return of_text(part.text);
+      case QueryPart::Kind::kImage: return of_image(part.image);
+      case QueryPart::Kind::kId: return of_id(part.text);
+      case QueryPart::Kind::kVector: return of_vector(part.vector);
+    }
+    return Status(Code::kInternal, "a part of an unknown kind");
+  }
+
+  // One part is taken as it is; several are normalised, weighted, added and normalised again.
+  Result<std::vector<float>> mix(std::span<const QueryPart> parts) const {
+    if (parts.size() == 1 && parts[0].weight > 0) return vector_of(parts[0]);
+    std::vector<double> sum(spec.spaces[space].dim);
+    for (const auto& part : parts) {
+      PICTOR_ASSIGN(auto vector, vector_of(part));
+      PICTOR_TRY(normalize_l2(vector));
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part.weight * static_cast<double>(vector[i]);
+    }
+    std::vector<float> mixed(sum.begin(), sum.end());
+    PICTOR_TRY(normalize_l2(mixed).in("the weighted parts cancel each other"));
+    return mixed;
+  }
+
+ private:
+  const SpaceSpec& wanted() const { return spec.spaces[space]; }
+
+  Result<std::vector<float>> of_text(const std::string& text) const {
+    PICTOR_ASSIGN(const auto opened, encoder());
+    return opened->encode_texts(std::span(&text, 1), wanted().head);
+  }
+
+  Result<std::vector<float>> of_image(ByteView file) const {
+    PICTOR_ASSIGN(const auto opened, encoder());
+    auto vectors = encode_file(*opened, file);
+    if (!vectors.is_ok()) return vectors.status().in("the query picture");
+    std::size_t i = 0;
+    for (const auto& head : opened->card().heads) {
+      if (!head.images) continue;
+      if (head.name == wanted().head) return std::move((*vectors)[i]);
+      ++i;
+    }
+    return Status(Code::kMismatch, "head '" + wanted().head + "' takes no pictures");
+  }
+
+  Result<std::vector<float>> of_id(const std::string& id) const {
+    PICTOR_ASSIGN(const auto item, snapshot.find(id, true));
+    if (!item.has_value()) {
+      return Status(Code::kNotFound, "collection '" + spec.name + "' has no item '" + id + "'");
+    }
+    if (item->data.vectors.size() <= space || item->data.vectors[space].empty()) {
+      return Status(Code::kNotFound, "item '" + id + "' has no vector in head '" + wanted().head + "'");
+    }
+    return item->data.vectors[space];
+  }
+
+  Result<std::vector<float>> of_vector(const std::vector<float>& vector) const {
+    if (vector.size() != wanted().dim) {
+      return Status(Code::kMismatch, "the query vector has " + std::to_string(vector.size()) +
+                                         " numbers, collection '" + spec.name + "' head '" + wanted().head +
+                                         "' takes " + std::to_string(wanted().dim));
+    }
+    PICTOR_TRY(check_finite(vector));
+    return vector;
+  }
+};
+
+Hit hit_of(const Item& item, Distance distance, const SpaceSpec& space, std::size_t position, bool with_vector) {
+  Hit hit;
+  hit.id = item.data.id;
+  hit.score = score_of(distance, space.metric);
+  hit.source = item.data.source;
+  hit.metadata = item.data.metadata;
+  hit.text = item.data.text;
+  hit.width = item.data.width;
+  hit.height = item.data.height;
+  hit.format = item.data.format;
+  if (with_vector) hit.vector = item.data.vectors[position];
+  return hit;
+}
+
+// Items that the query names are not answers to it.
+std::size_t named_items(const Query& query) {
+  return static_cast<std::size_t>(std::count_if(query.parts.begin(), query.parts.end(),
+                                                [](const auto& part) { return part.kind == QueryPart::Kind::kId; }));
+}
+
+bool is_named(const Query& query, const std::string& id) {
+  return std::any_of(query.parts.begin(), query.parts.end(),
+                     [&](const auto& part) { return part.kind == QueryPart::Kind::kId && part.text == id; });
+}
+
+Status fill_hits(const Query& query, const Snapshot& snapshot, std::span<const Neighbor> neighbors,
+                 const SpaceSpec& space, std::size_t position, Hits& hits) {
+  std::vector<RowId> rows;
+  for (const auto& neighbor : neighbors) rows.push_back(neighbor.row);
+  PICTOR_ASSIGN(const auto items, snapshot.items(rows, query.with_vectors));
+  for (std::size_t i = 0; i < items.size() && hits.hits.size() < query.k; ++i) {
+    if (is_named(query, items[i].data.id)) continue;
+    hits.hits.push_back(hit_of(items[i], neighbors[i].distance, space, position, query.with_vectors));
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<Hits> EngineImpl::search(const Query& query) {
+  Hits hits;
+  Stages stages(env_, query, hits);
+  PICTOR_TRY(check_query(query));
+  PICTOR_ASSIGN(const auto collection, folder_->collection(query.collection));
+  const auto& spec = collection->spec();
+  PICTOR_ASSIGN(const auto snapshot, collection->snapshot());
+  stages.done("store", "snapshot " + std::to_string(snapshot->sequence()));
+
+  const auto card = encoders_.card(spec.encoder);
+  PICTOR_ASSIGN(const auto position, choose_space(query, spec, card.is_ok() ? &card.value() : nullptr));
+  const auto& space = spec.spaces[position];
+  const auto encoder = [&]() -> Result<std::shared_ptr<const Encoder>> {
+    PICTOR_TRY(card.status());
+    PICTOR_TRY(check_spaces(spec, *card));
+    PICTOR_ASSIGN(auto opened, encoders_.open(spec.encoder, EncodeFor::kQuery));
+    if (opened->isa_class() != spec.isa_class) {
+      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " +
+                              opened->isa_class() + ": scores may differ in their last digits");
+    }
+    return opened;
+  };
+  PICTOR_ASSIGN(const auto vector, (QueryMaker{spec, *snapshot, position, encoder}.mix(query.parts)));
+  stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
+
+  Plan plan{PlanKind::kExact, space.id, space.head, space.metric, query.k + named_items(query), snapshot->size()};
+  std::optional<RowSet> allowed;
+  if (!query.where.empty()) {
+    PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
+    plan.kind = PlanKind::kFilterFirst;
+    plan.candidates = allowed->size();
+  }
+  stages.done("engine", plan.describe());
+
+  const BackendQuery asked{plan.space,       vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
+                           query.deadline_us};
+  PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
+  hits.complete = found.complete;
+  hits.recall = found.recall;
+  hits.distances = found.distances;
+  hits.candidates = plan.candidates;
+  hits.head = space.head;
+  hits.space = space.id;
+  stages.done("backend",
+              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances");
+  PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
+  stages.done("store", std::to_string(hits.hits.size()) + " items read");
+  return hits;
+}
+
+}  // namespace pictor
