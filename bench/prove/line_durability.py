@@ -9,13 +9,18 @@ POWER_TESTS, KILL_TESTS = ("db_test", "crash_test"), ("kill_test",)
 SLOW = "slow|norun|bench"
 
 
+def parse_ctest(text):
+    """(test, how it ended) from ctest's report: "Passed", "***Failed", "***Timeout", "***Skipped", ..."""
+    return re.findall(r"^ *\d+/\d+ Test +#\d+: (\S+) \.+ *(Passed|\*\*\*\S+)", text, re.MULTILINE)
+
+
 def ctest(build, *choice, env=None, timeout=3000):
     """How many tests of a build passed, failed and were skipped, and which failed."""
     common.need(build / "CTestTestfile.cmake", f"run `cmake --preset {build.name}` and build it")
     went = common.run(["ctest", "--test-dir", build, "--output-on-failure", "-j", 2, *choice], env=env, timeout=timeout)
     if went.timed_out:
         raise RuntimeError(f"the tests ran past {timeout} s")
-    lines = re.findall(r"^ *\d+/\d+ Test +#\d+: (\S+) \.*.?(Passed|\*\*\*Skipped|\*\*\*\S+)", went.out, re.MULTILINE)
+    lines = parse_ctest(went.out)
     found = {"passed": [name for name, how in lines if how == "Passed"],
              "skipped": [name for name, how in lines if how == "***Skipped"], "wall": went.wall}
     found["failed"] = [name for name, _ in lines if name not in found["passed"] + found["skipped"]]
