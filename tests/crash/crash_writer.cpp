@@ -19,7 +19,7 @@ int write_on(const std::string& path, std::uint64_t seed) {
     testing::must(collection->commit(crash::batch_of(spec, seed, number)));
     const std::string line = std::to_string(number) + "\n";
     if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return 1;
-    if (number % 7 == 0) testing::must(collection->seal());
+    if (number % 3 == 0) testing::must(collection->seal());
   }
 }
 

@@ -168,5 +168,5 @@ def image_onnx(state, variant_name, scales=None, taps=()):
     graph.output("features", ["N", FEATURES])
     graph.output("logits", ["N", CLASSES])
     for tap in taps:
-        graph.output(tap, None)
+        graph.output(tap, ["N", None, None, None])
     return graph.bytes()
