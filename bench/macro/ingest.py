@@ -144,7 +144,9 @@ def measure(name, files, encoders=(ours.FP32, ours.INT8), rounds=5, sweep_files=
     sample = files[::max(1, len(files) // sweep_files)]
     say(f"{name}: {len(files)} pictures, {sum(p.stat().st_size for p in files) / 1e6:.1f} MB; "
         f"tuning the Python stack on {len(sample)} of them")
-    best = peer_stack.sweep(sample, {"encoder": encoders[0]}, tiny=tiny)
+    (work / "sample.txt").write_text("".join(f"{path}\n" for path in sample))
+    best = json.loads(common.run([common.VENV_PYTHON, pathlib.Path(peer_stack.__file__), "sweep", work / "sample.txt",
+                                  "--encoder", encoders[0], *(["--tiny"] if tiny else [])]).must(0).out)
     peer = Peer(best["config"])
     who = [PEER, *encoders]
     taken = {key: [] for key in who}
@@ -199,6 +201,7 @@ def show(name, result, say=print):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", choices=("stamps", "photos"), action="append", help="both if left out")
+    parser.add_argument("--encoder", action="append", help=f"{ours.FP32} and {ours.INT8} if left out, the peer's first")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photos", type=int, default=48, help="how many camera-size JPEGs")
     parser.add_argument("--tiny", action="store_true", help="a few small pictures, one round: does it still run?")
@@ -211,7 +214,8 @@ def main():
                 files = stamp_files()[:: 40 if given.tiny else 1]
             else:
                 files = photo_files(4 if given.tiny else given.photos, given.tiny)
-            results[name] = measure(name, files, rounds=1 if given.tiny else given.rounds, tiny=given.tiny)
+            results[name] = measure(name, files, tuple(given.encoder or (ours.FP32, ours.INT8)),
+                                    1 if given.tiny else given.rounds, tiny=given.tiny)
             show(name, results[name])
     except common.Missing as error:
         print(f"SKIP: {error}", file=sys.stderr)
