@@ -36,8 +36,7 @@ def stamp_files(folder=None):
 
 def photo_files(count, small=False):
     out = common.DEPS / "data" / ("photos-small" if small else "photos")
-    wallpapers = common.need(common.DEPS / "data" / "wallpapers", "run `tools/data wallpapers .deps/data/wallpapers`")
-    return make_photos.make(wallpapers, out, count, small)
+    return make_photos.make(common.data_folder("wallpapers"), out, count, small)
 
 
 def lay_out(files, folder):
