@@ -70,9 +70,9 @@ def pictures(folder):
 
 
 def data_folder(name):
-    """`.deps/data/NAME`: stamps or wallpapers, fetched by tools/data when it is not there."""
+    """`.deps/data/NAME`: stamps or wallpapers, fetched by tools/data when it is not there as a whole."""
     folder = DEPS / "data" / name
-    if not folder.is_dir():
+    if not any(folder.glob(".complete-*")):
         fetcher = need(ROOT / "tools" / "data", f"it fetches {folder}")
         done = subprocess.run([str(fetcher), name, str(folder)], stdout=sys.stderr)
         if done.returncode != 0:

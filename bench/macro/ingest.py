@@ -136,6 +136,8 @@ def compare(files, peer, data, head="visual"):
 
 def measure(name, files, encoders=(ours.FP32, ours.INT8), rounds=5, sweep_files=96, tiny=False, say=print):
     """Everything about one set of files, as a dictionary."""
+    for encoder in encoders:
+        ours.need_encoder(encoder)
     work = common.scratch() / f"ingest-{name}"
     files = lay_out(files, work / "files")
     listed = work / "list.txt"
