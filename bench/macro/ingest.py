@@ -36,8 +36,7 @@ def stamp_files(folder=None):
 
 def photo_files(count, small=False):
     out = common.DEPS / "data" / ("photos-small" if small else "photos")
-    wallpapers = common.need(common.DEPS / "data" / "wallpapers", "run `tools/data wallpapers .deps/data/wallpapers`")
-    return make_photos.make(wallpapers, out, count, small)
+    return make_photos.make(common.data_folder("wallpapers"), out, count, small)
 
 
 def lay_out(files, folder):
@@ -137,6 +136,8 @@ def compare(files, peer, data, head="visual"):
 
 def measure(name, files, encoders=(ours.FP32, ours.INT8), rounds=5, sweep_files=96, tiny=False, say=print):
     """Everything about one set of files, as a dictionary."""
+    for encoder in encoders:
+        ours.need_encoder(encoder)
     work = common.scratch() / f"ingest-{name}"
     files = lay_out(files, work / "files")
     listed = work / "list.txt"
