@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Chooses the activation scales of an int8 encoder, once, for models/NAME.scales.json. Not needed to set up.
+"""Chooses the activation scales of an int8 encoder, once, for models/scales/NAME.json. Not needed to set up.
 
 Give it folders of pictures as different as can be had: what the scales are judged on later is not among them. Each
 inner tensor's values are counted in a histogram; its range is the one that costs the least squared error when values
@@ -30,10 +30,10 @@ PIXELS = {"scale": 0.0078125, "zero": 127, "type": "u8"}  # (x - 127) / 128 is e
 
 
 def quantised_tensors(state, variant):
-    """What is quantised: the input of every convolution. What goes only into a residual sum stays float: it is fused
-    into the convolution before it and costs nothing."""
+    """What is quantised: the input of every convolution. What goes only into a residual sum stays float: the run time
+    adds it inside the convolution before it."""
     network = lite.layers(state, lite.VARIANTS[variant])
-    return sorted({layer.input for layer in network if isinstance(layer, lite.Conv)} - {"pixels"}) + ["head"]
+    return sorted({layer.input for layer in network if isinstance(layer, lite.Conv)} - {"pixels"})
 
 
 class Histogram:
@@ -89,7 +89,7 @@ def run_network(data, tensors, batch=4):
 def histograms(state, variant, tensors):
     names = quantised_tensors(state, variant)
     data = lite.image_onnx(state, variant, taps=names)
-    found = {name: Histogram() for name in [*names, "features"]}
+    found = {name: Histogram() for name in names}
     for step in ("widen", "add"):
         for result in run_network(data, tensors):
             for name, histogram in found.items():
@@ -124,7 +124,7 @@ def main():
     paths = draw(arguments.folders, arguments.count, arguments.seed)
     tensors = [reference.prepare(reference.open_rgb(path, card["decode"]), card["prepare"]) for path in paths]
     found = scales(histograms(state, make.RECIPES[arguments.encoder], tensors), arguments.method)
-    path = make.ROOT / "models" / f"{arguments.encoder}.scales.json"
+    path = make.scales_path(arguments.encoder)
     write_scales(path, found, arguments.method, len(tensors))
     make.say(f"{path}: {len(found)} tensors from {len(tensors)} pictures; now run make.py --update-cards")
 

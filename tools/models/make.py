@@ -36,6 +36,10 @@ def card_path(name):
     return ROOT / "models" / f"{name}.json"
 
 
+def scales_path(name):
+    return ROOT / "models" / "scales" / f"{name}.json"
+
+
 def read_card(name):
     return json.loads(card_path(name).read_text())
 
@@ -122,8 +126,7 @@ class Maker:
 
         scales = None
         if self._card["precision"] == "int8":
-            path = ROOT / "models" / f"{self._card['name']}.scales.json"
-            scales = json.loads(path.read_text())["tensors"]
+            scales = json.loads(scales_path(self._card["name"]).read_text())["tensors"]
         return lite.image_onnx(torch_file.read(self._source(".pth")), RECIPES[self._card["name"]], scales)
 
     def _text(self):
