@@ -151,7 +151,7 @@ class EncoderBits : public testing::TestWithParam<std::string> {
       return;
     }
     places_ = {test::cards_folder(), test::weights_folder()};
-    PICTOR_NEED(places_.cards_folder + "/" + GetParam() + ".json");
+    if (!std::filesystem::exists(places_.cards_folder + "/" + GetParam() + ".json")) GTEST_SKIP() << "no such card";
     PICTOR_NEED(places_.weights_folder + "/" + GetParam() + "/image.onnx");
   }
 
