@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -68,8 +69,19 @@ def pictures(folder):
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
 
 
+def data_folder(name):
+    """`.deps/data/NAME`: stamps or wallpapers, fetched by tools/data when it is not there as a whole."""
+    folder = DEPS / "data" / name
+    if not any(folder.glob(".complete-*")):
+        fetcher = need(ROOT / "tools" / "data", f"it fetches {folder}")
+        done = subprocess.run([str(fetcher), name, str(folder)], stdout=sys.stderr)
+        if done.returncode != 0:
+            raise Missing(f"`{fetcher} {name} {folder}` failed with status {done.returncode}")
+    return folder
+
+
 def stamps_folder():
-    folder = need(DEPS / "data" / "stamps", "run `tools/data stamps .deps/data/stamps`")
+    folder = data_folder("stamps")
     inner = folder / "usr" / "share" / "tuxpaint" / "stamps"
     return inner if inner.is_dir() else folder
 
@@ -128,6 +140,31 @@ class Ran:
         return self
 
 
+class PeakWatcher(threading.Thread):
+    """The largest resident set of a process, from the kernel's own high-water mark, read until the process ends.
+
+    ru_maxrss alone will not do: a child's begins at its parent's size, since it is forked from it."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.path, self.peak, self.ended = pathlib.Path(f"/proc/{process}/status"), 0, threading.Event()
+        self.parent = int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1]) * 1024
+
+    def run(self):
+        while not self.ended.wait(0.01):
+            try:
+                mark = re.search(r"VmHWM:\s+(\d+)", self.path.read_text())
+            except OSError:
+                return
+            self.peak = int(mark[1]) * 1024 if mark else self.peak
+
+    def settle(self, maxrss):
+        """What the kernel accounted, where it can be of the child alone; else what was watched."""
+        self.ended.set()
+        self.join()
+        return maxrss if maxrss > self.parent or not self.peak else self.peak
+
+
 def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
     """Runs a child and measures it with wait4, so that the figures are of this child alone and not of earlier ones."""
     command = [str(part) for part in command]
@@ -153,6 +190,8 @@ def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
         helpers.append(threading.Thread(target=write))
     for helper in helpers:
         helper.start()
+    watcher = PeakWatcher(child.pid)
+    watcher.start()
     expired = threading.Event()
 
     def stop():
@@ -167,8 +206,11 @@ def run(command, timeout=1800, env=None, cwd=None, stdin_text=None):
     child.returncode = os.waitstatus_to_exitcode(code)
     for helper in helpers:
         helper.join()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
     return Ran(command, child.returncode, parts["out"], parts["err"], wall, usage.ru_utime + usage.ru_stime,
-               usage.ru_maxrss * 1024, expired.is_set())
+               watcher.settle(usage.ru_maxrss * 1024), expired.is_set())
 
 
 def machine():

@@ -2,6 +2,7 @@
 //
 // Standard output, a line a file as soon as it is done: milliseconds, the code's name, the path, and the cause when
 // there is no tensor; separated by tabs. One thread, so that the largest resident set is that of one picture.
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -23,6 +24,12 @@ Status decode_and_prepare(const std::string& path, const PrepareSpec& spec, std:
   return prepare_image(decoded.image, decode, spec, tensor);
 }
 
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char letter) { return letter < ' '; }, ' ');
+  return text;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,7 +47,7 @@ int main(int argc, char** argv) {
     const auto started = std::chrono::steady_clock::now();
     const Status status = decode_and_prepare(path, spec, tensor);
     const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - started;
-    std::cout << taken.count() << '\t' << code_name(status.code()) << '\t' << path << '\t' << status.message()
+    std::cout << taken.count() << '\t' << code_name(status.code()) << '\t' << path << '\t' << one_line(status.message())
               << std::endl;
   }
   return 0;

@@ -3,7 +3,7 @@
 
 Small valid pictures of six formats are the stock; most files are one of them after a mutation: cut short, bits flipped,
 bytes removed, repeated or zeroed, a header that claims a huge picture, another format's ending, two files joined.
-The rest are texts, archives, random bytes and nothing at all. About one in eight is left whole. The same seed gives the
+The rest are texts, archives, random bytes and nothing at all; two are as large as the limits allow. About one in eight is left whole. The same seed gives the
 same files. Some names are odd too, and a few things that are no files at all lie between them (a pipe, a dead link, a
 loop of links, a folder named like a picture): reading must not stop at them.
 """
@@ -26,6 +26,7 @@ from PIL import Image  # noqa: E402
 
 FILES_A_FOLDER = 500
 SPECIALS = 5
+LARGEST = (8, 24)  # which files are the largest that is allowed: near, so that two threads meet them at once
 HUGE = (0, 1, 65_500, 65_535, 0x7FFFFFFF, 0xFFFFFFFF)
 SAVES = {
     "png": (("RGB", {}), ("RGBA", {}), ("L", {}), ("LA", {}), ("P", {}), ("1", {}), ("I;16", {})),
@@ -129,15 +130,24 @@ def with_sides(draw, data, ending):
     return bytes(data)
 
 
-def bomb_png(draw):
-    """Few bytes that are many pixels: 20,000 x 5,000 of one bit, whole and valid."""
-    rows = zlib.compress(bytes((1 + 2500) * 5000), 9)
-
+def plain_png(width, height, colour, bits, line_bytes, comment):
+    """A whole and valid PNG of one colour: few bytes that are many pixels. `height` is a multiple of 100."""
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    header = struct.pack(">IIBBBBB", 20_000, 5_000, 1, 0, 0, 0, 0)
-    text = chunk(b"tEXt", b"Comment\0" + draw.randbytes(8).hex().encode())
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes((1 + line_bytes) * 100)) for _ in range(height // 100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    text = chunk(b"tEXt", b"Comment\0" + comment.encode())
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + text + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def bomb_png(draw):
+    return plain_png(20_000, 5_000, 0, 1, 2500, draw.randbytes(8).hex())
+
+
+def largest_png(number):
+    """As many pixels and bytes as the limits of src/base/limits.h let pass: 125 million, four bands."""
+    return plain_png(11_200, 11_200, 6, 8, 4 * 11_200, f"number {number}")
 
 
 def no_picture(draw):
@@ -199,7 +209,7 @@ def make(out, count, seed):
     for number in range(count):
         folder = out / f"part-{number // FILES_A_FOLDER:03d}"
         folder.mkdir(exist_ok=True)
-        ending, data = content(draw)
+        ending, data = ("png", largest_png(number)) if number in LARGEST and count >= 1000 else content(draw)
         odd = f"-{draw.choice(ODD_NAMES)}" if draw.random() < 0.05 else ""
         path = folder / f"{number:05d}{odd}.{ending if draw.random() < 0.9 else ending.upper()}"
         path.write_bytes(data)

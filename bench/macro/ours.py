@@ -18,6 +18,11 @@ def tool(name):
     return common.need(common.BUILD / "bench" / name, f"run `cmake --build --preset release --target {name}`")
 
 
+def need_encoder(name):
+    common.need(common.CARDS / f"{name}.json", "an encoder's card")
+    common.need(common.WEIGHTS / name, "run `make setup`, which makes the weights")
+
+
 def call(*arguments, data=None, timeout=1800, env=None):
     """Cards and weights of this checkout, and nothing of the user's own folders."""
     settings = {"PICTOR_MODELS": str(common.CARDS), "PICTOR_WEIGHTS": str(common.WEIGHTS),
@@ -67,5 +72,5 @@ def exported(data, head, collection="bench"):
     with fresh_folder() as folder:
         out = pathlib.Path(folder) / "vectors.npy"
         call("export", out, "--collection", collection, "--head", head, "--format", "npy", data=data).must(0)
-        ids = [json.loads(line) for line in (out.parent / "vectors.ids.jsonl").read_text().splitlines()]
+        ids = [json.loads(line) for line in (out.parent / "vectors.ids.jsonl").read_text().split("\n") if line]
         return ids, numpy.load(out)

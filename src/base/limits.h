@@ -47,6 +47,11 @@ inline constexpr std::uint64_t kFreshBytesMax = 256 * kMiB;         // vectors o
 inline constexpr std::uint32_t kSegmentRowsMax = 4'194'304;         // rows in one segment file
 inline constexpr std::uint32_t kCollectionsOpenMax = 256;           // collections open at once in one process
 inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches waiting for a collection's writer
+inline constexpr std::uint32_t kItemSourceBytesMax = 16 * 1024;     // where an item came from
+inline constexpr std::uint32_t kShortTextBytesMax = 256;            // names of spaces, heads, encoders, formats, batches
+inline constexpr std::uint32_t kBatchesRemembered = 65'536;         // batch ids that are answered as the first time
+inline constexpr std::uint32_t kReadersKept = 8;                    // idle database connections a collection keeps
+inline constexpr std::uint32_t kFaultsMax = 1000;                   // faults one verify reports
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
@@ -82,5 +87,8 @@ inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON 
 inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
+
+// --- observe ---
+inline constexpr std::uint32_t kLogTextBytesMax = 4096;  // one text of a log line
 
 }  // namespace pictor::limits

@@ -61,16 +61,16 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   const std::map<std::string, LogLevel> levels = {
       {"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}};
   app.add_option("--log-level", options.log_level, "What is told on standard error")
-      ->transform(CLI::CheckedTransformer(levels))
+      ->transform(CLI::CheckedTransformer(levels).description(""))
       ->envname("PICTOR_LOG_LEVEL")
       ->type_name("error|warn|info|debug")
       ->default_str("warn");
   const std::string named = environment("PICTOR_CONFIG");
-  CLI::Option* config = app.set_config("--config", named.empty() ? default_config_file() : named,
-                                       "Configuration file (TOML)", !named.empty());
-  config->type_name("FILE")->default_str("~/.config/pictor/pictor.toml")->required(false);
-  // CLI11 reads the file before the environment, so this variable is ours to read.
-  config->description("Configuration file, TOML; PICTOR_CONFIG names another one");
+  // CLI11 reads the file before the environment, so PICTOR_CONFIG is ours to read.
+  app.set_config("--config", named.empty() ? default_config_file() : named,
+                 "Configuration file, TOML (default: ~/.config/pictor/pictor.toml; environment: PICTOR_CONFIG)",
+                 !named.empty())
+      ->type_name("FILE");
   app.config_formatter(std::make_shared<EnvironmentFirst>(app));
   app.allow_config_extras(false);
 }
@@ -166,8 +166,12 @@ Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std
 
 // Prints an error in both ways and returns the exit status.
 int fail(Session& session, const Status& status, const std::string& hint) {
-  session.err() << (session.terminal().err_is_tty ? session.red("pictor:") : "pictor:") << " "
-                << printable(status.message()) << "\n";
+  // A message may show its place in a text on lines of its own; each line is made safe by itself.
+  std::string head = session.terminal().err_is_tty ? session.red("pictor:") + " " : "pictor: ";
+  for (const std::string& line : split(status.message(), '\n')) {
+    session.err() << head << printable(line) << "\n";
+    head.clear();
+  }
   if (!hint.empty()) session.err() << "try: " << hint << "\n";
   if (session.json()) session.out() << error_json(status, hint) << "\n";
   session.out().flush();
@@ -187,11 +191,11 @@ int run_cli_with(int argc, char** argv, const Services& services, std::ostream& 
   CLI::App app("Pictor indexes pictures and finds them again by picture or by words", "pictor");
   app.formatter(std::dynamic_pointer_cast<CLI::FormatterBase>(make_help_formatter()));
   app.set_help_flag("-h,--help", "Show help");
-  app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.set_version_flag("--version", services.version, "Show the version");
   app.fallthrough();
   add_global_options(app, session.options());
   const std::vector<Command> commands = add_commands(app);
+  app.set_help_all_flag("--help-all", "Show the help of all commands");  // after the commands, which would inherit it
   app.require_subcommand(0, 1);
   set_examples(app, {"pictor index ~/photos", "pictor search --text \"a red car\"",
                      "pictor search --image cat.jpg --html hits.html"});

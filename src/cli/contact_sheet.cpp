@@ -49,16 +49,16 @@ li { background: var(--card); border: 1px solid var(--line); border-radius: 14px
   flex-direction: column; box-shadow: 0 1px 2px rgb(0 0 0 / 5%); }
 .mat { background: var(--mat); aspect-ratio: 1; display: grid; place-items: center; padding: 14px;
   border-bottom: 1px solid var(--line); position: relative; }
-.mat img { width: 100%; height: 100%; min-height: 0; object-fit: contain; border-radius: 4px; display: block; }
+.mat img { position: absolute; inset: 14px; width: calc(100% - 28px); height: calc(100% - 28px); object-fit: contain; }
 .none { color: var(--soft); font-size: 13px; text-align: center; }
-.rank { position: absolute; top: 10px; left: 10px; min-width: 24px; padding: 1px 7px; border-radius: 999px; font-size: 12px;
-  font-weight: 600; text-align: center; background: var(--card); border: 1px solid var(--line); color: var(--soft); }
+.rank { min-width: 24px; padding: 1px 7px; border-radius: 999px; font-size: 12px; font-weight: 600; text-align: center;
+  border: 1px solid var(--line); color: var(--soft); }
 .body { padding: 12px 14px 14px; display: flex; flex-direction: column; gap: 6px; min-width: 0; }
 .score { display: flex; align-items: center; gap: 10px; font-weight: 650; font-variant-numeric: tabular-nums; }
 .bar { flex: 1; height: 6px; border-radius: 3px; background: var(--track); overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--accent); border-radius: 3px; }
 .text { margin: 0; overflow-wrap: anywhere; }
-.id { margin: 0; color: var(--soft); overflow-wrap: anywhere; }
+.id { margin: 0; color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
 dl { margin: 2px 0 0; padding-top: 8px; border-top: 1px solid var(--line); display: grid;
   grid-template-columns: max-content 1fr; gap: 2px 10px; font-size: 13px; }
 dt { color: var(--soft); max-width: 10em; overflow-wrap: anywhere; }
@@ -67,7 +67,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .warn { margin: 0 0 18px; padding: 10px 14px; border: 1px solid #c98a1b; border-radius: 10px; }
 footer { padding-top: 14px; padding-bottom: 36px; color: var(--soft); font-size: 13px; }
 @media (max-width: 560px) { header, main, footer { padding-left: 16px; padding-right: 16px; } ol { gap: 12px;
-  grid-template-columns: repeat(2, minmax(0, 1fr)); } .mat { padding: 8px; } dl { grid-template-columns: 1fr; } }
+  grid-template-columns: repeat(2, minmax(0, 1fr)); } .mat img { inset: 8px; width: calc(100% - 16px);
+  height: calc(100% - 16px); } dl { grid-template-columns: 1fr; } }
 @media print { body { background: #fff; } li { break-inside: avoid; box-shadow: none; } }
 </style>
 )";
@@ -110,10 +111,11 @@ std::string metadata_list(const Hit& hit) {
 
 std::string card_html(const SheetCard& card, std::size_t rank, float best) {
   const Hit& hit = *card.hit;
-  std::string html = "<li>\n<div class=\"mat\"><span class=\"rank\">" + std::to_string(rank) + "</span>";
+  std::string html = "<li>\n<div class=\"mat\">";
   html +=
       card.thumbnail.empty() ? "<span class=\"none\">picture not kept</span>" : image_tag(card.thumbnail, alt_of(hit));
-  html += "</div>\n<div class=\"body\">\n<div class=\"score\"><span title=\"score\">" + fixed(hit.score.value, 3) +
+  html += "</div>\n<div class=\"body\">\n<div class=\"score\"><span class=\"rank\">" + std::to_string(rank) +
+          "</span><span title=\"score\">" + fixed(hit.score.value, 3) +
           "</span><span class=\"bar\" aria-hidden=\"true\"><i style=\"width:" +
           std::to_string(bar_percent(hit.score.value, best)) + "%\"></i></span></div>\n";
   if (!hit.text.empty()) html += "<p class=\"text\">" + html_escape(hit.text) + "</p>\n";

@@ -1,6 +1,7 @@
 #include "cli/help.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/text.h"
 
@@ -30,7 +31,9 @@ OptionView option_view(const CLI::Option& option) {
   if (option.get_type_size() != 0) view.type = option.get_type_name();
   view.group = option.get_group();
   view.description = option.get_description();
+  // An absolute path is this machine's own; descriptions say how it comes about.
   view.default_text = option.get_default_str();
+  if (view.default_text.starts_with("/")) view.default_text.clear();
   view.environment = option.get_envname();
   view.required = option.get_required();
   view.many = option.get_expected_max() > 1;
@@ -81,6 +84,9 @@ CommandView view_of(const CLI::App& app) {
   const bool is_root = app.get_parent() == nullptr;
   view.usage = is_root ? "pictor" : "pictor " + view.name;
   for (const CLI::Option* option : app.get_options()) view.options.push_back(option_view(*option));
+  // The help flag says least: last.
+  std::stable_partition(view.options.begin(), view.options.end(),
+                        [](const OptionView& option) { return option.names.back() != "--help"; });
   view.usage += " [OPTIONS]";
   for (const OptionView& option : view.options) {
     if (!option.positional) continue;

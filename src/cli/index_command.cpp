@@ -159,7 +159,7 @@ void add_source_options(CLI::App& app, Options& options) {
   app.add_option("--id-from", options.source.id_from,
                  "What becomes the id: path (below the folder or archive you named), full (with what you typed), name "
                  "(of the file) or hash (of its bytes). An id in a manifest goes before")
-      ->transform(CLI::CheckedTransformer(kinds))
+      ->transform(CLI::CheckedTransformer(kinds).description(""))
       ->type_name("path|full|name|hash")
       ->default_str("path")
       ->group("Inputs");

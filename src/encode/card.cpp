@@ -123,11 +123,12 @@ class Fields {
   std::string path(const std::string& name) const { return where_.empty() ? name : where_ + "." + name; }
 
   void finish() const {
-    for (const auto& [name, unused] : object_.items()) {
-      if (known_.contains(name)) continue;
-      const auto nearest = std::ranges::min_element(
-          known_, {}, [&](const std::string& known) { return edit_distance(known, name.substr(0, 64)); });
-      refuse("field '" + path(name.substr(0, 64)) + "' is unknown" +
+    for (const auto& field : object_.items()) {
+      if (known_.contains(field.key())) continue;
+      const std::string name = field.key().substr(0, 64);
+      const auto distance = [&](const std::string& known) { return edit_distance(known, name); };
+      const auto nearest = std::ranges::min_element(known_, {}, distance);
+      refuse("field '" + path(name) + "' is unknown" +
              (nearest == known_.end() ? "" : "; the nearest that is known is '" + path(*nearest) + "'"));
     }
   }

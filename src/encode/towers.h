@@ -30,8 +30,8 @@ class ImageEncoder {
   Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
                 std::span<std::vector<float>> out) const;
 
-  // Pictures of one forward pass: large enough to be fast, small enough for its activations (a quarter GB for Lite2).
-  static constexpr std::size_t kForwardBatch = 8;
+  // Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006).
+  static constexpr std::size_t kForwardBatch = 4;
 
  private:
   struct Head {
@@ -59,7 +59,7 @@ class TextEncoder {
 
   // The padded length of a text of `count` tokens: decided by the text alone, so that neighbours change no bit.
   static std::size_t bucket_of(std::size_t count, std::size_t tokens_max);
-  static constexpr std::size_t kForwardTokens = 1024;  // texts of one pass times their padded length
+  static constexpr std::size_t kForwardTokens = 512;  // texts of one pass times their padded length: more gains nothing
 
  private:
   explicit TextEncoder(const TextTower& tower) : tower_(tower) {}

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kStampBytesMax = limits::kMiB;
 constexpr std::uint64_t kHashChunkBytes = 4 * limits::kMiB;
 
-std::string advice() { return ": run `make setup`, or `tools/setup models`"; }
+constexpr std::string_view kAdvice = " run `make setup`, or `tools/setup models`";
 
 // One line a file: hash, size, time of change, name. A stamp is a memory aid, no proof: what is odd in it is ignored.
 std::string stamp_of(const CardFile& file, const FileInfo& info) {
@@ -20,7 +20,9 @@ std::string stamps_path(const std::string& folder) { return join_path(folder, ".
 
 std::string read_stamps(Env& env, const std::string& folder) {
   const auto bytes = read_file(env, stamps_path(folder), kStampBytesMax);
-  return bytes.is_ok() ? "\n" + std::string(as_text(*bytes)) : std::string();
+  std::string lines("\n");
+  if (bytes.is_ok()) lines += as_text(*bytes);
+  return lines;
 }
 
 Result<Hash256> hash_of_file(Env& env, const std::string& path) {
@@ -39,19 +41,19 @@ Status check_hash(Env& env, const CardFile& file, const std::string& path) {
   PICTOR_ASSIGN(const auto seen, hash_of_file(env, path));
   if (seen == file.hash) return Status::ok();
   return {Code::kCorrupt, "weight file '" + path + "' has SHA-256 " + seen.hex() + ", the card says " +
-                              file.hash.hex() + ": remove it, then" + advice().substr(1)};
+                              file.hash.hex() + ": remove it, then" + std::string(kAdvice)};
 }
 
 Result<FileInfo> check_size(Env& env, const CardFile& file, const std::string& path) {
   const auto info = env.info(path);
   if (!info.is_ok() && info.status().code() == Code::kNotFound) {
-    return Status(Code::kNotFound, "weight file '" + path + "' is missing" + advice());
+    return Status(Code::kNotFound, "weight file '" + path + "' is missing:" + std::string(kAdvice));
   }
   if (!info.is_ok()) return info.status();
   if (info->kind == FileKind::kFile && info->size == file.bytes) return *info;
   return Status(Code::kCorrupt, "weight file '" + path + "' has " + std::to_string(info->size) +
                                     " bytes, the card says " + std::to_string(file.bytes) + ": remove it, then" +
-                                    advice().substr(1));
+                                    std::string(kAdvice));
 }
 
 }  // namespace
@@ -65,7 +67,7 @@ Status check_weights(Env& env, const EncoderCard& card, const std::string& folde
     PICTOR_ASSIGN(const auto info, check_size(env, file, path));
     if (!hashes) continue;
     const auto stamp = stamp_of(file, info) + "\n";
-    if (known.find("\n" + stamp) == std::string::npos) {
+    if (known.find(std::string("\n").append(stamp)) == std::string::npos) {
       PICTOR_TRY(check_hash(env, file, path));
       has_news = true;
     }

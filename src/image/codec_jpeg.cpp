@@ -173,7 +173,7 @@ Status read_icc(Decoder& decoder, CodecPicture& picture) {
   if (!guarded(decoder, [&] { found = jpeg_read_icc_profile(&decoder.info, &data, &size) != 0; }) || !found) {
     return Status::ok();
   }
-  const Status fits = check_icc_bytes(ImageFormat::kJpeg, size);
+  Status fits = check_icc_bytes(ImageFormat::kJpeg, size);
   if (fits.is_ok()) {
     const auto* bytes = reinterpret_cast<const std::byte*>(data);
     picture.icc.assign(bytes, bytes + size);

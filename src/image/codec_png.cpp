@@ -84,6 +84,9 @@ Status failure_of(const Decoder& decoder, std::uint64_t rows_read, std::uint64_t
   if (decoder.ended && rows > 0) return ends_early(ImageFormat::kPng, rows_read, rows);
   if (decoder.ended) return unreadable(ImageFormat::kPng, "the file ends early, before its first row");
   const std::string_view failure = decoder.failure;
+  if (failure.starts_with("CgBI")) {
+    return unreadable(ImageFormat::kPng, "it is in Apple's own variant of the format (CgBI), which is not read");
+  }
   const std::size_t crc = failure.find(": CRC error");
   if (crc != std::string_view::npos) {
     return unreadable(ImageFormat::kPng,

@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -25,7 +26,7 @@ PairMask pair_mask(int bands) {
   PairMask mask;
   mask.bytes.fill(-1);
   for (int half = 0; half < 2; ++half) {
-    for (int band = 0; band < bands; ++band) {
+    for (int band = 0; band < std::min(bands, 4); ++band) {
       mask.bytes[half * 16 + band * 4] = static_cast<std::int8_t>((half * 2) * bands + band);
       mask.bytes[half * 16 + band * 4 + 2] = static_cast<std::int8_t>((half * 2 + 1) * bands + band);
     }

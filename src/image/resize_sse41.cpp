@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include <smmintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -18,7 +19,7 @@ constexpr int kPrecisionBits = 32 - 8 - 2;
 PICTOR_SSE41 __m128i pair_mask(int bands) {
   alignas(16) std::array<std::int8_t, 16> bytes;
   bytes.fill(-1);
-  for (int band = 0; band < bands; ++band) {
+  for (int band = 0; band < std::min(bands, 4); ++band) {
     bytes[band * 4] = static_cast<std::int8_t>(band);
     bytes[band * 4 + 2] = static_cast<std::int8_t>(bands + band);
   }

@@ -47,7 +47,8 @@ TEST(FlatIndex, the_answer_to_a_fixed_search_is_the_recorded_one) {
   const auto vector = set.query(12);
   Sha256Stream hash;
   for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2}) {
-    for (const auto& neighbor : make_flat_index(set.block())->search({vector, metric, 100, nullptr})->neighbors) {
+    const auto answer = make_flat_index(set.block())->search({vector, metric, 100, nullptr});
+    for (const auto& neighbor : answer->neighbors) {
       hash.add(std::as_bytes(std::span(&neighbor.distance.value, 1)));
       hash.add(std::as_bytes(std::span(&neighbor.row, 1)));
     }

@@ -1,6 +1,7 @@
 #include "infer/model_cache.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace pictor {
 namespace {
@@ -48,14 +49,15 @@ std::unique_ptr<CachedModel> find_cached_model(Env& env, const std::string& fold
 }
 
 void keep_cached_model(Env& env, const std::string& folder, const Hash256& key, std::string_view bytes) {
-  ByteWriter writer;
-  writer.put(kMagic);
-  writer.put(static_cast<std::uint64_t>(bytes.size()));
-  writer.put(crc32c(as_bytes(bytes)));
-  writer.put(Bytes(kHeaderBytes - writer.bytes().size()));
-  writer.put(as_bytes(bytes));
+  const std::uint64_t size = bytes.size();
+  const std::uint32_t crc = crc32c(as_bytes(bytes));
+  Bytes entry(kHeaderBytes + bytes.size());
+  std::memcpy(entry.data(), &kMagic, sizeof(kMagic));
+  std::memcpy(entry.data() + 8, &size, sizeof(size));
+  std::memcpy(entry.data() + 16, &crc, sizeof(crc));
+  std::ranges::copy(as_bytes(bytes), entry.begin() + kHeaderBytes);
   if (!env.make_dirs(folder).is_ok()) return;
-  if (write_file_atomic(env, entry_path(folder, key), writer.bytes()).is_ok()) remove_oldest(env, folder);
+  if (write_file_atomic(env, entry_path(folder, key), entry).is_ok()) remove_oldest(env, folder);
 }
 
 }  // namespace pictor

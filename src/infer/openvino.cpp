@@ -50,11 +50,19 @@ std::string short_cause(const std::exception& error) {
   return cause;
 }
 
+// Optimising joins tensors, and the joint one keeps the names of all. The name that the file gave is in the name of the
+// node: outputs have "NAME/sink_port_0", inputs "NAME".
+std::string name_of(const ov::Output<const ov::Node>& port) {
+  std::string name = port.get_node()->get_friendly_name();
+  name = name.substr(0, name.find("/sink_port_"));
+  return port.get_names().contains(name) ? name : port.get_any_name();
+}
+
 Result<ModelPort> port_of(const ov::Output<const ov::Node>& port, const std::string& path) {
   ModelPort out;
   if (port.get_names().empty())
     return Status(Code::kUnreadable, "'" + path + "' has an input or output without a name");
-  out.name = port.get_any_name();
+  out.name = name_of(port);
   if (port.get_element_type() == ov::element::f32) {
     out.type = ElementType::kF32;
   } else if (port.get_element_type() == ov::element::i64) {

@@ -94,6 +94,14 @@ TEST_F(OpenVino, a_network_says_what_goes_in_and_what_comes_out) {
   EXPECT_EQ(model->outputs()[1].shape, (std::vector<std::int64_t>{-1, 40}));
 }
 
+TEST_F(OpenVino, an_output_keeps_its_name_when_optimising_joins_it_with_another) {
+  for (int round = 0; round < 2; ++round) {
+    const auto model = load("text.onnx", {1, 1, file("names")});
+    ASSERT_NE(model, nullptr);
+    EXPECT_EQ(model->outputs()[0].name, "states") << (round == 0 ? "compiled" : "from the cache");
+  }
+}
+
 TEST_F(OpenVino, bits_are_the_same_at_every_batch_and_thread_count) {
   const auto pictures = random_pictures(33);
   const auto alone = load("picture.onnx");

@@ -131,6 +131,7 @@ struct CollectionStats {
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
   std::uint64_t blob_bytes = 0;
+  std::uint64_t leftover_files = 0;  // blobs that no item refers to, left by a crash: harmless
 };
 
 // What verify found. Empty: everything is as it was written.

@@ -5,6 +5,7 @@ One folder a fuzz target, named as the target. Pictures come from Pillow; nothin
 import io
 import json
 import pathlib
+import struct
 import sys
 
 from PIL import Image, PngImagePlugin
@@ -65,3 +66,31 @@ for number, text in enumerate(("brand = 'Acme' and price < 20", "not (a.b in ('x
     save("store_filter_fuzz", str(number), text.encode())
 for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 [MASK]", "emoji \U0001f469\u200d\U0001f680")):
     save("encode_tokenizer_fuzz", str(number), text.encode())
+
+
+def segment(spaces):
+    """As docs/formats/segment.md says, with zeros for sums: the fuzz target mends those."""
+    data, table = bytearray(64 + 32 * 5 * len(spaces)), bytearray()
+
+    def section(kind, position, content, dim=0):
+        data.extend(bytes(-len(data) % 64))
+        table.extend(struct.pack("<IIQQII", kind, position, len(data), len(content), dim, 0))
+        data.extend(content)
+
+    for position, (name, dim, rows) in enumerate(spaces):
+        section(1, position, name)
+        section(2, position, struct.pack(f"<{len(rows)}Q", *rows))
+        section(3, position, struct.pack(f"<{len(rows)}Q", *rows))
+        section(4, position, bytes(4 * len(rows)))
+        section(5, position, bytes(4 * dim * len(rows)), dim)
+    data.extend(bytes(-len(data) % 64))
+    footer = len(data)
+    data.extend(b"PCTOREND" + struct.pack("<II", 0, 5 * len(spaces)) + bytes(4 * 5 * len(spaces) + 8))
+    data[:64] = b"PCTORSEG" + struct.pack("<IIQQQQQQ", 1, 5 * len(spaces), len(data), 7, 1, 9, footer, 0)
+    data[64:64 + len(table)] = table
+    return bytes(data)
+
+
+save("store_segment_fuzz", "two", segment([(b"visual", 3, [1, 4, 9]), (b"joint", 2, [4])]))
+save("store_segment_fuzz", "empty", segment([(b"visual", 3, [])]))
+save("store_segment_fuzz", "none", segment([]))

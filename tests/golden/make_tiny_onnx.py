@@ -65,7 +65,7 @@ def text(path):
              node("Unsqueeze", ["low", "axis"], ["lowu"]), node("Add", ["scores", "lowu"], ["masked"]),
              node("Softmax", ["masked"], ["weights"], axis=-1), node("MatMul", ["weights", "xv"], ["mixed"]),
              node("Add", ["x", "mixed"], ["y"]), node("MatMul", ["y", "up"], ["u"]), node("Relu", ["u"], ["ur"]),
-             node("MatMul", ["ur", "down"], ["d"]), node("Add", ["y", "d"], ["states"])]
+             node("MatMul", ["ur", "down"], ["d"]), node("Add", ["y", "d"], ["a_name_to_lose"]), node("Identity", ["a_name_to_lose"], ["states"])]
     save(path, nodes, [whole("ids", ["N", "L"]), whole("mask", ["N", "L"])], [floats("states", ["N", "L", 64])], constants)
 
 

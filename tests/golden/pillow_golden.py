@@ -10,12 +10,14 @@ import struct
 import sys
 
 import numpy
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
            "lanczos": Image.Resampling.LANCZOS}
 MODES = ["L", "LA", "RGB", "RGBA"]
 PAIRS = 220
+# Pillow sizes the buffer of an optimised JPEG by a guess that noise at quality 100 exceeds.
+ImageFile.MAXBLOCK = 1 << 24
 
 
 def number(*values):

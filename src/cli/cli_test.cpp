@@ -1,0 +1,447 @@
+#include "cli/cli_testing.h"
+#include "cli/help.h"
+#include "cli/output_file.h"
+#include "cli/session.h"
+#include "cli/text.h"
+
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+
+const char* const kCommands[] = {"index",    "search", "get",   "delete",  "collections", "stats", "verify",  "export",
+                                 "encoders", "embed",  "bench", "version", "completion",  "man",   "help-all"};
+
+// --- help and errors ---
+
+TEST_F(CliTest, help_of_every_command_fits_80_columns_and_has_examples) {
+  for (const char* command : kCommands) {
+    ASSERT_EQ(run({command, "--help"}), 0) << err();
+    for (const std::string& line : split(out(), '\n')) EXPECT_LE(display_width(line), 80U) << command << ": " << line;
+    EXPECT_NE(out().find("Examples:\n  "), std::string::npos) << command;
+  }
+  ASSERT_EQ(run({"--help"}), 0);
+  for (const std::string& line : split(out(), '\n')) EXPECT_LE(display_width(line), 80U) << line;
+  for (const char* command : kCommands) EXPECT_NE(out().find(std::string("  ") + command + " "), std::string::npos);
+}
+
+TEST_F(CliTest, help_all_is_an_option_and_a_command) {
+  ASSERT_EQ(run({"--help-all"}), 0);
+  const std::string as_option = out();
+  ASSERT_EQ(run({"help-all"}), 0);
+  EXPECT_EQ(as_option, out());
+  EXPECT_NE(out().find("pictor export"), std::string::npos);
+}
+
+TEST_F(CliTest, without_a_command_help_goes_to_standard_error_with_status_2) {
+  EXPECT_EQ(run({}), 2);
+  EXPECT_EQ(out(), "");
+  EXPECT_NE(err().find("Usage: pictor"), std::string::npos);
+}
+
+TEST_F(CliTest, a_mistyped_command_or_option_is_answered_with_the_nearest) {
+  EXPECT_EQ(run({"serach", "--text", "x"}), 2);
+  EXPECT_EQ(err(), "pictor: command 'serach' is not known; did you mean 'search'?\ntry: pictor --help\n");
+  EXPECT_EQ(run({"search", "--txet", "x"}), 2);
+  EXPECT_EQ(err(), "pictor: option '--txet' is not known; did you mean '--text'?\ntry: pictor search --help\n");
+}
+
+TEST_F(CliTest, the_exit_status_is_the_number_of_the_code) {
+  for (const Code code :
+       {Code::kInvalid, Code::kNotFound, Code::kExists, Code::kMismatch, Code::kUnreadable, Code::kLimit, Code::kBusy,
+        Code::kCancelled, Code::kDenied, Code::kIo, Code::kCorrupt, Code::kUnsupported, Code::kInternal}) {
+    engine_->failure = Status(code, "collection 'cats' \x1b[31mfails");
+    EXPECT_EQ(run({"search", "--text", "x"}), static_cast<int>(code));
+    EXPECT_TRUE(err().starts_with("pictor: collection 'cats' ?[31mfails\n")) << err();
+    EXPECT_EQ(run({"stats", "--json"}), static_cast<int>(code));
+    EXPECT_EQ(Json::parse(out())["error"]["code"], code_name(code));
+  }
+}
+
+TEST_F(CliTest, a_missing_collection_is_answered_with_the_command_that_lists_them) {
+  engine_->failure = Status(Code::kNotFound, "collection 'cats' does not exist");
+  EXPECT_EQ(run({"stats", "-c", "cats"}), 3);
+  EXPECT_EQ(err(), "pictor: collection 'cats' does not exist\ntry: pictor collections\n");
+}
+
+TEST_F(CliTest, a_message_of_several_lines_keeps_them) {
+  engine_->failure = Status(Code::kInvalid, "filter, character 5: end\n  a = \x1b\n      ^");
+  EXPECT_EQ(run({"search", "--text", "x"}), 2);
+  EXPECT_TRUE(err().starts_with("pictor: filter, character 5: end\n  a = ?\n      ^\ntry: ")) << err();
+}
+
+TEST_F(CliTest, values_out_of_range_are_refused) {
+  EXPECT_EQ(run({"search", "--text", "x", "-k", "0"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "-k", "10001"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "-k", "ten"}), 2);
+  EXPECT_EQ(run({"index", folder_.path(), "--keep", "everything"}), 2);
+  EXPECT_EQ(run({"index"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "-k", "10000"}), 0) << err();
+}
+
+// --- options, environment, configuration ---
+
+TEST_F(CliTest, an_option_goes_before_the_environment_and_that_before_the_file) {
+  const std::string config =
+      folder_.write("c.toml", "data = \"/from/file\"\nthreads = 3\n\n[search]\ncollection = \"filed\"\n");
+  ASSERT_EQ(run({"--config", config, "search", "--text", "x"}), 0) << err();
+  EXPECT_EQ(opened_.data_folder, "/from/file");
+  EXPECT_EQ(opened_.threads, 3U);
+  EXPECT_EQ(engine_->queries.back().collection, "filed");
+  ::setenv("PICTOR_DATA", "/from/environment", 1);
+  ::setenv("PICTOR_COLLECTION", "environed", 1);
+  ASSERT_EQ(run({"--config", config, "search", "--text", "x"}), 0) << err();
+  EXPECT_EQ(opened_.data_folder, "/from/environment");
+  EXPECT_EQ(opened_.threads, 3U);
+  EXPECT_EQ(engine_->queries.back().collection, "environed");
+  ASSERT_EQ(run({"search", "--config", config, "--text", "x", "--data", "/from/option", "-c", "opted"}), 0) << err();
+  EXPECT_EQ(opened_.data_folder, "/from/option");
+  EXPECT_EQ(engine_->queries.back().collection, "opted");
+  ::unsetenv("PICTOR_DATA");
+  ::unsetenv("PICTOR_COLLECTION");
+}
+
+TEST_F(CliTest, the_default_file_is_read_and_a_wrong_key_or_a_missing_named_file_is_an_error) {
+  folder_.write("pictor/pictor.toml", "weights = \"/w\"\n");
+  ASSERT_EQ(run({"stats"}), 0) << err();
+  EXPECT_EQ(opened_.weights_folder, "/w");
+  folder_.write("pictor/pictor.toml", "wieghts = \"/w\"\n");
+  EXPECT_EQ(run({"stats"}), 2);
+  EXPECT_NE(err().find("wieghts"), std::string::npos) << err();
+  EXPECT_EQ(run({"stats", "--config", "/no/such.toml"}), 2);
+  EXPECT_NE(err().find("/no/such.toml"), std::string::npos) << err();
+  folder_.write("pictor/pictor.toml", "");
+  ::setenv("PICTOR_CONFIG", "/no/such/either.toml", 1);
+  EXPECT_EQ(run({"stats"}), 2);
+  EXPECT_NE(err().find("/no/such/either.toml"), std::string::npos) << err();
+  ::unsetenv("PICTOR_CONFIG");
+}
+
+// --- index ---
+
+TEST_F(CliTest, index_ends_with_a_summary_and_lists_what_was_refused) {
+  folder_.write("photos/a.png", "x");
+  folder_.write("photos/notes.txt", "x");
+  std::filesystem::create_directories(folder_ / "photos/sub");
+  folder_.write("m.csv", "path\nmissing.png\n");
+  ASSERT_EQ(run({"index", folder_ / "photos", folder_ / "m.csv", "-c", "pets", "--no-progress"}), 0) << err();
+  EXPECT_EQ(engine_->requests.back().collection, "pets");
+  EXPECT_EQ(engine_->ingested.back().id, "a.png");
+  EXPECT_TRUE(out().starts_with("Indexed 2 pictures into 'pets' in 2.0 s (1.0 img/s, 4.0 core-seconds)\n")) << out();
+  EXPECT_NE(out().find("added              1\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("refused            1\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("not_found"), std::string::npos) << out();
+  EXPECT_NE(out().find("1 not pictures by name"), std::string::npos) << out();
+  EXPECT_EQ(split(err(), '\n').size(), 2U) << err();  // one line for the bad picture
+  EXPECT_TRUE(err().starts_with("refused: " + folder_.path())) << err();
+}
+
+TEST_F(CliTest, index_writes_the_quarantine_file_and_json) {
+  folder_.write("m.csv", "path\nmissing.png\n\xFF.png\na.png\n");
+  folder_.write("a.png", "x");
+  ASSERT_EQ(run({"index", folder_ / "m.csv", "--quarantine", folder_ / "refused.jsonl", "--json"}), 0) << err();
+  const std::vector<std::string> lines = split(folder_.read("refused.jsonl"), '\n');
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(Json::parse(lines[0])["code"], "not_found");
+  EXPECT_EQ(Json::parse(lines[1])["code"], "invalid");
+  const Json summary = Json::parse(out());
+  EXPECT_EQ(summary["seen"], 3);
+  EXPECT_EQ(summary["added"], 1);
+  EXPECT_EQ(summary["quarantined_by_cause"]["not_found"], 1);
+  EXPECT_EQ(summary["core_seconds"], 4.0);
+  EXPECT_EQ(summary["cancelled"], false);
+}
+
+TEST_F(CliTest, index_fails_when_nothing_could_be_taken_or_when_strict) {
+  folder_.write("good.png", "x");
+  folder_.write("m.csv", "path\nmissing.png\n");
+  EXPECT_EQ(run({"index", folder_ / "m.csv", "-q"}), 6);
+  EXPECT_EQ(run({"index", folder_ / "m.csv", folder_ / "good.png", "-q"}), 0);
+  EXPECT_EQ(run({"index", folder_ / "m.csv", folder_ / "good.png", "-q", "--strict"}), 6);
+  std::filesystem::create_directories(folder_ / "empty");
+  EXPECT_EQ(run({"index", folder_ / "empty", "-q"}), 3);
+  EXPECT_EQ(run({"index", folder_ / "nowhere"}), 3);
+}
+
+TEST_F(CliTest, a_stopped_run_says_how_it_goes_on) {
+  folder_.write("a.png", "x");
+  folder_.write("b.png", "x");
+  engine_->cancel_after = 1;
+  EXPECT_EQ(run({"index", folder_.path(), "--no-progress"}), 9);
+  EXPECT_TRUE(out().starts_with("Stopped after 1 picture")) << out();
+  EXPECT_NE(err().find("The same command goes on from here"), std::string::npos) << err();
+}
+
+// --- search ---
+
+TEST_F(CliTest, parts_of_a_query_keep_their_order_and_weights) {
+  const std::string image = folder_.write("q.png", "bytes");
+  ASSERT_EQ(run({"search", "--text", "red", "--image", image, "--id", "cat", "--text", "car", "--weight", "1,-0.5,2",
+                 "-w", "0.25", "-k", "3", "--where", "a = 1", "--head", "visual"}),
+            0)
+      << err();
+  const Query& query = engine_->queries.back();
+  ASSERT_EQ(query.parts.size(), 4U);
+  EXPECT_EQ(query.parts[0].text, "red");
+  EXPECT_EQ(as_text(query.parts[1].image), "bytes");
+  EXPECT_EQ(query.parts[2].kind, QueryPart::Kind::kId);
+  EXPECT_EQ(query.parts[3].text, "car");
+  EXPECT_EQ(query.parts[1].weight, -0.5);
+  EXPECT_EQ(query.parts[3].weight, 0.25);
+  EXPECT_EQ(query.k, 3U);
+  EXPECT_EQ(query.where, "a = 1");
+  EXPECT_EQ(query.head, "visual");
+}
+
+TEST_F(CliTest, a_query_without_parts_or_with_other_weights_is_refused) {
+  EXPECT_EQ(run({"search"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "--weight", "1,2"}), 2);
+  EXPECT_NE(err().find("2 weights for 1 part"), std::string::npos) << err();
+  EXPECT_EQ(run({"search", "--image", "/no/such.png"}), 3);
+  EXPECT_TRUE(engine_->queries.empty());
+}
+
+TEST_F(CliTest, hits_are_a_table_of_80_columns_without_escapes) {
+  add_item("photos/2024/a-folder-with-a-long-name/another-one-with-a-long-name/cat.jpg", "{}",
+           "a cat on a wall in the sun");
+  add_item("b\x1b[2J.jpg");
+  ASSERT_EQ(run({"search", "--text", "cat", "--explain"}), 0) << err();
+  for (const std::string& line : split(out(), '\n')) EXPECT_LE(display_width(line), 80U) << line;
+  EXPECT_EQ(out().find('\x1b'), std::string::npos);
+  EXPECT_TRUE(out().starts_with("\"cat\" in 'default'\n")) << out();
+  EXPECT_NE(out().find("exact scan"), std::string::npos);
+  EXPECT_NE(out().find("0.900"), std::string::npos);
+}
+
+TEST_F(CliTest, json_hits_have_the_documented_fields) {
+  add_item("a.png", R"({"year": 2024})", "a");
+  ASSERT_EQ(run({"search", "--text", "x", "--json", "--explain"}), 0) << err();
+  const Json hits = Json::parse(out());
+  const Json& hit = hits["hits"][0];
+  EXPECT_EQ(hit["rank"], 1);
+  EXPECT_EQ(hit["id"], "a.png");
+  EXPECT_EQ(hit["metadata"]["year"], 2024);
+  EXPECT_NE(out().find("\"score\": 0.9,"), std::string::npos) << out();  // the float's own digits
+  EXPECT_EQ(hits["recall"], "exact");
+  EXPECT_EQ(hits["complete"], true);
+  EXPECT_EQ(hits["stages"][0]["room"], "encode");
+}
+
+TEST_F(CliTest, the_contact_sheet_is_written_with_the_thumbnails) {
+  add_item("a.png", "{}", "<b>bold</b>");
+  const ByteView kept = as_bytes("picture");
+  engine_->kept_picture.assign(kept.begin(), kept.end());
+  ASSERT_EQ(run({"search", "--text", "x", "--html", folder_ / "hits.html"}), 0) << err();
+  const std::string html = folder_.read("hits.html");
+  EXPECT_NE(html.find(base64("a small picture")), std::string::npos);
+  EXPECT_NE(html.find("&lt;b&gt;bold"), std::string::npos);
+  EXPECT_NE(out().find("contact sheet: " + folder_ / "hits.html"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "hits.html.part"));
+}
+
+TEST_F(CliTest, thumbnails_come_in_the_terminals_own_protocol_or_not_at_all) {
+  add_item("a.png");
+  engine_->kept_picture.resize(4);
+  ASSERT_EQ(run({"search", "--text", "x"}), 0);
+  EXPECT_EQ(out().find('\x1b'), std::string::npos);
+  services_.terminal.pictures = PictureProtocol::kKitty;
+  ASSERT_EQ(run({"search", "--text", "x"}), 0);
+  EXPECT_NE(out().find("\x1b_Ga=T,f=100"), std::string::npos);
+  services_.terminal.pictures = PictureProtocol::kIterm;
+  ASSERT_EQ(run({"search", "--text", "x"}), 0);
+  EXPECT_NE(out().find("\x1b]1337;File=inline=1;size=15;"), std::string::npos);
+  ASSERT_EQ(run({"search", "--text", "x", "--thumbnails", "never"}), 0);
+  EXPECT_EQ(out().find('\x1b'), std::string::npos);
+}
+
+// --- the other commands ---
+
+TEST_F(CliTest, delete_asks_and_refuses_when_nobody_can_be_asked) {
+  add_item("a");
+  add_item("b");
+  EXPECT_EQ(run({"delete", "a"}), 2);
+  EXPECT_NE(err().find("add --yes"), std::string::npos) << err();
+  services_.terminal.in_is_tty = true;
+  in_.str("n\n");
+  EXPECT_EQ(run({"delete", "a"}), 9);
+  EXPECT_EQ(engine_->items.size(), 2U);
+  in_.clear();
+  in_.str("y\n");
+  EXPECT_EQ(run({"delete", "a"}), 0) << err();
+  EXPECT_NE(err().find("Delete 1 item from 'default'? [y/N]"), std::string::npos) << err();
+  EXPECT_EQ(engine_->items.size(), 1U);
+  EXPECT_EQ(run({"delete", "nobody", "--yes"}), 3);
+  EXPECT_EQ(run({"delete", "--where", "x = 1", "--yes", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out())["deleted"], 1);
+  EXPECT_EQ(run({"delete"}), 2);
+  EXPECT_EQ(run({"delete", "a", "--all", "--yes"}), 2);
+  EXPECT_FALSE(engine_->dropped);
+  EXPECT_EQ(run({"delete", "--all", "--yes"}), 0);
+  EXPECT_TRUE(engine_->dropped);
+}
+
+TEST_F(CliTest, get_prints_an_item_and_writes_its_picture) {
+  add_item("a.png", R"({"year": 2024})", "a\ncat");
+  EXPECT_EQ(run({"get", "nobody"}), 3);
+  ASSERT_EQ(run({"get", "a.png"}), 0) << err();
+  EXPECT_NE(out().find("metadata.year     2024\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("a?cat"), std::string::npos) << out();
+  EXPECT_EQ(run({"get", "a.png", "--picture", folder_ / "p.png"}), 3);
+  engine_->kept_picture.resize(4);
+  EXPECT_EQ(run({"get", "a.png", "--picture", folder_ / "p.png"}), 0) << err();
+  EXPECT_EQ(folder_.read("p.png").size(), 4U);
+  EXPECT_EQ(run({"get", "a.png", "--picture", folder_ / "p.png"}), 4);
+  EXPECT_EQ(run({"get", "a.png", "--picture", folder_ / "p.png", "--force"}), 0);
+}
+
+TEST_F(CliTest, verify_ends_with_12_when_something_is_damaged) {
+  EXPECT_EQ(run({"verify"}), 0);
+  engine_->faults = {{"default", "segment 3", "checksum differs", "pictor rebuild"}};
+  EXPECT_EQ(run({"verify"}), 12);
+  EXPECT_NE(out().find("fault in 'default', segment 3: checksum differs"), std::string::npos) << out();
+  EXPECT_EQ(run({"verify", "--json"}), 12);
+}
+
+TEST_F(CliTest, export_npy_has_the_rows_and_their_ids_beside) {
+  add_item("a");
+  add_item("b\n");
+  engine_->items.push_back({});  // without vectors: left out
+  ASSERT_EQ(run({"export", folder_ / "v.npy"}), 0) << err();
+  const std::string npy = folder_.read("v.npy");
+  ASSERT_EQ(npy.size(), 128 + 2 * 2 * sizeof(float));
+  EXPECT_TRUE(npy.starts_with(std::string("\x93NUMPY\x01\x00\x76\x00", 10)));
+  EXPECT_NE(npy.find("'shape': (2, 2), }"), std::string::npos);
+  EXPECT_EQ(npy[127], '\n');
+  float first = 0;
+  std::memcpy(&first, npy.data() + 128, sizeof first);
+  EXPECT_EQ(first, 0.5F);
+  EXPECT_EQ(folder_.read("v.ids.jsonl"), "\"a\"\n\"b\\n\"\n");
+  EXPECT_EQ(run({"export", folder_ / "v.npy"}), 4);
+  EXPECT_EQ(run({"export", folder_ / "w.npy", "--head", "none"}), 3);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "w.npy"));
+  ASSERT_EQ(run({"export", "-", "--no-vectors"}), 0) << err();
+  EXPECT_EQ(Json::parse(split(out(), '\n')[0])["id"], "a");
+}
+
+TEST_F(CliTest, numpy_reads_what_export_wrote) {
+  const std::string python = PICTOR_DEPS_DIR "/venv/bin/python";
+  if (!std::filesystem::exists(python)) {
+    if (!environment("CI").empty()) FAIL() << python << " is missing";
+    GTEST_SKIP() << python << " is missing";
+  }
+  add_item("a");
+  ASSERT_EQ(run({"export", folder_ / "v.npy"}), 0) << err();
+  const std::string check = python + " -c \"import numpy; a = numpy.load('" + (folder_ / "v.npy") +
+                            "'); assert a.shape == (1, 2) and a.dtype == 'float32' and list(a[0]) == [.5, -.5]\"";
+  EXPECT_EQ(std::system(check.c_str()), 0);  // NOLINT(concurrency-mt-unsafe)
+}
+
+TEST_F(CliTest, embed_prints_vectors_of_pictures_or_words) {
+  ASSERT_EQ(run({"embed", "--text", "a", "--text", "b"}), 0) << err();
+  const Json json = Json::parse(out());
+  EXPECT_EQ(json["head"], "joint");
+  EXPECT_EQ(json["vectors"][1]["input"], "b");
+  EXPECT_EQ(json["vectors"][1]["vector"][0], 1.0);
+  const std::string image = folder_.write("a.png", "x");
+  ASSERT_EQ(run({"embed", "--image", image, "--format", "npy"}), 0) << err();
+  EXPECT_EQ(out().size(), 128 + 2 * sizeof(float));
+  EXPECT_EQ(run({"embed"}), 2);
+  EXPECT_EQ(run({"embed", "--text", "a", "--image", image}), 2);
+}
+
+TEST_F(CliTest, bench_measures_pictures_and_searches) {
+  folder_.write("a.png", "x");
+  add_item("a");
+  ASSERT_EQ(run({"bench", folder_.path(), "--seconds", "0.1", "-c", "default", "--queries", "5", "--json"}), 0)
+      << err();
+  const Json json = Json::parse(out());
+  EXPECT_GT(json["embed"]["pictures"], 0);
+  EXPECT_EQ(json["search"]["queries"], 5);
+  EXPECT_EQ(run({"bench"}), 2);
+}
+
+TEST_F(CliTest, lists_are_tables_or_json) {
+  ASSERT_EQ(run({"collections"}), 0);
+  EXPECT_TRUE(out().starts_with("collection  items  encoder  keep")) << out();
+  ASSERT_EQ(run({"collections", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out())["collections"][0]["name"], "default");
+  ASSERT_EQ(run({"encoders"}), 0);
+  EXPECT_NE(out().find("try: make models"), std::string::npos) << out();
+  ASSERT_EQ(run({"encoders", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out())["encoders"][0]["ready"], false);
+  ASSERT_EQ(run({"stats", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out())["heads"][0]["metric"], "cosine");
+  ASSERT_EQ(run({"version"}), 0);
+  EXPECT_EQ(out(), "pictor 1.2.3 (for tests)\ndecoders: none\n");
+  ASSERT_EQ(run({"--version"}), 0);
+  EXPECT_EQ(out(), "pictor 1.2.3\n");
+}
+
+TEST_F(CliTest, a_full_disk_behind_standard_output_is_an_error) {
+  add_item("a");
+  out_.setstate(std::ios::badbit);
+  EXPECT_EQ(run({"collections"}), 11);
+  out_.clear();
+}
+
+// --- what is written from the declarations ---
+
+TEST_F(CliTest, the_committed_reference_is_what_the_program_writes) {
+  const std::string path = PICTOR_SOURCE_DIR "/docs/reference/cli.md";
+  std::ifstream in(path);
+  const std::string committed{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_EQ(run({"help-all", "--format", "markdown"}), 0);
+  EXPECT_TRUE(committed == out())
+      << "docs/reference/cli.md is stale; run: build/dev/pictor help-all --format markdown > docs/reference/cli.md";
+}
+
+TEST_F(CliTest, completion_scripts_know_every_command_and_their_shells_accept_them) {
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    ASSERT_EQ(run({"completion", shell}), 0) << err();
+    for (const char* command : kCommands) EXPECT_NE(out().find(command), std::string::npos) << shell << " " << command;
+    EXPECT_NE(out().find("where"), std::string::npos) << shell;
+    const std::string file = folder_.write("script." + shell, out());
+    const int status = std::system(("command -v " + shell + " >/dev/null || exit 0; " + shell + " -n " + file)
+                                       .c_str());  // NOLINT(concurrency-mt-unsafe)
+    EXPECT_EQ(status, 0) << shell;
+  }
+  EXPECT_EQ(run({"completion", "tcsh"}), 2);
+}
+
+TEST_F(CliTest, bash_completes_commands_options_and_values) {
+  ASSERT_EQ(run({"completion", "bash"}), 0);
+  const std::string script = folder_.write("script", out());
+  const auto complete = [&](const std::string& words, int at) {
+    const std::string result = folder_ / "result";
+    const std::string command = "bash -c 'source " + script + "; COMP_WORDS=(" + words +
+                                "); COMP_CWORD=" + std::to_string(at) + "; _pictor; echo ${COMPREPLY[*]}' > " + result;
+    EXPECT_EQ(std::system(command.c_str()), 0);  // NOLINT(concurrency-mt-unsafe)
+    return folder_.read("result");
+  };
+  EXPECT_EQ(complete("pictor se", 1), "search\n");
+  EXPECT_EQ(complete("pictor search --thumb", 2), "--thumbnails\n");
+  EXPECT_EQ(complete("pictor search --thumbnails a", 3), "auto always\n");
+  EXPECT_EQ(complete("pictor --data /tmp index --keep thu", 5), "thumbnail\n");
+  EXPECT_EQ(complete("pictor completion z", 2), "zsh\n");
+  EXPECT_EQ(complete("pictor index --js", 2), "--json\n");
+}
+
+TEST_F(CliTest, the_manual_page_has_every_command_and_troff_finds_no_fault) {
+  ASSERT_EQ(run({"man"}), 0);
+  for (const char* command : kCommands) {
+    std::string name = command;
+    if (const auto at = name.find('-'); at != std::string::npos) name.insert(at, "\\");
+    EXPECT_NE(out().find(".SS pictor " + name), std::string::npos) << command;
+  }
+  const std::string page = folder_.write("pictor.1", out());
+  const std::string check =
+      "command -v groff >/dev/null || exit 0; test -z \"$(groff -man -Tascii -ww -z " + page + " 2>&1)\"";
+  EXPECT_EQ(std::system(check.c_str()), 0);  // NOLINT(concurrency-mt-unsafe)
+}
+
+}  // namespace
+}  // namespace pictor

@@ -1,0 +1,288 @@
+// Stand-ins for the tests of cli: a folder that goes away, and an engine whose items are given by the test.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cli/services.h"
+
+namespace pictor {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "pictor-cli-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+  }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+  std::string write(const std::string& name, const std::string& content) const {
+    const std::filesystem::path file = path_ + "/" + name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << content;
+    return file.string();
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path_ + "/" + name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  std::string path_;
+};
+
+// Answers from `items`; remembers what it was asked.
+class FakeEngine : public Engine {
+ public:
+  std::vector<StoredItem> items;
+  std::vector<FaultInfo> faults;
+  Bytes kept_picture;
+  Status failure;  // of every call when set
+  std::vector<Query> queries;
+  std::vector<IngestRequest> requests;
+  std::vector<IngestItem> ingested;
+  std::uint64_t cancel_after = UINT64_MAX;
+  bool dropped = false;
+
+  Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) override {
+    PICTOR_TRY(failure);
+    requests.push_back(request);
+    IngestReport report;
+    IngestProgress& counts = report.counts;
+    counts.total = source.total();
+    for (;;) {
+      IngestSource::Entry entry;
+      PICTOR_ASSIGN(const bool more, source.next(entry));
+      if (!more) break;
+      ++counts.seen;
+      Status problem = entry.problem;
+      if (problem.is_ok()) problem = entry.read().status();
+      if (problem.is_ok()) {
+        ++counts.added;
+        ingested.push_back(entry.item);
+      } else {
+        ++counts.quarantined;
+        if (request.quarantined) request.quarantined({entry.item.source, problem});
+      }
+      counts.seconds += 1;
+      if (request.progress) request.progress(counts);
+      if (counts.seen >= cancel_after) {
+        report.cancelled = true;
+        break;
+      }
+    }
+    report.stage_seconds = {{"decode", 1.5}, {"encode", 2.5}};
+    return report;
+  }
+  Result<Hits> search(const Query& query) override {
+    PICTOR_TRY(failure);
+    queries.push_back(query);
+    Hits hits;
+    for (const StoredItem& item : items) {
+      if (hits.hits.size() == query.k) break;
+      Hit hit;
+      hit.id = item.id;
+      hit.score.value = 0.9F - 0.1F * static_cast<float>(hits.hits.size());
+      hit.source = item.source;
+      hit.metadata = item.metadata;
+      hit.text = item.text;
+      hit.width = item.width;
+      hit.height = item.height;
+      hit.format = item.format;
+      hits.hits.push_back(hit);
+    }
+    hits.recall = "exact";
+    hits.head = query.head.empty() ? "joint" : query.head;
+    hits.candidates = items.size();
+    hits.distances = items.size();
+    if (query.explain) hits.stages = {{"encode", "text to vector", 1.5}, {"index", "exact scan", 0.25}};
+    return hits;
+  }
+  Result<std::optional<StoredItem>> get(const std::string&, const std::string& id, bool) override {
+    PICTOR_TRY(failure);
+    for (const StoredItem& item : items) {
+      if (item.id == id) return std::optional<StoredItem>(item);
+    }
+    return std::optional<StoredItem>();
+  }
+  Result<std::optional<std::vector<std::byte>>> picture(const std::string&, const std::string&) override {
+    PICTOR_TRY(failure);
+    if (kept_picture.empty()) return std::optional<Bytes>();
+    return std::optional<Bytes>(kept_picture);
+  }
+  Result<std::uint64_t> remove(const std::string&, std::span<const std::string> ids) override {
+    std::uint64_t removed = 0;
+    for (const std::string& id : ids) removed += std::erase_if(items, [&](const auto& item) { return item.id == id; });
+    return removed;
+  }
+  Result<std::uint64_t> remove_where(const std::string&, const std::string&) override {
+    const std::uint64_t removed = items.size();
+    items.clear();
+    return removed;
+  }
+  Status scan(const std::string&, const std::string&, bool,
+              const std::function<Status(const StoredItem&)>& visit) override {
+    PICTOR_TRY(failure);
+    for (const StoredItem& item : items) PICTOR_TRY(visit(item));
+    return Status::ok();
+  }
+  Result<std::vector<CollectionInfo>> collections() override {
+    PICTOR_TRY(failure);
+    return std::vector<CollectionInfo>{info()};
+  }
+  Result<CollectionInfo> stats(const std::string&) override {
+    PICTOR_TRY(failure);
+    return info();
+  }
+  Status drop(const std::string&) override {
+    dropped = true;
+    return Status::ok();
+  }
+  Result<std::vector<FaultInfo>> verify(const std::string&,
+                                        const std::function<void(std::uint64_t, std::uint64_t)>& progress) override {
+    progress(1, 2);
+    return faults;
+  }
+  Result<std::vector<EncoderInfo>> encoders() override {
+    EncoderInfo info;
+    info.name = "toy";
+    info.description = "A stand-in";
+    info.heads = this->info().heads;
+    info.advice = "make models";
+    return std::vector<EncoderInfo>{info};
+  }
+  Result<std::vector<float>> embed_texts(const std::string&, const std::string&,
+                                         std::span<const std::string> texts) override {
+    std::vector<float> numbers;
+    for (std::size_t i = 0; i < texts.size(); ++i) numbers.insert(numbers.end(), {static_cast<float>(i), 0.5F});
+    return numbers;
+  }
+  Result<std::vector<float>> embed_picture(const std::string&, const std::string&,
+                                           std::span<const std::byte>) override {
+    return std::vector<float>{0.25F, 0.5F};
+  }
+
+ private:
+  CollectionInfo info() const {
+    CollectionInfo info;
+    info.name = "default";
+    info.encoder = "toy";
+    info.keep = "reference";
+    info.items = items.size();
+    info.heads = {{"joint", 2, Metric::kCosine, true, true, std::string(64, 'a')}};
+    return info;
+  }
+};
+
+// One run of the program over a FakeEngine that lives on afterwards.
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() {
+    engine_ = std::make_shared<FakeEngine>();
+    services_.open_engine = [this](Env&, const EngineOptions& options) -> Result<std::unique_ptr<Engine>> {
+      opened_ = options;
+      return std::unique_ptr<Engine>(std::make_unique<Shared>(engine_));
+    };
+    services_.thumbnail = [](ByteView, std::uint32_t, ThumbnailFormat) -> Result<Bytes> {
+      const ByteView bytes = as_bytes("a small picture");
+      return Bytes(bytes.begin(), bytes.end());
+    };
+    services_.version = "1.2.3";
+    services_.build_details = {"pictor 1.2.3 (for tests)", "decoders: none"};
+    services_.in = &in_;
+    for (const char* name : {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER",
+                             "PICTOR_THREADS", "PICTOR_LOG_LEVEL", "PICTOR_CONFIG"}) {
+      ::unsetenv(name);
+    }
+    ::setenv("XDG_CONFIG_HOME", folder_.path().c_str(), 1);
+  }
+  ~CliTest() override { ::unsetenv("XDG_CONFIG_HOME"); }
+
+  int run(std::vector<std::string> arguments) {
+    out_.str("");
+    err_.str("");
+    arguments.insert(arguments.begin(), "pictor");
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    return run_cli_with(static_cast<int>(arguments.size()), argv.data(), services_, out_, err_);
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+  void add_item(const std::string& id, const std::string& metadata = "{}", const std::string& text = "") {
+    StoredItem item;
+    item.id = id;
+    item.source = "/photos/" + id;
+    item.metadata = metadata;
+    item.text = text;
+    item.width = 640;
+    item.height = 480;
+    item.format = "png";
+    item.receipt = "{}";
+    item.vectors = {{"joint", {0.5F, -0.5F}}};
+    engine_->items.push_back(item);
+  }
+
+  // The engine that a session owns, in front of the one that the test keeps.
+  class Shared : public Engine {
+   public:
+    explicit Shared(std::shared_ptr<FakeEngine> engine) : engine_(std::move(engine)) {}
+    Result<IngestReport> ingest(const IngestRequest& r, IngestSource& s) override { return engine_->ingest(r, s); }
+    Result<Hits> search(const Query& q) override { return engine_->search(q); }
+    Result<std::optional<StoredItem>> get(const std::string& c, const std::string& i, bool v) override {
+      return engine_->get(c, i, v);
+    }
+    Result<std::optional<std::vector<std::byte>>> picture(const std::string& c, const std::string& i) override {
+      return engine_->picture(c, i);
+    }
+    Result<std::uint64_t> remove(const std::string& c, std::span<const std::string> i) override {
+      return engine_->remove(c, i);
+    }
+    Result<std::uint64_t> remove_where(const std::string& c, const std::string& w) override {
+      return engine_->remove_where(c, w);
+    }
+    Status scan(const std::string& c, const std::string& w, bool v,
+                const std::function<Status(const StoredItem&)>& f) override {
+      return engine_->scan(c, w, v, f);
+    }
+    Result<std::vector<CollectionInfo>> collections() override { return engine_->collections(); }
+    Result<CollectionInfo> stats(const std::string& c) override { return engine_->stats(c); }
+    Status drop(const std::string& c) override { return engine_->drop(c); }
+    Result<std::vector<FaultInfo>> verify(const std::string& c,
+                                          const std::function<void(std::uint64_t, std::uint64_t)>& p) override {
+      return engine_->verify(c, p);
+    }
+    Result<std::vector<EncoderInfo>> encoders() override { return engine_->encoders(); }
+    Result<std::vector<float>> embed_texts(const std::string& e, const std::string& h,
+                                           std::span<const std::string> t) override {
+      return engine_->embed_texts(e, h, t);
+    }
+    Result<std::vector<float>> embed_picture(const std::string& e, const std::string& h,
+                                             std::span<const std::byte> f) override {
+      return engine_->embed_picture(e, h, f);
+    }
+
+   private:
+    std::shared_ptr<FakeEngine> engine_;
+  };
+
+  TemporaryFolder folder_;
+  std::shared_ptr<FakeEngine> engine_;
+  EngineOptions opened_;
+  Services services_;
+  std::istringstream in_;
+  std::ostringstream out_, err_;
+};
+
+}  // namespace pictor

@@ -1,0 +1,277 @@
+#include "encode/card.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "encode/test_support.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+using Pointer = Json::json_pointer;
+
+std::string digits(char digit) { return std::string(64, digit); }
+
+Json whole_card() {
+  auto card = Json::parse(R"({
+    "card": 1, "name": "two-towers", "description": "A card for tests.", "licence": "Apache-2.0", "precision": "f32",
+    "sources": [{"what": "weights", "licence": "Apache-2.0", "package": "some-weights", "version": "1.2",
+                 "download": {"file": "w.whl", "sha256": "", "bytes": 100},
+                 "contains": [{"path": "w/w.pth", "sha256": "", "bytes": 90}]}],
+    "files": [{"path": "image.onnx", "sha256": "", "bytes": 10}, {"path": "text.onnx", "sha256": "", "bytes": 11},
+              {"path": "tokenizer.json", "sha256": "", "bytes": 12}, {"path": "classes.f32", "sha256": "", "bytes": 320}],
+    "towers": {
+      "image": {"file": "image.onnx", "input": "pixels", "outputs": {"features": 16, "logits": 10}},
+      "text": {"file": "text.onnx", "inputs": {"ids": "ids", "mask": "mask", "types": "types"}, "output": "states",
+               "dim": 8, "tokenizer": "tokenizer.json", "max_tokens": 32, "pooling": "mean"}},
+    "decode": {"orientation": "apply", "icc": "to_srgb", "alpha": "over", "background": [255, 254, 253], "dct_min_side": 0},
+    "prepare": {"width": 26, "height": 24, "fit": "crop_then_resize", "crop_fraction": [260, 292], "filter": "bicubic",
+                "mean": [127, 126, 125], "std": [128, 127, 126]},
+    "heads": [
+      {"name": "visual", "dim": 16, "metric": "cosine", "norm": "l2", "images": {"from": "features"}},
+      {"name": "joint", "dim": 8, "metric": "cosine", "norm": "l2",
+       "images": {"from": "logits", "through": "conse", "matrix": "classes.f32"}, "texts": {"from": "text"}}]
+  })");
+  card["sources"][0]["download"]["sha256"] = digits('1');
+  card["sources"][0]["contains"][0]["sha256"] = digits('2');
+  for (int i = 0; i < 4; ++i) card["files"][i]["sha256"] = digits(static_cast<char>('a' + i));
+  return card;
+}
+
+Result<CardDetails> parsed(const Json& card) { return parse_card_details(card.dump()); }
+
+TEST(Card, every_field_is_read) {
+  const auto details = parsed(whole_card());
+  ASSERT_TRUE(details.is_ok()) << details.status().to_string();
+  const auto& card = details->card;
+  EXPECT_EQ(card.name, "two-towers");
+  EXPECT_EQ(card.source, "some-weights 1.2");
+  EXPECT_EQ(card.precision, "f32");
+  ASSERT_EQ(card.files.size(), 4U);
+  EXPECT_EQ(card.files[3].hash.hex(), digits('d'));
+  EXPECT_EQ(card.files[3].bytes, 320U);
+  EXPECT_EQ(card.decode.background, (std::array<std::uint8_t, 3>{255, 254, 253}));
+  EXPECT_EQ(card.prepare.width, 26U);
+  EXPECT_EQ(card.prepare.height, 24U);
+  EXPECT_EQ(card.prepare.fit, Fit::kCropThenResize);
+  EXPECT_EQ(card.prepare.crop_fraction, 260.0 / 292.0);
+  EXPECT_EQ(card.prepare.mean[1], 126.0F);
+  EXPECT_EQ(card.prepare.std[2], 126.0F);
+  ASSERT_EQ(card.heads.size(), 2U);
+  EXPECT_TRUE(card.heads[0].images);
+  EXPECT_FALSE(card.heads[0].texts);
+  EXPECT_TRUE(card.heads[1].texts);
+  EXPECT_EQ(card.head("joint")->dim, 8U);
+  EXPECT_EQ(card.head("nothing"), nullptr);
+  EXPECT_EQ(details->text->tokens_max, 32U);
+  EXPECT_EQ(details->heads[1].matrix, "classes.f32");
+  EXPECT_EQ(details->heads[1].numbers, 10U);
+  EXPECT_EQ(card.json, whole_card().dump());
+}
+
+TEST(Card, an_unknown_field_is_refused_with_the_nearest_that_is_known) {
+  const auto refused = [](const char* pointer, const char* words) {
+    auto card = whole_card();
+    card[Pointer(pointer)] = 1;
+    const auto details = parsed(card);
+    ASSERT_FALSE(details.is_ok()) << pointer;
+    EXPECT_EQ(details.status().code(), Code::kUnreadable);
+    EXPECT_NE(details.status().message().find(words), std::string::npos) << details.status().message();
+  };
+  refused("/licens", "'licens' is unknown; the nearest that is known is 'licence'");
+  refused("/prepare/widht", "'prepare.widht' is unknown; the nearest that is known is 'prepare.width'");
+  refused("/decode/ic", "'decode.ic' is unknown; the nearest that is known is 'decode.icc'");
+  refused("/towers/image/out", "'towers.image.out' is unknown");
+  refused("/towers/text/x", "'towers.text.x' is unknown");
+  refused("/towers/text/inputs/x", "'towers.text.inputs.x' is unknown");
+  refused("/towers/audio", "'towers.audio' is unknown");
+  refused("/heads/1/images/matrx", "'heads[1].images.matrx' is unknown");
+  refused("/heads/1/texts/x", "'heads[1].texts.x' is unknown");
+  refused("/heads/0/mertic", "'heads[0].metric'");
+  refused("/files/0/byte", "'files[0].bytes'");
+  refused("/sources/0/contains/0/x", "'sources[0].contains[0].x' is unknown");
+  refused("/prepare/resize", "'prepare.resize' is unknown");
+}
+
+// Every field, taken away or of another type, is refused and named.
+void check_each_field(const Json& whole, const Pointer& at) {
+  static const std::set<std::string> kMayBeMissing = {"/decode/dct_min_side", "/towers/text/inputs/types",
+                                                      "/sources/0/contains", "/heads/1/images/through",
+                                                      "/heads/1/texts"};
+  const auto& value = whole.at(at);
+  if (!at.empty() && at.to_string().find("/outputs/") == std::string::npos) {
+    auto card = whole;
+    if (!at.parent_pointer().empty() || !at.empty()) {
+      auto& parent = card.at(at.parent_pointer());
+      if (parent.is_object() && !kMayBeMissing.contains(at.to_string())) {
+        parent.erase(at.back());
+        EXPECT_FALSE(parsed(card).is_ok()) << at.to_string() << " is missing";
+      }
+    }
+    for (const Json& wrong :
+         {Json(nullptr), Json(-10'000'000), Json("\x01 nonsense"), Json::array({1, 2, 3, 4}), Json(1e300)}) {
+      const bool free_text = value.is_string() && wrong.is_string();
+      if (free_text) continue;
+      card = whole;
+      card[at] = wrong;
+      const auto details = parsed(card);
+      ASSERT_FALSE(details.is_ok()) << at.to_string() << " = " << wrong;
+      EXPECT_EQ(details.status().code(), Code::kUnreadable) << details.status().to_string();
+      EXPECT_LT(details.status().message().size(), 600U);
+    }
+  }
+  if (value.is_object()) {
+    for (const auto& [name, unused] : value.items()) check_each_field(whole, at / name);
+  } else if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) check_each_field(whole, at / i);
+  }
+}
+
+TEST(Card, every_field_that_is_missing_or_of_another_type_is_refused) { check_each_field(whole_card(), Pointer()); }
+
+TEST(Card, values_that_make_no_sense_are_refused) {
+  const auto refused = [](const char* pointer, const Json& value, const char* words) {
+    auto card = whole_card();
+    card[Pointer(pointer)] = value;
+    const auto details = parsed(card);
+    ASSERT_FALSE(details.is_ok()) << pointer << " = " << value;
+    EXPECT_NE(details.status().message().find(words), std::string::npos) << details.status().message();
+  };
+  refused("/card", 2, "'card' is 2");
+  refused("/name", "Big Name", "'name'");
+  refused("/name", "../up", "'name'");
+  refused("/precision", "f16", "one of 'f32', 'int8'");
+  refused("/files/0/path", "../image.onnx", "plain file name");
+  refused("/files/0/path", "/etc/passwd", "plain file name");
+  refused("/files/0/path", ".hidden", "plain file name");
+  refused("/files/1/path", "image.onnx", "twice");
+  refused("/files/0/sha256", "abc", "64 hexadecimal digits");
+  refused("/files/0/bytes", 0, "whole number from 1");
+  refused("/files/3/bytes", 321, "head 'joint' has dim 8");
+  refused("/towers/image/file", "other.onnx", "not in 'files'");
+  refused("/towers/image/file", "text.onnx", "used by no tower");
+  refused("/towers/text/dim", 9, "the text tower gives 9");
+  refused("/heads/0/dim", 17, "head 'visual' has dim 17");
+  refused("/heads/0/images/from", "nothing", "no output of the image tower");
+  refused("/heads/1/name", "visual", "twice");
+  refused("/heads/0", {{"name", "x"}, {"dim", 1}, {"metric", "l2"}, {"norm", "l2"}}, "neither images nor texts");
+  refused("/prepare/width", limits::kPrepareSideMax + 1, "whole number from 1 to 4096");
+  refused("/prepare/crop_fraction", {3, 2}, "at most 1");
+  refused("/prepare/crop_fraction", {0, 2}, "numerator");
+  refused("/prepare/std", {0, 1, 1}, "three numbers");
+  refused("/decode/background", {256, 0, 0}, "three numbers");
+  refused("/decode/background", {1.5, 0, 0}, "three numbers");
+  EXPECT_EQ(parse_card("nonsense").status().code(), Code::kUnreadable);
+  EXPECT_EQ(parse_card("[]").status().code(), Code::kUnreadable);
+  EXPECT_EQ(parse_card(std::string(limits::kCardBytesMax + 1, ' ')).status().code(), Code::kLimit);
+  EXPECT_EQ(parse_card(std::string(limits::kCardBytesMax, ' ')).status().code(), Code::kUnreadable);
+}
+
+std::vector<SpaceId> spaces(const Json& card) {
+  const auto details = parsed(card);
+  EXPECT_TRUE(details.is_ok()) << details.status().to_string();
+  if (!details.is_ok()) return {"", ""};
+  return {details->card.heads[0].space, details->card.heads[1].space};
+}
+
+struct Change {
+  const char* pointer;
+  Json value;
+};
+
+TEST(SpaceId, every_field_that_decides_the_bits_of_pictures_changes_it) {
+  const auto before = spaces(whole_card());
+  EXPECT_NE(before[0], before[1]);
+  const Change changes[] = {{"/precision", "int8"},           {"/files/0/sha256", digits('9')},
+                            {"/towers/image/input", "other"}, {"/decode/orientation", "ignore"},
+                            {"/decode/icc", "ignore"},        {"/decode/background", {0, 254, 253}},
+                            {"/decode/dct_min_side", 64},     {"/prepare/width", 27},
+                            {"/prepare/height", 25},          {"/prepare/crop_fraction", {1, 2}},
+                            {"/prepare/filter", "lanczos"},   {"/prepare/mean", {127, 126, 124}},
+                            {"/prepare/std", {128, 127, 125}}};
+  for (const auto& change : changes) {
+    auto card = whole_card();
+    card[Pointer(change.pointer)] = change.value;
+    const auto after = spaces(card);
+    EXPECT_NE(after[0], before[0]) << change.pointer;
+    EXPECT_NE(after[1], before[1]) << change.pointer;
+  }
+  auto card = whole_card();
+  card["decode"]["alpha"] = "drop";
+  card["decode"].erase("background");
+  EXPECT_NE(spaces(card)[0], before[0]);
+  card = whole_card();
+  card["prepare"].erase("crop_fraction");
+  for (const char* fit : {"squash", "pad", "shortest_edge_crop"}) {
+    card["prepare"]["fit"] = fit;
+    if (std::string(fit) == "pad") card["prepare"]["background"] = {1, 2, 3};
+    if (std::string(fit) == "shortest_edge_crop") {
+      card["prepare"].erase("background");
+      card["prepare"]["resize"] = 30;
+    }
+    EXPECT_NE(spaces(card)[0], before[0]) << fit;
+  }
+}
+
+TEST(SpaceId, the_text_tower_and_the_class_vectors_change_the_joint_head_only) {
+  const auto before = spaces(whole_card());
+  const Change changes[] = {{"/files/1/sha256", digits('9')},       {"/files/2/sha256", digits('9')},
+                            {"/files/3/sha256", digits('9')},       {"/towers/text/max_tokens", 31},
+                            {"/towers/text/inputs/ids", "other"},   {"/towers/text/inputs/mask", "other"},
+                            {"/towers/text/inputs/types", "other"}, {"/towers/text/output", "other"}};
+  for (const auto& change : changes) {
+    auto card = whole_card();
+    card[Pointer(change.pointer)] = change.value;
+    const auto after = spaces(card);
+    EXPECT_EQ(after[0], before[0]) << change.pointer;
+    EXPECT_NE(after[1], before[1]) << change.pointer;
+  }
+}
+
+TEST(SpaceId, what_only_people_read_and_the_metric_change_nothing) {
+  const auto before = spaces(whole_card());
+  const Change changes[] = {{"/name", "other"},
+                            {"/description", "Other words."},
+                            {"/licence", "MIT"},
+                            {"/sources/0/version", "1.3"},
+                            {"/sources/0/download/sha256", digits('9')},
+                            {"/heads/0/metric", "inner_product"},
+                            {"/heads/1/metric", "l2"},
+                            {"/heads/0/name", "other"}};
+  for (const auto& change : changes) {
+    auto card = whole_card();
+    card[Pointer(change.pointer)] = change.value;
+    EXPECT_EQ(spaces(card), before) << change.pointer;
+  }
+  // The same card written otherwise.
+  const auto pretty = parse_card(whole_card().dump(4));
+  ASSERT_TRUE(pretty.is_ok());
+  EXPECT_EQ(pretty->heads[1].space, before[1]);
+}
+
+// A space that changes makes every stored vector foreign: it may only change with kEncodeSemanticsVersion.
+TEST(SpaceId, it_is_the_same_as_in_the_first_release) {
+  EXPECT_EQ(kEncodeSemanticsVersion, 1U);
+  EXPECT_EQ(spaces(whole_card()),
+            (std::vector<SpaceId>{"530ab95184b4e59cf039cb17035b23e87fbcbfa11fab727daf14851e0baaa956",
+                                  "2700c83de347524c2ac459dbd1c515198979fe466e34311081b1bf3263d3b5cd"}));
+}
+
+TEST(Card, the_cards_that_come_with_pictor_are_right) {
+  std::size_t count = 0;
+  PICTOR_NEED(test::cards_folder());
+  for (const auto& entry : std::filesystem::directory_iterator(test::cards_folder())) {
+    if (entry.path().extension() != ".json") continue;
+    const auto card = parse_card(test::read_text(entry.path().string()));
+    EXPECT_TRUE(card.is_ok()) << entry.path() << ": " << card.status().to_string();
+    EXPECT_TRUE(!card.is_ok() || card->name == entry.path().stem().string()) << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, 0U);
+}
+
+}  // namespace
+}  // namespace pictor

@@ -1,0 +1,13 @@
+#include "observe/stopwatch.h"
+
+#include <ctime>
+
+namespace pictor {
+
+std::int64_t thread_cpu_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+}  // namespace pictor

@@ -1,0 +1,103 @@
+#include "store/collection.h"
+
+#include "store/schema.h"
+
+namespace pictor {
+
+std::shared_ptr<const State> CollectionStore::state() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_;
+}
+
+void CollectionStore::publish(std::shared_ptr<const State> state) {
+  const std::lock_guard lock(state_mutex_);
+  state_.swap(state);
+}
+
+std::optional<std::size_t> CollectionStore::space_position(const SpaceId& id) const {
+  for (std::size_t i = 0; i < spec_.spaces.size(); ++i) {
+    if (spec_.spaces[i].id == id) return i;
+  }
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<Snapshot>> CollectionStore::snapshot() const {
+  return make_snapshot(shared_from_this(), state());
+}
+
+std::vector<std::vector<float>> vectors_of(const State& state, RowId row) {
+  std::vector<std::vector<float>> vectors(state.spaces.size());
+  for (std::size_t i = 0; i < state.spaces.size(); ++i) {
+    const auto found = state.spaces[i].locate(row);
+    if (!found) continue;
+    const float* begin = found->block->vectors() + found->position * found->block->dim();
+    vectors[i].assign(begin, begin + found->block->dim());
+  }
+  return vectors;
+}
+
+Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_of_content(
+    const Hash256& content) const {
+  using Found = std::optional<std::vector<std::vector<float>>>;
+  if (content == Hash256{}) return Found();  // unknown: vectors from outside
+  const auto now = state();
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  Use select(*reader->by_content);
+  select->bind(0, bytes_of(content));
+  select->bind(1, static_cast<std::int64_t>(now->sequence));
+  PICTOR_ASSIGN(const bool found, select->step());
+  if (!found || select->integer(1) == 0) return Found();
+  return Found(vectors_of(*now, static_cast<RowId>(select->integer(0))));
+}
+
+Result<std::optional<KnownSource>> CollectionStore::known_source(std::string_view id) const {
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  Use select(*reader->source_of);
+  select->bind(0, id);
+  select->bind(1, static_cast<std::int64_t>(state()->sequence));
+  PICTOR_ASSIGN(const bool found, select->step());
+  if (!found) return std::optional<KnownSource>();
+  return std::optional(
+      KnownSource{static_cast<std::uint64_t>(select->integer(0)), select->integer(1), hash_of(select->blob(2))});
+}
+
+Result<CollectionStats> CollectionStore::stats() const {
+  const auto now = state();
+  CollectionStats stats;
+  stats.spec = spec_;
+  stats.sequence = now->sequence;
+  stats.items = now->items;
+  stats.rows_fresh = now->fresh_rows();
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  PICTOR_ASSIGN(
+      const auto numbers,
+      reader->database->prepare("SELECT (SELECT count(*) FROM rows WHERE died < 9223372036854775807), "
+                                "(SELECT count(*) FROM segments), (SELECT ifnull(sum(bytes), 0) FROM segments), "
+                                "(SELECT ifnull(sum(bytes), 0) FROM blobs), (SELECT count(*) FROM blobs)"));
+  PICTOR_TRY(numbers->step().status());
+  stats.rows_dead = static_cast<std::uint64_t>(numbers->integer(0));
+  stats.segments = static_cast<std::uint64_t>(numbers->integer(1));
+  stats.segment_bytes = static_cast<std::uint64_t>(numbers->integer(2));
+  stats.blob_bytes = static_cast<std::uint64_t>(numbers->integer(3));
+  const auto named = static_cast<std::uint64_t>(numbers->integer(4));
+  PICTOR_ASSIGN(const auto files, blobs_.count_files());
+  stats.leftover_files = files > named ? files - named : 0;
+  for (const char* file : {"collection.db", "collection.db-wal"}) {
+    const auto info = env_.info(join_path(folder_, file));
+    if (info.is_ok()) stats.database_bytes += info->size;
+  }
+  return stats;
+}
+
+Result<CollectionStore::Still> CollectionStore::hold_still() const {
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  const std::lock_guard lock(writing_);
+  PICTOR_TRY(reader->database->exec("BEGIN"));
+  // The transaction sees what is committed when it first reads.
+  const Status first_read = reader->database->exec("SELECT sequence FROM state");
+  if (first_read.is_ok()) return Still{state(), std::move(reader)};
+  static_cast<void>(reader->database->exec("ROLLBACK"));
+  return first_read;
+}
+
+}  // namespace pictor

@@ -1,0 +1,361 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "store/filter.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::array<std::string_view, 4> kTextFields = {"id", "source", "text", "format"};
+constexpr std::array<std::string_view, 2> kNumberFields = {"width", "height"};
+constexpr std::array<std::string_view, 9> kKeywords = {"and",  "or",       "not",  "in",   "exists",
+                                                       "like", "contains", "true", "false"};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
+bool is_name_part(char c) { return is_name_start(c) || is_digit(c) || c == '-'; }
+
+bool same_word(std::string_view a, std::string_view keyword) {
+  return std::equal(a.begin(), a.end(), keyword.begin(), keyword.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + ('a' - 'A') : x) == y; });
+}
+
+enum class TokenKind { kEnd, kWord, kQuotedName, kBuiltIn, kString, kNumber, kSign };
+
+struct Token {
+  TokenKind kind = TokenKind::kEnd;
+  std::size_t position = 0;
+  std::string_view raw;  // as it stands in the filter
+  std::string text;      // unquoted
+
+  bool is_sign(std::string_view sign) const { return kind == TokenKind::kSign && raw == sign; }
+  bool is_keyword(std::string_view keyword) const { return kind == TokenKind::kWord && same_word(raw, keyword); }
+};
+
+// One line about the fault, then the place: the text around it with a caret below.
+Status fault(std::string_view filter, std::size_t position, const std::string& what) {
+  constexpr std::size_t kAround = 40;
+  std::size_t begin = position > kAround ? position - kAround : 0;
+  while (begin < position && (filter[begin] & 0xC0) == 0x80) ++begin;
+  std::size_t end = std::min(filter.size(), position + kAround);
+  while (end > position && end < filter.size() && (filter[end] & 0xC0) == 0x80) --end;
+  std::string line(filter.substr(begin, end - begin));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  const auto columns =
+      std::count_if(filter.begin() + static_cast<std::ptrdiff_t>(begin),
+                    filter.begin() + static_cast<std::ptrdiff_t>(position), [](char c) { return (c & 0xC0) != 0x80; });
+  return {Code::kInvalid, "filter, character " + std::to_string(position + 1) + ": " + what + "\n  " + line + "\n  " +
+                              std::string(static_cast<std::size_t>(columns), ' ') + "^"};
+}
+
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  Result<Token> next() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
+    Token token;
+    token.position = at_;
+    if (at_ == text_.size()) return token;
+    const char c = text_[at_];
+    if (c == '\'') return quoted(std::move(token), TokenKind::kString, '\'');
+    if (c == '"') return quoted(std::move(token), TokenKind::kQuotedName, '"');
+    if (is_digit(c) || c == '-') return number(std::move(token));
+    if (is_name_start(c)) return word(std::move(token), TokenKind::kWord, at_);
+    if (c == '@') return word(std::move(token), TokenKind::kBuiltIn, at_ + 1);
+    return sign(std::move(token));
+  }
+
+ private:
+  Token finish(Token token, TokenKind kind, std::size_t end) {
+    token.kind = kind;
+    token.raw = text_.substr(token.position, end - token.position);
+    at_ = end;
+    return token;
+  }
+
+  Result<Token> quoted(Token token, TokenKind kind, char quote) {
+    for (std::size_t i = at_ + 1; i < text_.size(); ++i) {
+      if (text_[i] == '\0') return fault(text_, i, "a zero byte cannot be part of a filter");
+      if (text_[i] != quote) {
+        token.text.push_back(text_[i]);
+      } else if (i + 1 < text_.size() && text_[i + 1] == quote) {
+        token.text.push_back(quote);
+        ++i;
+      } else {
+        return finish(std::move(token), kind, i + 1);
+      }
+    }
+    return fault(text_, at_, std::string("this quote is not closed: expected another ") + quote);
+  }
+
+  std::size_t digits(std::size_t i) const {
+    while (i < text_.size() && is_digit(text_[i])) ++i;
+    return i;
+  }
+
+  // As in JSON: -12.5e3, no leading zeros.
+  Result<Token> number(Token token) {
+    std::size_t i = at_ + (text_[at_] == '-' ? 1 : 0);
+    const std::size_t whole = i;
+    i = digits(i);
+    bool good = i > whole && (text_[whole] != '0' || i == whole + 1);
+    if (good && i < text_.size() && text_[i] == '.') {
+      const std::size_t fraction = i + 1;
+      i = digits(fraction);
+      good = i > fraction;
+    }
+    if (good && i < text_.size() && (text_[i] == 'e' || text_[i] == 'E')) {
+      std::size_t exponent = i + 1;
+      if (exponent < text_.size() && (text_[exponent] == '+' || text_[exponent] == '-')) ++exponent;
+      i = digits(exponent);
+      good = i > exponent;
+    }
+    if (!good || (i < text_.size() && is_name_start(text_[i]))) {
+      return fault(text_, token.position, "expected a number such as 20, -1.5 or 2e6");
+    }
+    token.text = text_.substr(at_, i - at_);
+    return finish(std::move(token), TokenKind::kNumber, i);
+  }
+
+  Token word(Token token, TokenKind kind, std::size_t begin) {
+    std::size_t i = begin;
+    while (i < text_.size() && is_name_part(text_[i])) ++i;
+    token.text = text_.substr(begin, i - begin);
+    return finish(std::move(token), kind, i);
+  }
+
+  Result<Token> sign(Token token) {
+    for (const std::string_view sign : {"!=", "<=", ">=", "=", "<", ">", "(", ")", ",", "."}) {
+      if (text_.substr(at_).starts_with(sign)) return finish(std::move(token), TokenKind::kSign, at_ + sign.size());
+    }
+    return fault(text_, at_, "this character has no meaning here (strings stand in 'single quotes')");
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text), scanner_(text) {}
+
+  Result<FilterNode> parse() {
+    PICTOR_TRY(advance());
+    PICTOR_ASSIGN(auto filter, any_of(1));
+    if (token_.kind != TokenKind::kEnd) return expected("'and', 'or' or the end");
+    return filter;
+  }
+
+ private:
+  Status advance() {
+    PICTOR_ASSIGN(token_, scanner_.next());
+    return Status::ok();
+  }
+
+  Status expected(const std::string& what) const {
+    const std::string found =
+        token_.kind == TokenKind::kEnd ? "the end" : "'" + std::string(token_.raw.substr(0, 40)) + "'";
+    return fault(text_, token_.position, "expected " + what + ", found " + found);
+  }
+
+  Result<FilterNode> any_of(std::uint32_t depth) {
+    return list(depth, FilterOp::kOr, "or", [this](std::uint32_t d) { return all_of(d); });
+  }
+  Result<FilterNode> all_of(std::uint32_t depth) {
+    return list(depth, FilterOp::kAnd, "and", [this](std::uint32_t d) { return unit(d); });
+  }
+
+  template <typename Inner>
+  Result<FilterNode> list(std::uint32_t depth, FilterOp op, std::string_view keyword, const Inner& inner) {
+    PICTOR_ASSIGN(auto first, inner(depth));
+    if (!token_.is_keyword(keyword)) return first;
+    FilterNode node;
+    node.op = op;
+    node.children.push_back(std::move(first));
+    while (token_.is_keyword(keyword)) {
+      PICTOR_TRY(advance());
+      PICTOR_ASSIGN(auto child, inner(depth));
+      node.children.push_back(std::move(child));
+    }
+    return node;
+  }
+
+  Result<FilterNode> unit(std::uint32_t depth) {
+    if (depth > limits::kFilterDepthMax) {
+      return Status(Code::kLimit,
+                    "filter is nested deeper than " + std::to_string(limits::kFilterDepthMax) + " levels");
+    }
+    if (token_.is_keyword("not")) {
+      PICTOR_TRY(advance());
+      FilterNode node;
+      node.op = FilterOp::kNot;
+      PICTOR_ASSIGN(auto child, unit(depth + 1));
+      node.children.push_back(std::move(child));
+      return node;
+    }
+    if (token_.is_sign("(")) {
+      PICTOR_TRY(advance());
+      PICTOR_ASSIGN(auto inner, any_of(depth + 1));
+      if (!token_.is_sign(")")) return expected("'and', 'or' or ')'");
+      PICTOR_TRY(advance());
+      return inner;
+    }
+    return comparison();
+  }
+
+  Result<FilterNode> comparison() {
+    FilterNode node;
+    PICTOR_TRY(count_term());
+    if (token_.is_keyword("exists")) {
+      node.op = FilterOp::kExists;
+      PICTOR_TRY(advance());
+      PICTOR_ASSIGN(node.field, field());
+      return node;
+    }
+    PICTOR_ASSIGN(node.field, field());
+    PICTOR_TRY(operation(node));
+    return node;
+  }
+
+  Status operation(FilterNode& node) {
+    struct Sign {
+      std::string_view text;
+      FilterOp op;
+    };
+    constexpr std::array<Sign, 6> kSigns = {{{"=", FilterOp::kEqual},
+                                             {"!=", FilterOp::kNotEqual},
+                                             {"<", FilterOp::kLess},
+                                             {"<=", FilterOp::kLessOrEqual},
+                                             {">", FilterOp::kGreater},
+                                             {">=", FilterOp::kGreaterOrEqual}}};
+    for (const auto& sign : kSigns) {
+      if (!token_.is_sign(sign.text)) continue;
+      node.op = sign.op;
+      PICTOR_TRY(advance());
+      return sign.op == FilterOp::kEqual || sign.op == FilterOp::kNotEqual ? any_value(node) : ordered_value(node);
+    }
+    if (token_.is_keyword("in")) return in_list(node);
+    if (token_.is_keyword("like")) return like(node);
+    if (token_.is_keyword("contains")) {
+      node.op = FilterOp::kContains;
+      PICTOR_TRY(advance());
+      if (token_.kind != TokenKind::kString) return expected("a string in 'single quotes'");
+      return any_value(node);
+    }
+    return expected("=, !=, <, <=, >, >=, in, like or contains");
+  }
+
+  Status ordered_value(FilterNode& node) {
+    if (token_.kind == TokenKind::kString || token_.kind == TokenKind::kNumber) return any_value(node);
+    return expected("a number, or a string in 'single quotes'");
+  }
+
+  Status any_value(FilterNode& node) {
+    FilterValue value;
+    if (token_.kind == TokenKind::kString) {
+      value = {FilterValueKind::kString, token_.text};
+    } else if (token_.kind == TokenKind::kNumber) {
+      value = {FilterValueKind::kNumber, token_.text};
+    } else if (token_.is_keyword("true")) {
+      value.kind = FilterValueKind::kTrue;
+    } else if (token_.is_keyword("false")) {
+      value.kind = FilterValueKind::kFalse;
+    } else if (!token_.is_keyword("null")) {
+      return expected("a value: a number, a string in 'single quotes', true, false or null");
+    }
+    node.values.push_back(std::move(value));
+    return advance();
+  }
+
+  Status in_list(FilterNode& node) {
+    node.op = FilterOp::kIn;
+    PICTOR_TRY(advance());
+    if (!token_.is_sign("(")) return expected("'(' and a list of values");
+    do {
+      if (!node.values.empty()) PICTOR_TRY(count_term());
+      PICTOR_TRY(advance());
+      PICTOR_TRY(any_value(node));
+    } while (token_.is_sign(","));
+    if (!token_.is_sign(")")) return expected("',' or ')'");
+    return advance();
+  }
+
+  Status like(FilterNode& node) {
+    node.op = FilterOp::kPrefix;
+    PICTOR_TRY(advance());
+    if (token_.kind != TokenKind::kString) return expected("a string in 'single quotes' that ends in %");
+    auto& text = token_.text;
+    if (text.find('%') != text.size() - 1 || text.empty()) {
+      return fault(text_, token_.position, "'like' compares how a text starts: write one %, at the end, as in 'abc%'");
+    }
+    text.pop_back();
+    return any_value(node);
+  }
+
+  Result<FilterField> field() {
+    FilterField field;
+    if (token_.kind == TokenKind::kBuiltIn) {
+      const bool known = is_text_field(token_.text) ||
+                         std::find(kNumberFields.begin(), kNumberFields.end(), token_.text) != kNumberFields.end();
+      if (!known) return expected("@id, @source, @text, @format, @width or @height");
+      field.built_in = token_.text;
+      PICTOR_TRY(advance());
+      return field;
+    }
+    while (true) {
+      PICTOR_ASSIGN(auto name, field_name());
+      field.path.push_back(std::move(name));
+      PICTOR_TRY(advance());
+      if (!token_.is_sign(".")) return field;
+      if (field.path.size() == limits::kMetadataDepthMax) {
+        return fault(text_, token_.position,
+                     "metadata has at most " + std::to_string(limits::kMetadataDepthMax) + " levels");
+      }
+      PICTOR_TRY(advance());
+    }
+  }
+
+  Result<std::string> field_name() const {
+    if (token_.kind == TokenKind::kQuotedName) {
+      const auto odd = [](char c) { return c == '"' || static_cast<unsigned char>(c) < 0x20; };
+      if (!token_.text.empty() && std::none_of(token_.text.begin(), token_.text.end(), odd)) return token_.text;
+      return fault(text_, token_.position,
+                   "names that are empty, or contain a quote or a control character, cannot be filtered");
+    }
+    const bool keyword = std::any_of(kKeywords.begin(), kKeywords.end(), [&](auto k) { return token_.is_keyword(k); });
+    if (token_.kind == TokenKind::kWord && !keyword && !token_.is_keyword("null")) return token_.text;
+    return expected("the name of a field (\"in double quotes\" if it is an unusual one), '(' or 'not'");
+  }
+
+  Status count_term() {
+    if (++terms_ <= limits::kFilterTermsMax) return Status::ok();
+    return {Code::kLimit, "filter has more than " + std::to_string(limits::kFilterTermsMax) + " comparisons"};
+  }
+
+  std::string_view text_;
+  Scanner scanner_;
+  Token token_;
+  std::uint32_t terms_ = 0;
+};
+
+}  // namespace
+
+bool is_text_field(std::string_view built_in) {
+  return std::find(kTextFields.begin(), kTextFields.end(), built_in) != kTextFields.end();
+}
+
+Result<FilterNode> parse_filter(std::string_view text) {
+  if (text.size() > limits::kFilterBytesMax) {
+    return Status(Code::kLimit, "filter has " + std::to_string(text.size()) + " bytes, at most " +
+                                    std::to_string(limits::kFilterBytesMax) + " are read");
+  }
+  return Parser(text).parse();
+}
+
+}  // namespace pictor

@@ -1,0 +1,228 @@
+// Opening a collection: tables, segments, fresh vectors and deaths, from the disk into one State.
+#include <algorithm>
+#include <charconv>
+
+#include "store/collection.h"
+#include "store/schema.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::string_view kSuffix = ".seg";
+
+std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
+std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
+
+// 0 when the name is not a segment's.
+std::uint64_t segment_id_of(std::string_view name) {
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  const bool good = error == std::errc() && std::string_view(end, name.data() + name.size()).starts_with(kSuffix);
+  return good ? id : 0;
+}
+
+Status not_as_named(const std::string& path, const std::string& what) {
+  return {Code::kCorrupt,
+          "'" + path + "' " + what + ": restore it from a backup, or drop the collection and index again"};
+}
+
+}  // namespace
+
+std::string segment_file_name(std::uint64_t id) { return std::to_string(id).append(kSuffix); }
+
+Result<OpenSegment> open_segment(Env& env, const std::string& path) {
+  auto file = env.open(path, OpenMode::kRead);
+  if (!file.is_ok()) {
+    if (file.status().code() == Code::kNotFound) return not_as_named(path, "is missing");
+    return file.status();
+  }
+  PICTOR_ASSIGN(auto mapping, (*file)->map());
+  OpenSegment segment{std::move(mapping), {}};
+  auto view = parse_segment(segment.mapping->bytes());
+  if (!view.is_ok() && view.status().code() == Code::kCorrupt) return not_as_named(path, view.status().message());
+  if (!view.is_ok()) return view.status().in("'" + path + "'");
+  segment.view = std::move(view).value();
+  return segment;
+}
+
+Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state) {
+  for (const auto& space : segment.view.spaces) {
+    const auto known =
+        std::find_if(spec.spaces.begin(), spec.spaces.end(), [&](const auto& s) { return s.id == space.id; });
+    if (known == spec.spaces.end() || known->dim != space.dim) {
+      return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " has vectors of " +
+                                  std::to_string(space.dim) + " numbers in space '" + space.id +
+                                  "', which collection '" + spec.name + "' does not have"};
+    }
+    if (space.rows.empty()) continue;
+    if (space.rows.front() < segment.view.first_row || space.rows.back() > segment.view.last_row) {
+      return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " holds rows that are not its own"};
+    }
+    auto& blocks = state.spaces[static_cast<std::size_t>(known - spec.spaces.begin())];
+    auto block = std::make_shared<RowBlock>(segment.mapping, space.dim, space.rows, space.born,
+                                            space.inverse_norms.data(), space.vectors.data());
+    blocks.blocks.push_back({std::move(block), space.rows.size()});
+    blocks.sealed = blocks.blocks.size();
+  }
+  return Status::ok();
+}
+
+Result<Writer> Writer::open(Env& env, const std::string& path) {
+  Writer writer;
+  PICTOR_ASSIGN(writer.database, Database::open(env, path));
+  Database& database = *writer.database;
+  PICTOR_TRY(database.migrate(collection_migrations()));
+  // Sealing frees a hundred megabytes of pages at a time; overwriting them would double what is written.
+  PICTOR_TRY(database.exec("PRAGMA secure_delete=FAST"));
+  PICTOR_ASSIGN(writer.known_batch,
+                database.prepare("SELECT sequence, added, replaced, deleted FROM batches WHERE id = ?1"));
+  PICTOR_ASSIGN(writer.alive, database.prepare("SELECT row FROM rows WHERE id = ?1 AND died = 9223372036854775807"));
+  PICTOR_ASSIGN(writer.bury, database.prepare("UPDATE rows SET died = ?2 WHERE row = ?1"));
+  PICTOR_ASSIGN(writer.insert_row,
+                database.prepare("INSERT INTO rows(row, id, born, died, spaces, width, height, format, content, "
+                                 "source_bytes, source_modified_us, created_us, blob, source, metadata, text, receipt) "
+                                 "VALUES(?1, ?2, ?3, 9223372036854775807, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+                                 "?14, ?15, ?16)"));
+  PICTOR_ASSIGN(writer.insert_vector, database.prepare("INSERT INTO fresh_vectors(slot, vector) VALUES(?1, ?2)"));
+  PICTOR_ASSIGN(writer.insert_blob, database.prepare("INSERT OR IGNORE INTO blobs(hash, bytes) VALUES(?1, ?2)"));
+  PICTOR_ASSIGN(writer.insert_batch, database.prepare("INSERT INTO batches(id, sequence, added, replaced, deleted) "
+                                                      "VALUES(?1, ?2, ?3, ?4, ?5)"));
+  PICTOR_ASSIGN(writer.forget_batches, database.prepare("DELETE FROM batches WHERE sequence < ?1"));
+  PICTOR_ASSIGN(writer.set_state, database.prepare("UPDATE state SET sequence = ?1, items = ?2, sealed_row = ?3"));
+  PICTOR_ASSIGN(writer.insert_segment,
+                database.prepare("INSERT INTO segments(id, file, bytes, first_row, last_row, footer_crc, created_us) "
+                                 "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  return writer;
+}
+
+CollectionStore::CollectionStore(Env& env, std::string folder, CollectionSpec spec, std::shared_ptr<FileLock> lock)
+    : env_(env),
+      folder_(std::move(folder)),
+      spec_(std::move(spec)),
+      lock_(std::move(lock)),
+      readers_(env, database_path(folder_)),
+      blobs_(env, join_path(folder_, "blobs")) {}
+
+Result<std::shared_ptr<CollectionStore>> CollectionStore::open(Env& env, const std::string& folder, CollectionSpec spec,
+                                                               std::shared_ptr<FileLock> lock) {
+  const std::string where = "collection '" + spec.name + "'";
+  std::shared_ptr<CollectionStore> collection(new CollectionStore(env, folder, std::move(spec), std::move(lock)));
+  const Status loaded = collection->load();
+  if (!loaded.is_ok()) return loaded.in(where);
+  return collection;
+}
+
+Status CollectionStore::load() {
+  PICTOR_ASSIGN(writer_, Writer::open(env_, database_path(folder_)));
+  auto state = std::make_shared<State>();
+  state->spaces.resize(spec_.spaces.size());
+  {
+    PICTOR_ASSIGN(const auto counters, writer_.database->prepare(
+                                           "SELECT sequence, items, sealed_row, (SELECT ifnull(max(row), 0) FROM rows) "
+                                           "FROM state"));
+    PICTOR_ASSIGN(const bool found, counters->step());
+    if (!found) return not_as_named(database_path(folder_), "has no row in its table 'state'");
+    state->sequence = static_cast<Sequence>(counters->integer(0));
+    state->items = static_cast<std::uint64_t>(counters->integer(1));
+    state->sealed_row = static_cast<RowId>(counters->integer(2));
+    state->last_row = std::max(static_cast<RowId>(counters->integer(3)), state->sealed_row);
+  }
+  PICTOR_TRY(load_segments(*state));
+  PICTOR_TRY(load_fresh(*state));
+  PICTOR_TRY(load_deaths(*state));
+  remove_leftover_segments();
+  publish(std::move(state));
+  return Status::ok();
+}
+
+Status CollectionStore::load_segments(State& state) {
+  PICTOR_ASSIGN(
+      const auto segments,
+      writer_.database->prepare("SELECT id, file, bytes, first_row, last_row, footer_crc FROM segments ORDER BY "
+                                "first_row"));
+  RowId covered = 0;
+  while (true) {
+    PICTOR_ASSIGN(const bool found, segments->step());
+    if (!found) break;
+    PICTOR_TRY(load_segment(*segments, state));
+    writer_.next_segment = std::max(writer_.next_segment, static_cast<std::uint64_t>(segments->integer(0)) + 1);
+    if (static_cast<RowId>(segments->integer(3)) <= covered) {
+      return not_as_named(database_path(folder_), "has two segments for row " + std::to_string(covered));
+    }
+    covered = static_cast<RowId>(segments->integer(4));
+  }
+  if (covered <= state.sealed_row) return Status::ok();
+  return not_as_named(database_path(folder_), "has a segment for row " + std::to_string(covered) +
+                                                  ", beyond its last sealed row " + std::to_string(state.sealed_row));
+}
+
+Status CollectionStore::load_segment(const Statement& row, State& state) {
+  const std::string path = join_path(segments_path(folder_), row.text(1));
+  PICTOR_ASSIGN(const auto segment, open_segment(env_, path));
+  const auto& view = segment.view;
+  const bool as_named = view.id == static_cast<std::uint64_t>(row.integer(0)) &&
+                        segment.mapping->bytes().size() == static_cast<std::uint64_t>(row.integer(2)) &&
+                        view.first_row == static_cast<RowId>(row.integer(3)) &&
+                        view.last_row == static_cast<RowId>(row.integer(4)) &&
+                        view.footer_crc == static_cast<std::uint32_t>(row.integer(5));
+  if (!as_named) return not_as_named(path, "is another segment than the one the database names");
+  return add_segment(segment, spec_, state);
+}
+
+Status CollectionStore::load_fresh(State& state) {
+  PICTOR_ASSIGN(const auto rows,
+                writer_.database->prepare("SELECT row, born, spaces FROM rows WHERE row > ?1 ORDER BY row"));
+  PICTOR_ASSIGN(const auto vectors, writer_.database->prepare("SELECT slot, vector FROM fresh_vectors ORDER BY slot"));
+  rows->bind(0, static_cast<std::int64_t>(state.sealed_row));
+  while (true) {
+    PICTOR_ASSIGN(const bool found, rows->step());
+    if (!found) break;
+    for (std::size_t i = 0; i < spec_.spaces.size(); ++i) {
+      if ((rows->integer(2) >> i & 1) == 0) continue;
+      PICTOR_TRY(vectors->step().status());
+      const std::int64_t slot = rows->integer(0) * kSlotsPerRow + static_cast<std::int64_t>(i);
+      const ByteView stored = vectors->blob(1);
+      const std::uint32_t dim = spec_.spaces[i].dim;
+      if (vectors->integer(0) != slot || stored.size() != dim * sizeof(float)) {
+        return not_as_named(database_path(folder_),
+                            "has " + std::to_string(stored.size()) + " bytes for the vector of row " +
+                                std::to_string(rows->integer(0)) + " in space '" + spec_.spaces[i].head + "', wanted " +
+                                std::to_string(dim * sizeof(float)));
+      }
+      std::vector<float> vector(dim);
+      std::memcpy(vector.data(), stored.data(), stored.size());
+      state.spaces[i].append(dim, static_cast<RowId>(rows->integer(0)), static_cast<Sequence>(rows->integer(1)),
+                             vector);
+      state.fresh_bytes += stored.size();
+    }
+  }
+  return Status::ok();
+}
+
+Status CollectionStore::load_deaths(State& state) {
+  PICTOR_ASSIGN(const auto dead,
+                writer_.database->prepare("SELECT row, died FROM rows WHERE died < 9223372036854775807"));
+  while (true) {
+    PICTOR_ASSIGN(const bool found, dead->step());
+    if (!found) return Status::ok();
+    state.bury(static_cast<RowId>(dead->integer(0)), static_cast<Sequence>(dead->integer(1)));
+  }
+}
+
+// Files that no row names were written by a seal that did not end. Nothing depends on their going.
+void CollectionStore::remove_leftover_segments() {
+  const auto files = env_.list(segments_path(folder_));
+  const auto named = writer_.database->prepare("SELECT 1 FROM segments WHERE file = ?1");
+  if (!files.is_ok() || !named.is_ok()) return;
+  for (const auto& file : *files) {
+    const std::uint64_t id = segment_id_of(file.name);
+    if (id == 0) continue;
+    writer_.next_segment = std::max(writer_.next_segment, id + 1);
+    Use select(**named);
+    select->bind(0, std::string_view(file.name));
+    const auto found = select->step();
+    if (found.is_ok() && !*found) static_cast<void>(env_.remove(join_path(segments_path(folder_), file.name)));
+  }
+}
+
+}  // namespace pictor

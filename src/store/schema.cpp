@@ -1,0 +1,120 @@
+#include "store/schema.h"
+
+#include <array>
+
+namespace pictor {
+namespace {
+
+// Short columns first: reading them does not touch the pages that long texts overflow to.
+constexpr const char* kCollectionTables = R"sql(
+CREATE TABLE state(
+  one INTEGER PRIMARY KEY CHECK(one = 1),
+  sequence INTEGER NOT NULL,
+  items INTEGER NOT NULL,
+  sealed_row INTEGER NOT NULL
+) STRICT;
+INSERT INTO state VALUES(1, 0, 0, 0);
+CREATE TABLE rows(
+  row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  born INTEGER NOT NULL,
+  died INTEGER NOT NULL,
+  spaces INTEGER NOT NULL,
+  width INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  format TEXT NOT NULL,
+  content BLOB NOT NULL,
+  source_bytes INTEGER NOT NULL,
+  source_modified_us INTEGER NOT NULL,
+  created_us INTEGER NOT NULL,
+  blob BLOB,
+  source TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  text TEXT NOT NULL,
+  receipt TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX rows_by_id ON rows(id, died);
+CREATE INDEX rows_by_content ON rows(content);
+CREATE INDEX rows_dead ON rows(row, died) WHERE died < 9223372036854775807;
+CREATE TABLE fresh_vectors(slot INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+CREATE TABLE segments(
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  first_row INTEGER NOT NULL,
+  last_row INTEGER NOT NULL,
+  footer_crc INTEGER NOT NULL,
+  created_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE blobs(hash BLOB PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE batches(
+  id TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  added INTEGER NOT NULL,
+  replaced INTEGER NOT NULL,
+  deleted INTEGER NOT NULL
+) STRICT;
+CREATE INDEX batches_by_sequence ON batches(sequence);
+)sql";
+
+constexpr const char* kCatalogueTables = R"sql(
+CREATE TABLE collections(
+  name TEXT PRIMARY KEY,
+  encoder TEXT NOT NULL,
+  isa_class TEXT NOT NULL,
+  keep INTEGER NOT NULL,
+  created_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE spaces(
+  collection TEXT NOT NULL REFERENCES collections(name) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  head TEXT NOT NULL,
+  dim INTEGER NOT NULL,
+  metric INTEGER NOT NULL,
+  PRIMARY KEY(collection, position)
+) STRICT;
+)sql";
+
+constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}};
+constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}};
+
+}  // namespace
+
+std::span<const Migration> collection_migrations() { return kCollectionMigrations; }
+std::span<const Migration> catalogue_migrations() { return kCatalogueMigrations; }
+
+std::string select_items(std::string_view rest) {
+  return std::string(
+             "SELECT row, id, born, width, height, format, content, source_bytes, source_modified_us, created_us, "
+             "source, "
+             "metadata, text, receipt FROM rows ")
+      .append(rest);
+}
+
+Item item_of(const Statement& statement) {
+  Item item;
+  item.row = static_cast<RowId>(statement.integer(0));
+  item.data.id = statement.text(1);
+  item.born = static_cast<Sequence>(statement.integer(2));
+  item.data.width = static_cast<std::uint32_t>(statement.integer(3));
+  item.data.height = static_cast<std::uint32_t>(statement.integer(4));
+  item.data.format = statement.text(5);
+  item.data.content = hash_of(statement.blob(6));
+  item.data.source_bytes = static_cast<std::uint64_t>(statement.integer(7));
+  item.data.source_modified_us = statement.integer(8);
+  item.created_us = statement.integer(9);
+  item.data.source = statement.text(10);
+  item.data.metadata = statement.text(11);
+  item.data.text = statement.text(12);
+  item.data.receipt = statement.text(13);
+  return item;
+}
+
+Hash256 hash_of(ByteView stored) {
+  Hash256 hash;
+  if (stored.size() == hash.bytes.size()) std::memcpy(hash.bytes.data(), stored.data(), stored.size());
+  return hash;
+}
+
+}  // namespace pictor

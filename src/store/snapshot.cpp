@@ -1,0 +1,153 @@
+#include "store/collection.h"
+#include "store/filter.h"
+#include "store/schema.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::int64_t kScanPageRows = 256;
+
+class CollectionSnapshot : public Snapshot {
+ public:
+  CollectionSnapshot(std::shared_ptr<const CollectionStore> collection, std::shared_ptr<const State> state)
+      : collection_(std::move(collection)), state_(std::move(state)) {}
+
+  Sequence sequence() const override { return state_->sequence; }
+  std::uint64_t size() const override { return state_->items; }
+
+  Result<std::vector<SnapshotBlock>> blocks(const SpaceId& space) const override {
+    const auto position = collection_->space_position(space);
+    if (!position) {
+      return Status(Code::kNotFound, "collection '" + collection_->spec().name + "' has no space '" + space + "'");
+    }
+    std::vector<SnapshotBlock> blocks;
+    for (const auto& view : state_->spaces[*position].blocks) {
+      SnapshotBlock block;
+      block.vectors = view.block->vectors();
+      block.inverse_norms = view.block->inverse_norms();
+      block.rows = view.block->rows();
+      block.count = view.count;
+      block.dim = view.block->dim();
+      // The snapshot keeps the block: its door says that what it hands out lives as long as it does.
+      block.alive = [at = state_->sequence, rows = view.block.get()](std::size_t begin, std::span<std::uint8_t> out) {
+        rows->alive(at, begin, out);
+      };
+      blocks.push_back(std::move(block));
+    }
+    return blocks;
+  }
+
+  Result<std::vector<Item>> items(std::span<const RowId> rows, bool with_vectors) const override {
+    std::vector<Item> items;
+    items.reserve(rows.size());
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    for (const RowId row : rows) {
+      Use select(*reader->item_by_row);
+      select->bind(0, static_cast<std::int64_t>(row));
+      select->bind(1, stored_sequence());
+      PICTOR_ASSIGN(const bool found, select->step());
+      if (!found) {
+        return Status(Code::kNotFound, "collection '" + collection_->spec().name + "' has no row " +
+                                           std::to_string(row) + " in snapshot " + std::to_string(sequence()));
+      }
+      items.push_back(item(*select, with_vectors));
+    }
+    return items;
+  }
+
+  Result<std::optional<Item>> find(std::string_view id, bool with_vectors) const override {
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    Use select(*reader->item_by_id);
+    select->bind(0, id);
+    select->bind(1, stored_sequence());
+    PICTOR_ASSIGN(const bool found, select->step());
+    if (!found) return std::optional<Item>();
+    return std::optional(item(*select, with_vectors));
+  }
+
+  // Page by page, so that neither a connection nor a read transaction is held while the caller works.
+  Status scan(bool with_vectors, const std::function<Status(const Item&)>& visit) const override {
+    RowId after = 0;
+    while (true) {
+      PICTOR_ASSIGN(const auto page, page_after(after));
+      if (page.empty()) return Status::ok();
+      for (auto item : page) {
+        if (with_vectors) item.data.vectors = vectors_of(*state_, item.row);
+        PICTOR_TRY(visit(item));
+      }
+      after = page.back().row;
+    }
+  }
+
+  Result<RowSet> matching(std::string_view filter) const override {
+    PICTOR_ASSIGN(const auto parsed, parse_filter(filter));
+    const FilterSql sql = compile_filter(parsed, 2);
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    PICTOR_ASSIGN(const auto select,
+                  reader->database->prepare("SELECT row FROM rows WHERE born <= ?1 AND died > ?1 AND " + sql.where));
+    select->bind(0, stored_sequence());
+    for (std::size_t i = 0; i < sql.parameters.size(); ++i) {
+      select->bind(static_cast<int>(i) + 1, std::string_view(sql.parameters[i]));
+    }
+    std::vector<RowId> rows;
+    while (true) {
+      PICTOR_ASSIGN(const bool found, select->step());
+      if (!found) return RowSet::of(rows);
+      rows.push_back(static_cast<RowId>(select->integer(0)));
+    }
+  }
+
+  Result<std::optional<Bytes>> blob(RowId row) const override {
+    std::optional<Hash256> hash;
+    {
+      PICTOR_ASSIGN(auto reader, collection_->readers().take());
+      Use select(*reader->blob_of);
+      select->bind(0, static_cast<std::int64_t>(row));
+      select->bind(1, stored_sequence());
+      PICTOR_ASSIGN(const bool found, select->step());
+      if (!found) {
+        return Status(Code::kNotFound, "collection '" + collection_->spec().name + "' has no row " +
+                                           std::to_string(row) + " in snapshot " + std::to_string(sequence()));
+      }
+      if (!select->is_null(0)) hash = hash_of(select->blob(0));
+    }
+    if (!hash) return std::optional<Bytes>();
+    PICTOR_ASSIGN(auto bytes, collection_->blobs().get(*hash));
+    return std::optional(std::move(bytes));
+  }
+
+ private:
+  std::int64_t stored_sequence() const { return static_cast<std::int64_t>(state_->sequence); }
+
+  Item item(const Statement& statement, bool with_vectors) const {
+    Item item = item_of(statement);
+    if (with_vectors) item.data.vectors = vectors_of(*state_, item.row);
+    return item;
+  }
+
+  Result<std::vector<Item>> page_after(RowId after) const {
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    Use select(*reader->items_after);
+    select->bind(0, static_cast<std::int64_t>(after));
+    select->bind(1, stored_sequence());
+    select->bind(2, kScanPageRows);
+    std::vector<Item> page;
+    while (true) {
+      PICTOR_ASSIGN(const bool found, select->step());
+      if (!found) return page;
+      page.push_back(item_of(*select));
+    }
+  }
+
+  const std::shared_ptr<const CollectionStore> collection_;
+  const std::shared_ptr<const State> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Snapshot> make_snapshot(std::shared_ptr<const CollectionStore> collection,
+                                        std::shared_ptr<const State> state) {
+  return std::make_unique<CollectionSnapshot>(std::move(collection), std::move(state));
+}
+
+}  // namespace pictor

@@ -1,0 +1,93 @@
+// What readers see: blocks of vectors, each row's birth and death, and the state that ties them to one sequence number.
+//
+// A RowBlock is filled up to some count, which a State publishes; what lies before that count never changes again but
+// for deaths, which are atomic. So readers that hold a State need no lock: a row is alive at s when born <= s < died,
+// and a death that comes later has a later number. Thread safety: one writer; any number of readers.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/base.h"
+#include "pictor/types.h"
+
+namespace pictor {
+
+class RowBlock {
+ public:
+  // Looks into the memory of `owner`, which is kept: a mapped segment.
+  RowBlock(std::shared_ptr<const void> owner, std::uint32_t dim, std::span<const RowId> rows,
+           std::span<const Sequence> born, const float* inverse_norms, const float* vectors);
+  // Empty, in memory of its own, with room for `capacity` rows.
+  RowBlock(std::uint32_t dim, std::size_t capacity);
+
+  std::uint32_t dim() const { return dim_; }
+  std::size_t capacity() const { return capacity_; }
+  const RowId* rows() const { return rows_; }
+  const Sequence* born() const { return born_; }
+  const float* inverse_norms() const { return inverse_norms_; }
+  const float* vectors() const { return vectors_; }
+  Sequence died(std::size_t position) const { return died_[position].load(std::memory_order_relaxed); }
+
+  // REQUIRES: own memory; position < capacity, not published yet.
+  void fill(std::size_t position, RowId row, Sequence born, std::span<const float> vector);
+  // REQUIRES: before a State of sequence >= `at` is published.
+  void bury(std::size_t position, Sequence at);
+  void alive(Sequence at, std::size_t begin, std::span<std::uint8_t> out) const;
+
+ private:
+  struct Own {
+    std::unique_ptr<RowId[]> rows;
+    std::unique_ptr<Sequence[]> born;
+    std::unique_ptr<float[]> inverse_norms;
+    std::unique_ptr<float[]> vectors;
+  };
+
+  std::uint32_t dim_;
+  std::size_t capacity_;
+  std::shared_ptr<const void> owner_;
+  Own own_;
+  const RowId* rows_;
+  const Sequence* born_;
+  const float* inverse_norms_;
+  const float* vectors_;
+  std::unique_ptr<std::atomic<Sequence>[]> died_;
+  std::atomic<Sequence> first_death_ = kAlive;  // no row of this block died before
+};
+
+struct BlockView {
+  std::shared_ptr<RowBlock> block;
+  std::size_t count = 0;  // published
+};
+
+struct BlockPosition {
+  RowBlock* block = nullptr;
+  std::size_t position = 0;
+};
+
+// One space at one sequence number: sealed blocks, then fresh ones, rows ascending throughout.
+struct SpaceState {
+  std::vector<BlockView> blocks;
+  std::size_t sealed = 0;  // how many of them are segments
+
+  std::optional<BlockPosition> locate(RowId row) const;
+  // Adds a fresh row; earlier States do not see it. REQUIRES: row is greater than every row before.
+  void append(std::uint32_t dim, RowId row, Sequence born, std::span<const float> vector);
+};
+
+struct State {
+  Sequence sequence = 0;
+  std::uint64_t items = 0;  // alive
+  RowId last_row = 0;       // the greatest given out; rows count from 1
+  RowId sealed_row = 0;     // rows up to this one are in segments
+  std::uint64_t fresh_bytes = 0;
+  std::vector<SpaceState> spaces;
+
+  std::uint64_t fresh_rows() const { return last_row - sealed_row; }
+  void bury(RowId row, Sequence at);
+};
+
+}  // namespace pictor

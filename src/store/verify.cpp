@@ -1,0 +1,204 @@
+// Reads everything a collection has and compares: the database with itself, segments with their sums, rows with
+// vectors, blobs with their names.
+#include <algorithm>
+
+#include "store/collection.h"
+#include "store/schema.h"
+
+namespace pictor {
+namespace {
+
+constexpr const char* kRestore = "restore it from a backup, or drop the collection and index it again";
+
+class Verifier {
+ public:
+  using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+
+  Verifier(const CollectionStore& collection, const State& state, Reader& reader, const Progress& progress)
+      : collection_(collection), state_(state), reader_(reader), progress_(progress) {}
+
+  Result<std::vector<Fault>> run() {
+    PICTOR_TRY(measure());
+    check_database();
+    PICTOR_TRY(check_segments());
+    PICTOR_TRY(check_rows());
+    PICTOR_TRY(check_fresh());
+    PICTOR_TRY(check_blobs());
+    if (faults_.size() > limits::kFaultsMax) faults_.resize(limits::kFaultsMax);
+    return std::move(faults_);
+  }
+
+ private:
+  std::string database_path() const { return join_path(collection_.folder(), "collection.db"); }
+
+  void fault(std::string where, std::string what, std::string advice = kRestore) {
+    if (faults_.size() < limits::kFaultsMax) faults_.push_back({std::move(where), std::move(what), std::move(advice)});
+  }
+  void done(std::uint64_t bytes) {
+    done_ += bytes;
+    if (progress_) progress_(std::min(done_, total_), total_);
+  }
+
+  Status measure() {
+    PICTOR_ASSIGN(const auto sums, reader_.database->prepare("SELECT (SELECT ifnull(sum(bytes), 0) FROM segments), "
+                                                             "(SELECT ifnull(sum(bytes), 0) FROM blobs)"));
+    PICTOR_TRY(sums->step().status());
+    total_ = static_cast<std::uint64_t>(sums->integer(0) + sums->integer(1)) + state_.last_row;
+    return Status::ok();
+  }
+
+  void check_database() {
+    const Status status = reader_.database->check();
+    if (!status.is_ok()) fault(database_path(), status.message());
+  }
+
+  Status check_segments() {
+    PICTOR_ASSIGN(const auto segments, reader_.database->prepare("SELECT file, footer_crc, bytes FROM segments"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, segments->step());
+      if (!found) return Status::ok();
+      const std::string path = join_path(join_path(collection_.folder(), "segments"), segments->text(0));
+      const Status status = check_segment_file(path, static_cast<std::uint32_t>(segments->integer(1)));
+      if (!status.is_ok()) fault(path, status.message());
+      done(static_cast<std::uint64_t>(segments->integer(2)));
+    }
+  }
+
+  Status check_segment_file(const std::string& path, std::uint32_t footer_crc) const {
+    PICTOR_ASSIGN(const auto segment, open_segment(collection_.env(), path));
+    if (segment.view.footer_crc != footer_crc) return {Code::kCorrupt, "is another segment than the database names"};
+    return check_segment(segment.mapping->bytes(), segment.view);
+  }
+
+  // Walks the table and every space's blocks side by side; both ascend.
+  Status check_rows() {
+    PICTOR_ASSIGN(const auto rows, reader_.database->prepare("SELECT row, born, died, spaces FROM rows ORDER BY row"));
+    std::vector<Cursor> cursors(state_.spaces.size());
+    std::uint64_t alive = 0;
+    while (true) {
+      PICTOR_ASSIGN(const bool found, rows->step());
+      if (!found) break;
+      alive += rows->integer(2) == kStoredAlive ? 1 : 0;
+      for (std::size_t i = 0; i < cursors.size(); ++i) check_row(*rows, i, cursors[i]);
+      done(1);
+    }
+    for (std::size_t i = 0; i < cursors.size(); ++i) {
+      const auto row = cursors[i].row(state_.spaces[i]);
+      if (row != 0) fault(where(row, i), "there is a vector, and no item");
+    }
+    if (alive == state_.items) return Status::ok();
+    fault(database_path() + ", table state",
+          "counts " + std::to_string(state_.items) + " items, " + std::to_string(alive) + " are alive");
+    return Status::ok();
+  }
+
+  struct Cursor {
+    std::size_t block = 0;
+    std::size_t position = 0;
+    RowId row(const SpaceState& space) const {
+      return block == space.blocks.size() ? 0 : space.blocks[block].block->rows()[position];
+    }
+    void next(const SpaceState& space) {
+      if (++position < space.blocks[block].count) return;
+      position = 0;
+      ++block;
+    }
+  };
+
+  std::string where(RowId row, std::size_t space) const {
+    return database_path() + ", row " + std::to_string(row) + ", space '" + collection_.spec().spaces[space].head + "'";
+  }
+
+  void check_row(const Statement& stored, std::size_t space_position, Cursor& cursor) {
+    const SpaceState& space = state_.spaces[space_position];
+    const auto row = static_cast<RowId>(stored.integer(0));
+    while (cursor.row(space) != 0 && cursor.row(space) < row) {
+      fault(where(cursor.row(space), space_position), "there is a vector, and no item");
+      cursor.next(space);
+    }
+    const bool wanted = (stored.integer(3) >> space_position & 1) != 0;
+    const bool seen = cursor.row(space) == row;
+    if (wanted != seen) {
+      fault(where(row, space_position), wanted ? "its vector is missing" : "there is a vector that was never given");
+    }
+    if (!seen) return;
+    const RowBlock& block = *space.blocks[cursor.block].block;
+    const auto died = stored.integer(2) == kStoredAlive ? kAlive : static_cast<Sequence>(stored.integer(2));
+    // A death after this moment may already stand in memory.
+    const Sequence died_seen = block.died(cursor.position) > state_.sequence ? kAlive : block.died(cursor.position);
+    if (block.born()[cursor.position] != static_cast<Sequence>(stored.integer(1)) || died_seen != died) {
+      fault(where(row, space_position), "its birth or death differs between database and vectors");
+    }
+    cursor.next(space);
+  }
+
+  // The fresh vectors on disk are those in memory, bit for bit.
+  Status check_fresh() {
+    PICTOR_ASSIGN(const auto stored, reader_.database->prepare("SELECT slot, vector FROM fresh_vectors"));
+    std::uint64_t bytes = 0;
+    while (true) {
+      PICTOR_ASSIGN(const bool found, stored->step());
+      if (!found) break;
+      const auto row = static_cast<RowId>(stored->integer(0) / kSlotsPerRow);
+      const auto position = static_cast<std::size_t>(stored->integer(0) % kSlotsPerRow);
+      bytes += stored->blob(1).size();
+      if (position >= state_.spaces.size() || !same_vector(row, position, stored->blob(1))) {
+        fault(database_path() + ", fresh vector " + std::to_string(stored->integer(0)),
+              "it belongs to no row, or differs");
+      }
+    }
+    if (bytes != state_.fresh_bytes) {
+      fault(database_path() + ", table fresh_vectors",
+            "has " + std::to_string(bytes) + " bytes, wanted " + std::to_string(state_.fresh_bytes));
+    }
+    return Status::ok();
+  }
+
+  bool same_vector(RowId row, std::size_t position, ByteView stored) const {
+    const auto found = row > state_.sealed_row ? state_.spaces[position].locate(row) : std::nullopt;
+    if (!found) return false;
+    const std::size_t dim = found->block->dim();
+    const std::span held(found->block->vectors() + found->position * dim, dim);
+    return std::ranges::equal(std::as_bytes(held), stored);
+  }
+
+  Status check_blobs() {
+    PICTOR_ASSIGN(const auto blobs, reader_.database->prepare("SELECT hash, bytes FROM blobs"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, blobs->step());
+      if (!found) break;
+      const Hash256 hash = hash_of(blobs->blob(0));
+      const auto bytes = collection_.blobs().get(hash);
+      if (!bytes.is_ok()) fault(collection_.blobs().path(hash), bytes.status().message());
+      done(static_cast<std::uint64_t>(blobs->integer(1)));
+    }
+    PICTOR_ASSIGN(const auto lost,
+                  reader_.database->prepare("SELECT row FROM rows WHERE blob IS NOT NULL AND blob NOT IN "
+                                            "(SELECT hash FROM blobs)"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, lost->step());
+      if (!found) return Status::ok();
+      fault(database_path() + ", row " + std::to_string(lost->integer(0)), "its blob is not in the table of blobs");
+    }
+  }
+
+  const CollectionStore& collection_;
+  const State& state_;
+  Reader& reader_;
+  const Progress& progress_;
+  std::vector<Fault> faults_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<Fault>> CollectionStore::verify(
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const {
+  PICTOR_ASSIGN(auto still, hold_still());
+  auto faults = Verifier(*this, *still.state, *still.reader.operator->(), progress).run();
+  PICTOR_TRY(still.reader->database->exec("ROLLBACK"));
+  return faults;
+}
+
+}  // namespace pictor

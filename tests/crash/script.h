@@ -1,0 +1,76 @@
+// A script of batches that follow from a seed, the items that must be there after each, and the check that they are.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
+#include <string>
+
+#include "store/store_testing.h"
+
+namespace pictor::crash {
+
+inline constexpr int kItems = 24;
+
+// Which version of which item is alive.
+using Model = std::map<std::uint64_t, std::uint64_t>;
+
+// Batch `number` (from 1): its sequence number in the collection is the same.
+inline Batch batch_of(const CollectionSpec& spec, std::uint64_t seed, std::uint64_t number) {
+  std::mt19937_64 random(seed * 1'000'003 + number);
+  std::vector<std::uint64_t> items(kItems);
+  std::iota(items.begin(), items.end(), 0);
+  std::shuffle(items.begin(), items.end(), random);
+  Batch batch;
+  batch.id = "batch" + std::to_string(number);
+  const std::size_t puts = 2 + random() % 4;
+  const std::size_t deletes = random() % 3;
+  for (std::size_t i = 0; i < puts; ++i) batch.puts.push_back(testing::item_of(spec, items[i], number));
+  for (std::size_t i = puts; i < puts + deletes; ++i) batch.deletes.push_back("item" + std::to_string(items[i]));
+  return batch;
+}
+
+inline void apply(const Batch& batch, std::uint64_t number, Model& model) {
+  for (const auto& item : batch.puts) model[std::stoull(item.id.substr(4))] = number;
+  for (const auto& id : batch.deletes) model.erase(std::stoull(id.substr(4)));
+}
+
+inline Model model_after(const CollectionSpec& spec, std::uint64_t seed, std::uint64_t batches) {
+  Model model;
+  for (std::uint64_t number = 1; number <= batches; ++number) apply(batch_of(spec, seed, number), number, model);
+  return model;
+}
+
+inline std::size_t rows_alive(const Snapshot& snapshot, const SpaceId& space) {
+  std::size_t count = 0;
+  for (const auto& block : testing::must(snapshot.blocks(space))) {
+    std::vector<std::uint8_t> alive(block.count);
+    block.alive(0, alive);
+    count += static_cast<std::size_t>(std::count(alive.begin(), alive.end(), 1));
+  }
+  return count;
+}
+
+// What differs between the collection and the model; empty when nothing does.
+inline std::string difference(const Collection& collection, const Model& model) {
+  const auto snapshot = collection.snapshot();
+  if (!snapshot.is_ok()) return snapshot.status().to_string();
+  const auto& spec = collection.spec();
+  if ((*snapshot)->size() != model.size()) {
+    return std::to_string((*snapshot)->size()) + " items, wanted " + std::to_string(model.size());
+  }
+  if (rows_alive(**snapshot, spec.spaces[0].id) != model.size()) return "vectors alive differ from items";
+  for (const auto& [number, version] : model) {
+    const auto wanted = testing::item_of(spec, number, version);
+    const auto found = (*snapshot)->find(wanted.id, true);
+    if (!found.is_ok()) return found.status().to_string();
+    if (!*found || !testing::same_item((*found)->data, wanted)) return wanted.id + " is missing or differs";
+    const auto blob = (*snapshot)->blob((*found)->row);
+    if (!blob.is_ok()) return blob.status().to_string();
+    if (blob->value_or(Bytes()) != wanted.blob) return "blob of " + wanted.id + " differs";
+  }
+  return testing::faults_of(collection);
+}
+
+}  // namespace pictor::crash
