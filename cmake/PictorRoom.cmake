@@ -66,4 +66,9 @@ function(pictor_test name)
     set(TEST_TIMEOUT 300)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+  if(PICTOR_SANITIZE)
+    # TBB opens a library in a way that sanitizers end the program for, unless it is told.
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "TBB_ENABLE_SANITIZERS=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp ignore_noninstrumented_modules=1")
+  endif()
 endfunction()

@@ -69,8 +69,19 @@ def pictures(folder):
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
 
 
+def data_folder(name):
+    """`.deps/data/NAME`: stamps or wallpapers, fetched by tools/data when it is not there as a whole."""
+    folder = DEPS / "data" / name
+    if not any(folder.glob(".complete-*")):
+        fetcher = need(ROOT / "tools" / "data", f"it fetches {folder}")
+        done = subprocess.run([str(fetcher), name, str(folder)], stdout=sys.stderr)
+        if done.returncode != 0:
+            raise Missing(f"`{fetcher} {name} {folder}` failed with status {done.returncode}")
+    return folder
+
+
 def stamps_folder():
-    folder = need(DEPS / "data" / "stamps", "run `tools/data stamps .deps/data/stamps`")
+    folder = data_folder("stamps")
     inner = folder / "usr" / "share" / "tuxpaint" / "stamps"
     return inner if inner.is_dir() else folder
 

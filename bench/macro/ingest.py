@@ -36,8 +36,7 @@ def stamp_files(folder=None):
 
 def photo_files(count, small=False):
     out = common.DEPS / "data" / ("photos-small" if small else "photos")
-    wallpapers = common.need(common.DEPS / "data" / "wallpapers", "run `tools/data wallpapers .deps/data/wallpapers`")
-    return make_photos.make(wallpapers, out, count, small)
+    return make_photos.make(common.data_folder("wallpapers"), out, count, small)
 
 
 def lay_out(files, folder):
@@ -137,6 +136,8 @@ def compare(files, peer, data, head="visual"):
 
 def measure(name, files, encoders=(ours.FP32, ours.INT8), rounds=5, sweep_files=96, tiny=False, say=print):
     """Everything about one set of files, as a dictionary."""
+    for encoder in encoders:
+        ours.need_encoder(encoder)
     work = common.scratch() / f"ingest-{name}"
     files = lay_out(files, work / "files")
     listed = work / "list.txt"
@@ -144,7 +145,9 @@ def measure(name, files, encoders=(ours.FP32, ours.INT8), rounds=5, sweep_files=
     sample = files[::max(1, len(files) // sweep_files)]
     say(f"{name}: {len(files)} pictures, {sum(p.stat().st_size for p in files) / 1e6:.1f} MB; "
         f"tuning the Python stack on {len(sample)} of them")
-    best = peer_stack.sweep(sample, {"encoder": encoders[0]}, tiny=tiny)
+    (work / "sample.txt").write_text("".join(f"{path}\n" for path in sample))
+    best = json.loads(common.run([common.VENV_PYTHON, pathlib.Path(peer_stack.__file__), "sweep", work / "sample.txt",
+                                  "--encoder", encoders[0], *(["--tiny"] if tiny else [])]).must(0).out)
     peer = Peer(best["config"])
     who = [PEER, *encoders]
     taken = {key: [] for key in who}
@@ -199,6 +202,7 @@ def show(name, result, say=print):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", choices=("stamps", "photos"), action="append", help="both if left out")
+    parser.add_argument("--encoder", action="append", help=f"{ours.FP32} and {ours.INT8} if left out, the peer's first")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photos", type=int, default=48, help="how many camera-size JPEGs")
     parser.add_argument("--tiny", action="store_true", help="a few small pictures, one round: does it still run?")
@@ -211,7 +215,8 @@ def main():
                 files = stamp_files()[:: 40 if given.tiny else 1]
             else:
                 files = photo_files(4 if given.tiny else given.photos, given.tiny)
-            results[name] = measure(name, files, rounds=1 if given.tiny else given.rounds, tiny=given.tiny)
+            results[name] = measure(name, files, tuple(given.encoder or (ours.FP32, ours.INT8)),
+                                    1 if given.tiny else given.rounds, tiny=given.tiny)
             show(name, results[name])
     except common.Missing as error:
         print(f"SKIP: {error}", file=sys.stderr)

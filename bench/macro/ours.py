@@ -18,6 +18,11 @@ def tool(name):
     return common.need(common.BUILD / "bench" / name, f"run `cmake --build --preset release --target {name}`")
 
 
+def need_encoder(name):
+    common.need(common.CARDS / f"{name}.json", "an encoder's card")
+    common.need(common.WEIGHTS / name, "run `make setup`, which makes the weights")
+
+
 def call(*arguments, data=None, timeout=1800, env=None):
     """Cards and weights of this checkout, and nothing of the user's own folders."""
     settings = {"PICTOR_MODELS": str(common.CARDS), "PICTOR_WEIGHTS": str(common.WEIGHTS),

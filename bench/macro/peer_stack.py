@@ -213,6 +213,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=("sweep", "serve"))
     parser.add_argument("argument", help="sweep: a file of paths, one a line; serve: the settings as JSON")
+    parser.add_argument("--encoder", default=DEFAULT["encoder"], help="sweep: whose network")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     try:
@@ -220,7 +221,8 @@ def main():
             serve(json.loads(given.argument))
         else:
             files = reference.list_of_paths(given.argument)
-            print(json.dumps(sweep(files, tiny=given.tiny, say=lambda line: print(line, file=sys.stderr)), indent=1))
+            found = sweep(files, {"encoder": given.encoder}, given.tiny, lambda line: print(line, file=sys.stderr))
+            print(json.dumps(found, indent=1))
     except common.Missing as error:
         print(f"SKIP: {error}", file=sys.stderr)
         sys.exit(common.EXIT_SKIPPED)

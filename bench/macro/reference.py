@@ -14,7 +14,7 @@ import numpy  # noqa: E402
 import onnxruntime  # noqa: E402
 from PIL import Image, ImageCms, ImageOps  # noqa: E402
 
-Image.MAX_IMAGE_PIXELS = 128_000_000
+Image.MAX_IMAGE_PIXELS = 104_000_000
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
            "lanczos": Image.Resampling.LANCZOS}
 SRGB = ImageCms.createProfile("sRGB")

@@ -27,6 +27,7 @@ def drawn_texts(context):
 
 def encode(encoder, pictures, texts, batch=8, threads=1):
     """Rows by (head, "images" or "texts"), from a process of its own."""
+    ours.need_encoder(encoder)
     with tempfile.TemporaryDirectory(dir=common.scratch()) as folder:
         folder = pathlib.Path(folder)
         (folder / "pictures.txt").write_text("".join(f"{path}\n" for path in pictures))

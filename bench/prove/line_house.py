@@ -13,8 +13,7 @@ SECOND_DEMO_SECONDS = 20
 
 @claims.claim("readme", "every command of README.md is run and succeeds")
 def readme(_):
-    found = line_durability.ctest(common.BUILD, "-R", "^readme_test$")
-    return claims.Finding(found["good"], line_durability.told(found), found)
+    return line_durability.named(("readme_test",))
 
 
 def bare_run(context):

@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import claims
 import common
+import line_durability
 
 # From the compiler's scratch, so that a test never writes into the committed results.
 common.RESULTS = pathlib.Path(tempfile.mkdtemp(prefix="pictor-prove-"))
@@ -66,6 +67,17 @@ class Judging(unittest.TestCase):
         draws = [claims.Context(seed, None).random("pixels").random() for seed in (7, 7, 8)]
         self.assertEqual(draws[0], draws[1])
         self.assertNotEqual(draws[0], draws[2])
+
+
+class Reports(unittest.TestCase):
+    def test_how_a_test_ended_is_read_from_the_report_of_ctest(self):
+        report = """    Start 14: crash_test
+ 1/4 Test #14: crash_test .......................   Passed    8.63 sec
+ 2/4 Test  #3: db_test ..........................***Failed    0.90 sec
+ 3/4 Test  #4: slow_test ........................***Timeout 300.01 sec
+ 4/4 Test  #5: encode_test ......................***Skipped   0.01 sec"""
+        self.assertEqual(line_durability.parse_ctest(report), [
+            ("crash_test", "Passed"), ("db_test", "***Failed"), ("slow_test", "***Timeout"), ("encode_test", "***Skipped")])
 
 
 class Measuring(unittest.TestCase):

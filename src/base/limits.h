@@ -13,17 +13,17 @@ inline constexpr std::uint64_t kMiB = 1024 * kKiB;
 inline constexpr std::uint64_t kGiB = 1024 * kMiB;
 
 // --- pictures (image/) ---
-inline constexpr std::uint64_t kImageFileBytesMax = 256 * kMiB;     // one encoded picture file
-inline constexpr std::uint64_t kImagePixelsMax = 128'000'000;       // width x height after the header was read
-inline constexpr std::uint32_t kImageSideMax = 65'500;              // one side, in pixels
-inline constexpr std::uint64_t kImageDecodedBytesMax = 512 * kMiB;  // pixels x bands x bytes a band, while decoding
-inline constexpr std::uint32_t kImageBandsMax = 64;                 // bands a pixel
-inline constexpr std::uint32_t kImageIccBytesMax = 4 * kMiB;        // embedded ICC profile
-inline constexpr std::uint32_t kImageExifBytesMax = 1 * kMiB;       // EXIF block that is searched for an orientation
-inline constexpr std::uint32_t kPrepareSideMax = 4096;              // encoder input side, in pixels
-inline constexpr std::uint32_t kImageScansMax = 500;                // passes over a progressive JPEG
+inline constexpr std::uint64_t kImageFileBytesMax = 256 * kMiB;  // one encoded picture file
+inline constexpr std::uint64_t kImagePixelsMax = 104'000'000;  // width x height; the largest cameras, within 2 s a file
+inline constexpr std::uint32_t kImageSideMax = 65'500;         // one side, in pixels
+inline constexpr std::uint64_t kImageDecodedBytesMax = 512 * kMiB;   // pixels x bands x bytes a band, while decoding
+inline constexpr std::uint32_t kImageBandsMax = 64;                  // bands a pixel
+inline constexpr std::uint32_t kImageIccBytesMax = 4 * kMiB;         // embedded ICC profile
+inline constexpr std::uint32_t kImageExifBytesMax = 1 * kMiB;        // EXIF block that is searched for an orientation
+inline constexpr std::uint32_t kPrepareSideMax = 4096;               // encoder input side, in pixels
+inline constexpr std::uint32_t kImageScansMax = 500;                 // passes over a progressive JPEG
 inline constexpr std::uint64_t kImageScanPixelsMax = 2'560'000'000;  // passes x pixels of a progressive JPEG
-inline constexpr double kImageAspectMax = 2000.0;                   // longer side / shorter side that is still resized
+inline constexpr double kImageAspectMax = 2000.0;                    // longer side / shorter side that is still resized
 
 // --- vectors, index, queries ---
 inline constexpr std::uint32_t kVectorDimMax = 16'384;       // numbers in one vector
@@ -48,10 +48,10 @@ inline constexpr std::uint32_t kSegmentRowsMax = 4'194'304;         // rows in o
 inline constexpr std::uint32_t kCollectionsOpenMax = 256;           // collections open at once in one process
 inline constexpr std::uint32_t kWriterQueueBatchesMax = 8;          // batches waiting for a collection's writer
 inline constexpr std::uint32_t kItemSourceBytesMax = 16 * 1024;     // where an item came from
-inline constexpr std::uint32_t kShortTextBytesMax = 256;            // names of spaces, heads, encoders, formats, batches
-inline constexpr std::uint32_t kBatchesRemembered = 65'536;         // batch ids that are answered as the first time
-inline constexpr std::uint32_t kReadersKept = 8;                    // idle database connections a collection keeps
-inline constexpr std::uint32_t kFaultsMax = 1000;                   // faults one verify reports
+inline constexpr std::uint32_t kShortTextBytesMax = 256;     // names of spaces, heads, encoders, formats, batches
+inline constexpr std::uint32_t kBatchesRemembered = 65'536;  // batch ids that are answered as the first time
+inline constexpr std::uint32_t kReadersKept = 8;             // idle database connections a collection keeps
+inline constexpr std::uint32_t kFaultsMax = 1000;            // faults one verify reports
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
@@ -79,7 +79,7 @@ inline constexpr std::uint32_t kPathBytesMax = 4096;                // a file's 
 inline constexpr std::uint64_t kIngestInFlightBytesMax = 1 * kGiB;  // file bytes and pixels held while indexing
 inline constexpr std::uint32_t kGlobFilesMax = 1'000'000;           // files one pattern may name
 inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remembered in a run to find repeats
-inline constexpr std::uint32_t kQuarantineListMax = 10'000;        // causes kept in one report; all are counted
+inline constexpr std::uint32_t kQuarantineListMax = 10'000;         // causes kept in one report; all are counted
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
 

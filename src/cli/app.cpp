@@ -166,8 +166,12 @@ Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std
 
 // Prints an error in both ways and returns the exit status.
 int fail(Session& session, const Status& status, const std::string& hint) {
-  session.err() << (session.terminal().err_is_tty ? session.red("pictor:") : "pictor:") << " "
-                << printable(status.message()) << "\n";
+  // A message may show its place in a text on lines of its own; each line is made safe by itself.
+  std::string head = session.terminal().err_is_tty ? session.red("pictor:") + " " : "pictor: ";
+  for (const std::string& line : split(status.message(), '\n')) {
+    session.err() << head << printable(line) << "\n";
+    head.clear();
+  }
   if (!hint.empty()) session.err() << "try: " << hint << "\n";
   if (session.json()) session.out() << error_json(status, hint) << "\n";
   session.out().flush();

@@ -68,6 +68,12 @@ TEST_F(CliTest, a_missing_collection_is_answered_with_the_command_that_lists_the
   EXPECT_EQ(err(), "pictor: collection 'cats' does not exist\ntry: pictor collections\n");
 }
 
+TEST_F(CliTest, a_message_of_several_lines_keeps_them) {
+  engine_->failure = Status(Code::kInvalid, "filter, character 5: end\n  a = \x1b\n      ^");
+  EXPECT_EQ(run({"search", "--text", "x"}), 2);
+  EXPECT_TRUE(err().starts_with("pictor: filter, character 5: end\n  a = ?\n      ^\ntry: ")) << err();
+}
+
 TEST_F(CliTest, values_out_of_range_are_refused) {
   EXPECT_EQ(run({"search", "--text", "x", "-k", "0"}), 2);
   EXPECT_EQ(run({"search", "--text", "x", "-k", "10001"}), 2);
@@ -219,6 +225,7 @@ TEST_F(CliTest, json_hits_have_the_documented_fields) {
   EXPECT_EQ(hit["rank"], 1);
   EXPECT_EQ(hit["id"], "a.png");
   EXPECT_EQ(hit["metadata"]["year"], 2024);
+  EXPECT_NE(out().find("\"score\": 0.9,"), std::string::npos) << out();  // the float's own digits
   EXPECT_EQ(hits["recall"], "exact");
   EXPECT_EQ(hits["complete"], true);
   EXPECT_EQ(hits["stages"][0]["room"], "encode");
@@ -369,7 +376,7 @@ TEST_F(CliTest, lists_are_tables_or_json) {
   ASSERT_EQ(run({"stats", "--json"}), 0);
   EXPECT_EQ(Json::parse(out())["heads"][0]["metric"], "cosine");
   ASSERT_EQ(run({"version"}), 0);
-  EXPECT_EQ(out(), "pictor 1.2.3\n  built for tests\n");
+  EXPECT_EQ(out(), "pictor 1.2.3 (for tests)\ndecoders: none\n");
   ASSERT_EQ(run({"--version"}), 0);
   EXPECT_EQ(out(), "pictor 1.2.3\n");
 }

@@ -199,7 +199,7 @@ class CliTest : public ::testing::Test {
       return Bytes(bytes.begin(), bytes.end());
     };
     services_.version = "1.2.3";
-    services_.build_details = {"built for tests"};
+    services_.build_details = {"pictor 1.2.3 (for tests)", "decoders: none"};
     services_.in = &in_;
     for (const char* name : {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER",
                              "PICTOR_THREADS", "PICTOR_LOG_LEVEL", "PICTOR_CONFIG"}) {

@@ -1,5 +1,6 @@
 #include "cli/json_output.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace pictor {
@@ -9,6 +10,21 @@ using Json = nlohmann::ordered_json;
 
 std::string dumped(const Json& json, bool pretty = true) {
   return json.dump(pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The double whose shortest decimal is the float's: 0.1 is printed as 0.1, and reads back as the same float.
+double shortest(float number) {
+  char text[32];
+  const auto written = std::to_chars(text, text + sizeof text, number);
+  double value = number;
+  std::from_chars(text, written.ptr, value);
+  return value;
+}
+
+Json numbers(const std::vector<float>& vector) {
+  Json array = Json::array();
+  for (const float number : vector) array.push_back(shortest(number));
+  return array;
 }
 
 // Stored JSON as JSON; what is not JSON stays a string, so that nothing is lost.
@@ -47,10 +63,10 @@ Json collection_object(const CollectionInfo& info) {
 }
 
 Json hit_object(const Hit& hit, std::size_t rank) {
-  Json object = {{"rank", rank},         {"id", hit.id},         {"score", hit.score.value},
+  Json object = {{"rank", rank},         {"id", hit.id},         {"score", shortest(hit.score.value)},
                  {"source", hit.source}, {"text", hit.text},     {"width", hit.width},
                  {"height", hit.height}, {"format", hit.format}, {"metadata", embedded(hit.metadata)}};
-  if (!hit.vector.empty()) object["vector"] = hit.vector;
+  if (!hit.vector.empty()) object["vector"] = numbers(hit.vector);
   return object;
 }
 
@@ -89,7 +105,7 @@ std::string item_json(const StoredItem& item, bool pretty) {
                  {"born", item.born},
                  {"created_us", item.created_us},
                  {"receipt", embedded(item.receipt)}};
-  if (!item.vectors.empty()) object["vectors"] = item.vectors;
+  for (const auto& [head, vector] : item.vectors) object["vectors"][head] = numbers(vector);
   return dumped(object, pretty);
 }
 
@@ -142,7 +158,7 @@ std::string vectors_json(const std::string& head, const std::vector<std::string>
                          const std::vector<std::vector<float>>& vectors) {
   Json array = Json::array();
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    array.push_back({{"input", inputs[i]}, {"dim", vectors[i].size()}, {"vector", vectors[i]}});
+    array.push_back({{"input", inputs[i]}, {"dim", vectors[i].size()}, {"vector", numbers(vectors[i])}});
   }
   return dumped({{"head", head}, {"vectors", array}}, false);
 }

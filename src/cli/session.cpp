@@ -125,6 +125,7 @@ std::string hint_for(const Status& status, const std::string& command) {
   switch (status.code()) {
     case Code::kInvalid: return speaks_of("encoder") ? "pictor encoders" : "pictor " + command + " --help";
     case Code::kNotFound:
+      if (speaks_of("no head")) return "pictor stats, pictor encoders";
       if (speaks_of("collection")) return "pictor collections";
       if (speaks_of("data folder")) return "pictor index FOLDER";
       return speaks_of("encoder") ? "pictor encoders" : "pictor " + command + " --help";

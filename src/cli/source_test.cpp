@@ -259,6 +259,7 @@ TEST_F(Manifest, a_quote_that_swallows_the_file_is_bounded_and_reading_goes_on) 
   const Seen seen = read("m.csv", content + "sub/e.png,1\n");
   ASSERT_FALSE(seen.problems.empty());
   EXPECT_EQ(seen.problems[0], "line 2: is longer than 1.0 MiB");
+  ASSERT_FALSE(seen.ids.empty());
   EXPECT_EQ(seen.ids.back(), "sub/e.png");
 }
 

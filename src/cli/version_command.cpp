@@ -15,8 +15,8 @@ Command add_version_command(CLI::App& parent) {
               session.out() << version_json(services.version, services.build_details) << "\n";
               return Status::ok();
             }
-            session.out() << "pictor " << services.version << "\n";
-            for (const std::string& detail : services.build_details) session.out() << "  " << detail << "\n";
+            if (services.build_details.empty()) session.out() << "pictor " << services.version << "\n";
+            for (const std::string& detail : services.build_details) session.out() << detail << "\n";
             return Status::ok();
           }};
 }

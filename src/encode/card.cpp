@@ -166,13 +166,9 @@ std::string file_path(Fields& fields, const char* name) {
 }
 
 bool is_name(std::string_view text) {
-  return text.front() != '-' &&
-         std::ranges::all_of(text,
-                             [](char c) {
-                               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                                      c == '.';
-                             }) &&
-         text.front() != '.';
+  return text.front() != '-' && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
 }
 
 DecodeSpec read_decode(Fields fields) {
@@ -223,7 +219,7 @@ class CardParser {
     fields.whole("card", 1, 1);
     card.name = fields.text("name", 64);
     if (!is_name(card.name)) {
-      refuse("'name' is '" + card.name + "', lower-case letters, digits, '-', '_', '.' are wanted");
+      refuse("'name' is '" + card.name + "', lower-case letters, digits, '-', '_' are wanted");
     }
     card.description = fields.text("description");
     card.licence = fields.text("licence");

@@ -158,8 +158,10 @@ Result<std::vector<std::string>> card_names(Env& env, const EncoderPlaces& place
   if (!entries.is_ok()) return entries.status().in("the folder of encoder cards");
   std::vector<std::string> names;
   for (const auto& entry : *entries) {
-    if (entry.kind != FileKind::kFile || !entry.name.ends_with(kCardSuffix) || entry.name.starts_with('.')) continue;
-    names.push_back(entry.name.substr(0, entry.name.size() - kCardSuffix.size()));
+    if (entry.kind != FileKind::kFile || !entry.name.ends_with(kCardSuffix)) continue;
+    const auto name = entry.name.substr(0, entry.name.size() - kCardSuffix.size());
+    // No card's name has a dot: NAME.scales.json and the like belong to tools/models.
+    if (name.find('.') == std::string::npos) names.push_back(name);
   }
   return names;
 }

@@ -16,9 +16,10 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 16;                // one forward pass
-constexpr std::uint64_t kChunkBytes = 64 * limits::kMiB;  // of files, when their sizes are known
-constexpr std::size_t kCommitItems = 128;                 // written in one transaction
+constexpr std::size_t kChunkPictures = 16;               // one forward pass, at most
+constexpr std::uint64_t kChunksPerThread = 6;            // at least, so that no thread is left waiting at the end
+constexpr std::uint64_t kChunkBytes = 8 * limits::kMiB;  // of files: camera pictures go in small chunks
+constexpr std::size_t kCommitItems = 128;                // written in one transaction
 constexpr std::int64_t kProgressEveryUs = 100'000;
 constexpr std::int64_t kClockDoubtUs = 2'000'000;  // a file changed this shortly before is read again
 constexpr std::uint32_t kThumbnailSide = 256;
@@ -275,10 +276,15 @@ class Committer {
 
 bool asked_to_stop(const IngestRequest& request) { return request.cancel != nullptr && request.cancel->load(); }
 
+// How many pictures make a chunk: few enough that a short run keeps every thread busy to its end.
+std::size_t chunk_pictures(const IngestRequest& request, std::optional<std::uint64_t> total, std::size_t threads) {
+  if (request.batch != 0) return std::min<std::size_t>(request.batch, limits::kEncodeBatchMax);
+  if (!total.has_value()) return kChunkPictures;
+  return std::clamp<std::size_t>(*total / (kChunksPerThread * threads), 1, kChunkPictures);
+}
+
 // The next pictures of the source; empty at its end.
-Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request) {
-  const std::size_t pictures_max =
-      request.batch == 0 ? kChunkPictures : std::min<std::size_t>(request.batch, limits::kEncodeBatchMax);
+Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, std::size_t pictures_max) {
   Chunk chunk;
   std::uint64_t bytes = 0;
   while (chunk.pictures.size() < pictures_max && bytes < kChunkBytes && !asked_to_stop(request)) {
@@ -295,6 +301,7 @@ Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request) {
 
 // Keeps every thread busy with a chunk and one more waiting, and commits in the source's order.
 Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Committer& committer) {
+  const std::size_t pictures_max = chunk_pictures(run.request, source.total(), pool.threads());
   std::deque<std::future<Chunk>> running;
   const auto finish_front = [&] {
     Chunk done = running.front().get();
@@ -303,7 +310,7 @@ Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Commit
   };
   Status status;
   while (status.is_ok()) {
-    auto chunk = next_chunk(source, run.request);
+    auto chunk = next_chunk(source, run.request, pictures_max);
     if (!chunk.is_ok()) status = chunk.status();
     if (!chunk.is_ok() || chunk->pictures.empty()) break;
     const auto task = std::make_shared<std::packaged_task<Chunk()>>([&run, work = std::move(*chunk)]() mutable {

@@ -1,4 +1,6 @@
 // HEIC and other HEIF through libheif: the primary picture; the container's rotation and mirroring are applied here.
+#include <cctype>
+
 #include <libheif/heif.h>
 
 #include <memory>
@@ -23,7 +25,8 @@ using Pixels = std::unique_ptr<heif_image, Release<heif_image_release>>;
 using Options = std::unique_ptr<heif_decoding_options, Release<heif_decoding_options_free>>;
 
 Status failure(const heif_error& error) {
-  const std::string cause = error.message != nullptr ? error.message : "unknown";
+  std::string cause = error.message != nullptr ? error.message : "unknown";
+  while (!cause.empty() && std::isspace(static_cast<unsigned char>(cause.back())) != 0) cause.pop_back();
   return unreadable(ImageFormat::kHeic, "it cannot be decoded (" + cause + ")");
 }
 

@@ -6,7 +6,7 @@
 
 namespace pictor::words {
 
-// 128000000 as "128,000,000".
+// 104000000 as "104,000,000".
 inline std::string count(std::uint64_t number) {
   const std::string digits = std::to_string(number);
   std::string text;
