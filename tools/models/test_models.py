@@ -177,6 +177,12 @@ class Lite(unittest.TestCase):
         added = (numbers * scale.reshape(-1, 1, 1, 1) - weight.astype(np.float64))[:, :, 0, 0] @ mean
         np.testing.assert_allclose(lite.bias_shift(numbers, scale, weight, mean), added, atol=lite.BIAS_GRID)
 
+    def test_a_depthwise_channel_takes_only_its_own_mean(self):
+        weight, mean = self.chance.normal(size=(4, 1, 3, 3)).astype(np.float32), self.chance.uniform(0, 3, 4)
+        numbers, scale = lite.quantise_weight(weight)
+        added = (numbers * scale.reshape(-1, 1, 1, 1) - weight.astype(np.float64)).sum(axis=(1, 2, 3)) * mean
+        np.testing.assert_allclose(lite.bias_shift(numbers, scale, weight, mean), added, atol=lite.BIAS_GRID)
+
     def test_an_int8_convolution_of_the_mean_input_is_the_float_one(self):
         weight, mean = self.chance.normal(size=(4, 6, 1, 1)).astype(np.float32), self.chance.uniform(0, 3, 6)
         bias = self.chance.normal(size=4).astype(np.float32)
