@@ -33,7 +33,8 @@ def check_paths(path, text):
 
 def check_make(path, text):
     targets = set(re.findall(r"^([a-z]+)(?: [a-z]+)*:", (ROOT / "Makefile").read_text(), re.M)) | {"tsan"}
-    for target in re.findall(r"`make ([a-z]+)", text) + re.findall(r"^\s*make ([a-z]+)", text, re.M):
+    blocks = "".join(re.findall(r"```.*?```", text, re.S))
+    for target in re.findall(r"`make ([a-z]+)", text) + re.findall(r"^\s*make ([a-z]+)", blocks, re.M):
         if target not in targets:
             yield f"{path.relative_to(ROOT)}: 'make {target}' is not in the Makefile"
 
