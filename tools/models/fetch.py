@@ -27,6 +27,16 @@ def _without_hosts(text):
     return re.sub(r"https?://\S+|host='[^']*'", "(the package index)", text)
 
 
+def _reason(text):
+    """What pip said, in a sentence: its own last line may be a Python object."""
+    lost = re.search(r"Failed to establish a new connection: (?:\[Errno -?\d+\] )?([^')]+)", text)
+    if lost:
+        return f"the package index could not be reached ({lost[1].lower()})"
+    lines = text.strip().splitlines() or ["it gave no reason"]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    return "pip said: " + _without_hosts((errors or lines)[-1].removeprefix("ERROR: "))
+
+
 def _pip_download(source, folder):
     """One attempt; None, or why it failed."""
     wanted = f"{source['package']}=={source['version']}"
@@ -37,8 +47,7 @@ def _pip_download(source, folder):
     except OSError as error:
         return f"pip could not be started: {error}"
     if result.returncode != 0:
-        lines = (result.stderr or result.stdout).strip().splitlines() or ["it gave no reason"]
-        return "pip said: " + _without_hosts(lines[-1])
+        return _reason(result.stderr or result.stdout)
     if not (folder / source["download"]["file"]).is_file():
         return f"pip fetched another file: {sorted(path.name for path in folder.iterdir())}"
     return None
