@@ -27,6 +27,16 @@ def _without_hosts(text):
     return re.sub(r"https?://\S+|host='[^']*'", "(the package index)", text)
 
 
+def _reason(text, status=1):
+    """What pip said, in a sentence: its own last line may be a Python object."""
+    lost = re.search(r"Failed to establish a new connection: (?:\[Errno -?\d+\] )?([^')]+)", text)
+    if lost:
+        return f"the package index could not be reached ({lost[1].lower()})"
+    lines = text.strip().splitlines() or [f"nothing, and ended with status {status}"]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    return "pip said: " + _without_hosts((errors or lines)[-1].removeprefix("ERROR: "))
+
+
 def _pip_download(source, folder):
     """One attempt; None, or why it failed."""
     wanted = f"{source['package']}=={source['version']}"
@@ -37,8 +47,7 @@ def _pip_download(source, folder):
     except OSError as error:
         return f"pip could not be started: {error}"
     if result.returncode != 0:
-        lines = (result.stderr or result.stdout).strip().splitlines() or ["it gave no reason"]
-        return "pip said: " + _without_hosts(lines[-1])
+        return _reason(result.stderr or result.stdout, result.returncode)
     if not (folder / source["download"]["file"]).is_file():
         return f"pip fetched another file: {sorted(path.name for path in folder.iterdir())}"
     return None
@@ -79,7 +88,7 @@ def archive(source, folder, say):
                 reason = f"{wanted['file']} arrived, but {reason}"
         if attempt < ATTEMPTS:
             say(f"attempt {attempt} of {ATTEMPTS} failed: {reason}")
-    raise FetchError(f"{name} could not be fetched in {ATTEMPTS} attempts. {reason}. Check the network and run the same "
+    raise FetchError(f"{name} could not be fetched in {ATTEMPTS} attempts: {reason}. Check the network and run the same "
                      f"command again: what is complete is kept. Or put {wanted['file']} with sha256 {wanted['sha256']} "
                      f"into {folder} yourself.")
 

@@ -1,4 +1,5 @@
-"""The reference stack in Python: what a card means, by Pillow, numpy and OpenVINO. The product must agree with it."""
+"""What a card means, in Python: Pillow, numpy and OpenVINO, for calibration and evaluation. Colour profiles are left alone
+and JPEGs are decoded in full, whatever the card says; bench/macro/reference.py honours both."""
 import json
 import pathlib
 

@@ -368,6 +368,14 @@ class Making(unittest.TestCase):
         self.assertNotIn("registry.example", reason)
         self.assertIn("could not reach", reason)
 
+    def test_a_lost_connection_is_said_in_words(self):
+        retry = "WARNING: Retrying (Retry(total=2)) after connection broken by 'NewConnectionError('<a.b object at 0x7f>: " \
+                "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/pkg/\n" \
+                "ERROR: No matching distribution found for pkg==1.0\n"
+        self.assertEqual(fetch._reason(retry),
+                         "the package index could not be reached (temporary failure in name resolution)")
+        self.assertEqual(fetch._reason("WARNING: slow\nERROR: no such package\nhint"), "pip said: no such package")
+
     def encoder(self):
         """An encoder of one file, `tokenizer.json`, in a project of its own."""
         root = self.folder / "project"
