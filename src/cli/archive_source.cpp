@@ -17,7 +17,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kReadBytes = 256 * limits::kKiB;
 
 // Gives libarchive the bytes of a File of our Env.
 struct Reader {

@@ -5,7 +5,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = 64 * limits::kKiB;
 
 std::string too_long() { return "is longer than " + bytes_text(limits::kManifestLineBytesMax); }
 

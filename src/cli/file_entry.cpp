@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 11> kArchiveEndings = {
     ".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".cbz"};
 constexpr std::array<std::string_view, 4> kManifestEndings = {".csv", ".tsv", ".jsonl", ".ndjson"};
 
-constexpr std::size_t kSidecarBytesMax = 64 * 1024;  // the first line lies within these
+constexpr std::size_t kSidecarBytesMax = 64 * limits::kKiB;  // the first line lies within these
 
 template <std::size_t N>
 bool ends_in(std::string_view name, const std::array<std::string_view, N>& endings) {
