@@ -16,10 +16,10 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 16;               // one forward pass, at most
-constexpr std::uint64_t kChunksPerThread = 6;            // at least, so that no thread is left waiting at the end
-constexpr std::uint64_t kChunkBytes = 8 * limits::kMiB;  // of files: camera pictures go in small chunks
-constexpr std::size_t kCommitItems = 128;                // written in one transaction
+constexpr std::size_t kChunkPictures = 16;                // one forward pass, at most
+constexpr std::uint64_t kChunksPerThread = 6;             // at least, so that no thread is left waiting at the end
+constexpr std::uint64_t kChunkBytes = 16 * limits::kMiB;  // of files: camera pictures go in small chunks
+constexpr std::size_t kCommitItems = 128;                 // written in one transaction
 constexpr std::int64_t kProgressEveryUs = 100'000;
 constexpr std::int64_t kClockDoubtUs = 2'000'000;  // a file changed this shortly before is read again
 constexpr std::uint32_t kThumbnailSide = 256;

@@ -311,7 +311,7 @@ TEST(Jpeg, a_scaled_decode_keeps_the_used_side_at_least_as_long_as_asked) {
   };
   EXPECT_EQ(width_at(0, nullptr), 800u);
   EXPECT_EQ(width_at(160, nullptr), 200u);
-  EXPECT_EQ(width_at(161, nullptr), 300u);
+  EXPECT_EQ(width_at(161, nullptr), 400u);
   EXPECT_EQ(width_at(160, &use), 400u);
   EXPECT_EQ(width_at(641, nullptr), 800u);
   spec.dct_min_side = 160;
