@@ -1,5 +1,9 @@
 # pictor_room(NAME USES room... LINK library...): one static library a room, from all its sources but tests, fuzzers and
 # benchmarks; and one test program from its *_test.cpp files.
+# What every test that starts a program of ours needs under a sanitizer.
+set(PICTOR_TEST_ENVIRONMENT
+    "TBB_ENABLE_SANITIZERS=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp ignore_noninstrumented_modules=1")
+
 function(pictor_flags target)
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/include" PRIVATE "${CMAKE_SOURCE_DIR}/src")
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror -fno-omit-frame-pointer -ffp-contract=off)
@@ -68,7 +72,6 @@ function(pictor_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
   if(PICTOR_SANITIZE)
     # TBB opens a library in a way that sanitizers end the program for, unless it is told.
-    set_tests_properties(${name} PROPERTIES ENVIRONMENT
-      "TBB_ENABLE_SANITIZERS=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp ignore_noninstrumented_modules=1")
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${PICTOR_TEST_ENVIRONMENT}")
   endif()
 endfunction()
