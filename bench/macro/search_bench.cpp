@@ -1,10 +1,10 @@
 // Exact search over a file of vectors, round by round on request, so that another program can take turns with it.
 //
-//   search_bench VECTORS QUERIES DIM K METRIC [THREADS_MAX]
+//   search_bench VECTORS QUERIES DIM K METRIC [THREADS_MAX] [mapped|copied]
 //
 // VECTORS and QUERIES are files of little-endian float32, row after row; METRIC is cosine, inner_product or l2. The
-// vectors are mapped as a segment's are, and searched through the local backend. One line on standard output says that
-// it is ready. Then each line of standard input is answered by one line:
+// vectors are mapped as a segment's are, or copied into memory as fresh rows are, and searched through the local
+// backend. One line on standard output says that it is ready. Then each line of standard input is answered by one line:
 //   time THREADS FIRST COUNT      milliseconds of each of COUNT queries, one at a time
 //   answer THREADS FIRST COUNT    k pairs "row:distance" of each query
 #include <algorithm>
@@ -23,6 +23,7 @@ namespace {
 
 struct Vectors {
   std::unique_ptr<Mapping> mapping;
+  std::vector<float> copy;
   const float* data = nullptr;
   std::size_t count = 0;
 };
@@ -129,7 +130,7 @@ Status serve_lines(const Bench& bench, std::size_t threads_max) {
 
 Status run(const std::vector<std::string>& words) {
   if (words.size() < 5) {
-    return {Code::kInvalid, "usage: search_bench VECTORS QUERIES DIM K METRIC [THREADS_MAX]"};
+    return {Code::kInvalid, "usage: search_bench VECTORS QUERIES DIM K METRIC [THREADS_MAX] [mapped|copied]"};
   }
   const auto dim = static_cast<std::uint32_t>(std::strtoul(words[2].c_str(), nullptr, 10));
   if (dim < 1 || dim > limits::kVectorDimMax) return {Code::kInvalid, "DIM is '" + words[2] + "'"};
@@ -137,7 +138,11 @@ Status run(const std::vector<std::string>& words) {
   PICTOR_ASSIGN(const Metric metric, metric_of(words[4]));
   const std::size_t threads_max = words.size() < 6 ? 1 : std::strtoul(words[5].c_str(), nullptr, 10);
   if (threads_max < 1 || threads_max > limits::kThreadsMax) return {Code::kInvalid, "THREADS_MAX is " + words[5]};
-  PICTOR_ASSIGN(const Vectors vectors, map_vectors(words[0], dim));
+  PICTOR_ASSIGN(Vectors vectors, map_vectors(words[0], dim));
+  if (words.size() > 6 && words[6] == "copied") {
+    vectors.copy.assign(vectors.data, vectors.data + vectors.count * dim);
+    vectors.data = vectors.copy.data();
+  }
   PICTOR_ASSIGN(const Vectors queries, map_vectors(words[1], dim));
   const OneBlock snapshot(vectors, dim);
   std::cout << "ready " << vectors.count << " x " << dim << ", " << simd_name(best_simd()) << std::endl;

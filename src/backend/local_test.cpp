@@ -17,7 +17,7 @@ const SpaceId kSpace(64, 'a');
 // Blocks of random vectors with ascending rows; a row is dead where dead_every divides it.
 class MadeSnapshot final : public Snapshot {
  public:
-  MadeSnapshot(std::vector<std::size_t> counts, std::uint32_t dim, std::uint64_t dead_every)
+  MadeSnapshot(const std::vector<std::size_t>& counts, std::uint32_t dim, std::uint64_t dead_every)
       : dim_(dim), dead_every_(dead_every) {
     std::mt19937 random(7);
     RowId row = 1;

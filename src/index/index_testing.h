@@ -255,6 +255,7 @@ TEST_P(VectorIndexConformance, the_same_query_has_the_same_answer_again_and_from
   const auto wanted = index->search(query).value().neighbors;
   std::vector<std::vector<Neighbor>> seen(4);
   std::vector<std::thread> threads;
+  threads.reserve(seen.size());
   for (auto& answer : seen) {
     threads.emplace_back([&] {
       for (int i = 0; i < 5; ++i) answer = index->search(query).value().neighbors;

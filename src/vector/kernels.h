@@ -52,7 +52,9 @@ void sum_block(const float* query, const float* rows, std::size_t count, std::si
     const float* ahead[kGroup];
     for (std::size_t j = 0; j < kGroup; ++j) {
       current[j] = rows + (i + j) * dim;
-      ahead[j] = reinterpret_cast<const float*>(reinterpret_cast<std::uintptr_t>(current[j]) + kBytesAhead);
+      // By way of an integer: a pointer past the end of the rows may not even be formed.
+      const auto address = reinterpret_cast<std::uintptr_t>(current[j]) + kBytesAhead;
+      ahead[j] = reinterpret_cast<const float*>(address);  // NOLINT(performance-no-int-to-ptr)
     }
     kMany(query, current, ahead, dim, out + i);
   }

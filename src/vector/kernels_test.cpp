@@ -195,7 +195,8 @@ TEST(PlainKernel, is_near_the_sum_in_double) {
       dot_size += std::abs(x * y);
       l2 += (x - y) * (x - y);
     }
-    const double bound = static_cast<double>((dim + 31) / 32 + 6) * std::ldexp(1.0, -24);
+    const std::size_t roundings = (dim + 31) / 32 + 6;
+    const double bound = static_cast<double>(roundings) * std::ldexp(1.0, -24);
     EXPECT_NEAR(kernels(SimdLevel::kPlain).dot(a.data(), b.data(), dim), dot, bound * dot_size) << dim;
     EXPECT_NEAR(kernels(SimdLevel::kPlain).l2_squared(a.data(), b.data(), dim), l2, (bound + 3e-7) * l2) << dim;
   }

@@ -31,7 +31,7 @@ void measure(benchmark::State& state, SimdLevel level, Run run, std::size_t byte
   const auto dim = static_cast<std::size_t>(state.range(0));
   const std::size_t count = bytes / (dim * sizeof(float));
   Rows data(count, dim);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     run(kernels(level), data, count, dim);
     benchmark::DoNotOptimize(data.out.data());
     benchmark::ClobberMemory();
