@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kImageExifBytesMax = 1 * kMiB;        // EXIF blo
 inline constexpr std::uint32_t kPrepareSideMax = 4096;               // encoder input side, in pixels
 inline constexpr std::uint32_t kImageScansMax = 500;                 // passes over a progressive JPEG
 inline constexpr std::uint64_t kImageScanPixelsMax = 2'560'000'000;  // passes x pixels of a progressive JPEG
+inline constexpr std::uint64_t kImageThinBytesMax = 64 * kMiB;       // a JPEG that is thinned before it is shrunk
 inline constexpr double kImageAspectMax = 2000.0;                    // longer side / shorter side that is still resized
 
 // --- vectors, index, queries ---

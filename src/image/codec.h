@@ -17,6 +17,7 @@ struct CodecRequest {
   bool header_only = false;
   bool transform = true;           // HEIF and AVIF: apply the container's own rotation and mirroring
   std::uint32_t dct_min_side = 0;  // JPEG, see DecodeSpec
+  bool thin_scan = true;           // JPEG, see jpeg_thin.h: off only to be compared with
   const PrepareSpec* use = nullptr;
 };
 

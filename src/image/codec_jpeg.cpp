@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "image/codec.h"
+#include "image/jpeg_thin.h"
 #include "image/words.h"
 
 namespace pictor {
@@ -26,6 +27,7 @@ struct Decoder {
   jpeg_error_mgr errors = {};
   jpeg_source_mgr source = {};
   jpeg_progress_mgr progress = {};
+  std::vector<std::uint8_t> thinned;  // what is read instead of the file's scan
   std::jmp_buf jump;
   char failure[JMSG_LENGTH_MAX] = {};
   char damage[JMSG_LENGTH_MAX] = {};  // the first warning about the data
@@ -167,6 +169,18 @@ void choose_scale(Decoder& decoder, const CodecRequest& request) {
   }
 }
 
+// Leaves out what the chosen scale does not need.
+bool thin_scan(Decoder& decoder) {
+  if (decoder.info.scale_num != 1 || decoder.info.scale_denom != 8) return true;
+  if (!guarded(decoder, [&] { jpeg_calc_output_dimensions(&decoder.info); })) return false;
+  auto thinned = thin_jpeg_scan(decoder.info, {decoder.source.next_input_byte, decoder.source.bytes_in_buffer});
+  if (!thinned.has_value()) return true;
+  decoder.thinned = std::move(*thinned);
+  decoder.source.next_input_byte = decoder.thinned.data();
+  decoder.source.bytes_in_buffer = decoder.thinned.size();
+  return true;
+}
+
 Status read_icc(Decoder& decoder, CodecPicture& picture) {
   JOCTET* data = nullptr;
   unsigned size = 0;
@@ -242,6 +256,7 @@ Result<CodecPicture> decode_jpeg(ByteView file, const CodecRequest& request) {
   info.do_fancy_upsampling = TRUE;
   choose_scale(decoder, request);
   PICTOR_TRY(check_header(picture.info, coefficient_bytes(decoder)));
+  if (request.thin_scan && !thin_scan(decoder)) return failure_of(decoder);
   if (!guarded(decoder, [&] { jpeg_start_decompress(&info); })) return failure_of(decoder);
 
   ImageInfo scaled = picture.info;

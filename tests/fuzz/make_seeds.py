@@ -57,6 +57,14 @@ for file_name, mode, kind, options in pictures():
         continue
     save("image_decode_fuzz", file_name, buffer.getvalue())
 
+noise = Image.effect_noise((45, 38), 60)
+for mode in ("L", "RGB", "CMYK"):
+    for name, options in (("444", {"subsampling": 0}), ("422", {"subsampling": 1}), ("420", {"subsampling": 2}),
+                          ("tables", {"optimize": True}), ("restart", {"restart_marker_blocks": 2})):
+        buffer = io.BytesIO()
+        noise.convert(mode).save(buffer, "JPEG", quality=85, **options)
+        save("image_jpeg_thin_fuzz", f"{mode}-{name}.jpg", buffer.getvalue())
+
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 for card in sorted((root / "models").glob("*.json")):
     if "heads" in json.loads(card.read_text()):
