@@ -61,6 +61,10 @@ struct EncoderOptions {
   bool check_hashes = true;  // read the weights once and compare with the card
 };
 
+// Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006). Fewer at
+// the end are one more shape, which the run time prepares for anew: whoever has a choice gives multiples.
+inline constexpr std::size_t kForwardPictures = 4;
+
 class Encoder {
  public:
   virtual ~Encoder() = default;

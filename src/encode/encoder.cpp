@@ -6,6 +6,7 @@
 #include "encode/encode.h"
 #include "encode/towers.h"
 #include "encode/weights.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -83,12 +84,14 @@ Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<con
   for (const auto& head : card().heads) {
     if (head.images) out.emplace_back(n * head.dim);
   }
-  constexpr std::size_t kBatch = ImageEncoder::kForwardBatch;
+  constexpr std::size_t kBatch = kForwardPictures;
   PICTOR_TRY(run_all((n + kBatch - 1) / kBatch, [&](std::size_t chunk) {
     const std::size_t first = chunk * kBatch;
     const std::size_t count = std::min(kBatch, n - first);
+    Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(count));
     return tower->encode(tensors.subspan(first * size, count * size), count, first, out);
   }));
+  Metrics::global().add(metric::kEncodePictures, static_cast<double>(n));
   return out;
 }
 
@@ -131,6 +134,7 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
   std::vector<float> out(texts.size() * head->dim);
   PICTOR_TRY(run_all(passes.size(), [&](std::size_t number) {
     const auto& pass = passes[number];
+    Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(pass.texts.size()));
     std::vector<const Tokens*> some;
     std::vector<float*> places;
     for (const auto i : pass.texts) {
@@ -139,6 +143,7 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
     }
     return tower->encode(some, pass.bucket, words->pad_id(), places);
   }));
+  Metrics::global().add(metric::kEncodeTexts, static_cast<double>(texts.size()));
   return out;
 }
 

@@ -25,13 +25,10 @@ struct TowerPlace {
 class ImageEncoder {
  public:
   static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details);
-  // One forward pass over n <= kForwardBatch pictures. Writes n * dim numbers for each head with images to
+  // One forward pass over n <= kForwardPictures pictures. Writes n * dim numbers for each head with images to
   // out[head] + first * dim; `first` is also the number by which an error names a picture.
   Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
                 std::span<std::vector<float>> out) const;
-
-  // Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006).
-  static constexpr std::size_t kForwardBatch = 4;
 
  private:
   struct Head {

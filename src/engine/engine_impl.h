@@ -39,6 +39,7 @@ class EngineImpl final : public Engine {
  private:
   // The collection of that name, made with the encoder's heads when it does not exist; checked against the encoder.
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
+  Result<Hits> answer(const Query& query);  // search, without what is counted of it
   std::string batch_id();
 
   Env& env_;

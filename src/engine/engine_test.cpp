@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "engine/score.h"
 #include "image/image.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -143,6 +144,44 @@ TEST_F(EngineTest, what_cannot_be_read_is_quarantined_and_the_run_goes_on) {
   ASSERT_EQ(report.quarantine.size(), 2U);
   EXPECT_EQ(report.quarantine[0].source, "memory:broken");
   EXPECT_FALSE(report.quarantine[0].cause.message().empty());
+}
+
+TEST_F(EngineTest, metrics_count_what_became_of_pictures_and_queries) {
+  auto& metrics = Metrics::global();
+  const auto pictures_of = [&](IngestResult result) {
+    return metrics.value(MetricId::kIngestPictures, static_cast<std::size_t>(result));
+  };
+  const auto decoding = [&] {
+    return metrics.value(MetricId::kIngestStageSeconds, static_cast<std::size_t>(IngestStage::kDecode));
+  };
+  const double added = pictures_of(IngestResult::kAdded), unchanged = pictures_of(IngestResult::kUnchanged),
+               quarantined = pictures_of(IngestResult::kQuarantined),
+               encoded = metrics.value(MetricId::kEncodePictures), commits = metrics.value(MetricId::kStoreCommits),
+               fresh = metrics.value(MetricId::kStoreFreshRows), decoded = decoding();
+  auto given = pictures(5);
+  given.push_back({"broken", Bytes(100, std::byte{7}), "{}"});
+  ingest(given);
+  EXPECT_EQ(pictures_of(IngestResult::kAdded) - added, 5);
+  EXPECT_EQ(pictures_of(IngestResult::kQuarantined) - quarantined, 1);
+  EXPECT_EQ(metrics.value(MetricId::kEncodePictures) - encoded, 5);
+  EXPECT_EQ(metrics.value(MetricId::kStoreCommits) - commits, 1);
+  EXPECT_EQ(metrics.value(MetricId::kStoreFreshRows) - fresh, 5);
+  EXPECT_GT(decoding(), decoded);
+  ingest(pictures(5));
+  EXPECT_EQ(pictures_of(IngestResult::kUnchanged) - unchanged, 5);
+
+  const auto image = static_cast<std::size_t>(QueryKind::kImage);
+  const double asked = metrics.value(MetricId::kSearchQueries, image);
+  const auto timed = metrics.observations(MetricId::kSearchSeconds, image);
+  const double failed = metrics.value(MetricId::kSearchFailures), compared = metrics.value(MetricId::kSearchDistances);
+  ASSERT_TRUE(engine_->search(by_image(2)).is_ok());
+  EXPECT_FALSE(engine_->search(Query{}).is_ok());
+  EXPECT_EQ(metrics.value(MetricId::kSearchQueries, image) - asked, 1);
+  EXPECT_EQ(metrics.observations(MetricId::kSearchSeconds, image) - timed, 1U);
+  EXPECT_EQ(metrics.value(MetricId::kSearchFailures) - failed, 1);
+  EXPECT_EQ(metrics.value(MetricId::kSearchDistances) - compared, 5);
+  engine_.reset();
+  EXPECT_EQ(metrics.value(MetricId::kStoreFreshRows), fresh) << "of open collections only";
 }
 
 TEST_F(EngineTest, what_is_unchanged_is_skipped_and_known_content_is_not_embedded_again) {

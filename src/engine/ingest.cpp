@@ -6,17 +6,19 @@
 #include <algorithm>
 #include <deque>
 #include <future>
+#include <mutex>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/engine_impl.h"
 #include "image/image.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 16;                // one forward pass, at most
+constexpr std::size_t kChunkPictures = 16;                // at most
 constexpr std::uint64_t kChunksPerThread = 6;             // at least, so that no thread is left waiting at the end
 constexpr std::uint64_t kChunkBytes = 16 * limits::kMiB;  // of files: camera pictures go in small chunks
 constexpr std::size_t kCommitItems = 128;                 // written in one transaction
@@ -43,10 +45,12 @@ class StageClock {
  public:
   StageClock(Env& env, std::map<std::string, double>& seconds) : env_(env), seconds_(seconds) {}
   template <typename Work>
-  auto time(const char* stage, Work work) {
-    const auto start = env_.monotonic_us();
+  auto time(IngestStage stage, Work work) {
+    const Stopwatch stopwatch(env_);
     auto result = work();
-    seconds_[stage] += static_cast<double>(env_.monotonic_us() - start) * 1e-6;
+    const double seconds = stopwatch.wall_seconds();
+    seconds_[std::string(name_of(stage))] += seconds;
+    Metrics::global().add(metric::kIngestStageSeconds, stage, seconds);
     return result;
   }
 
@@ -67,17 +71,44 @@ std::string receipt_of(const Encoder& encoder, const CollectionSpec& spec, const
   return receipt.dump();
 }
 
-// What every task of a run shares. Read-only but for the collection and the encoder, which are thread-safe.
+// Input tensors that chunks hand on to each other: memory that is new each time costs a page fault for every 4 KiB.
+class Tensors {
+ public:
+  std::vector<float> take(std::size_t numbers) {
+    std::vector<float> tensors;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!spare_.empty()) {
+        tensors = std::move(spare_.back());
+        spare_.pop_back();
+      }
+    }
+    if (tensors.size() < numbers) tensors.resize(numbers);
+    return tensors;
+  }
+  void give_back(std::vector<float> tensors) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(std::move(tensors));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::vector<float>> spare_;
+};
+
+// What every task of a run shares. Read-only but for members that are thread-safe.
 struct Run {
   Env& env;
   const IngestRequest& request;
   Collection& collection;
   const Encoder& encoder;
+  mutable Tensors tensors = {};
 
   void process(Chunk& chunk) const;
 
  private:
   bool unchanged_by_clock(const Picture& picture, const Item& item) const;
+  void prepare_and_encode(Chunk& chunk, std::span<float> room) const;
   // Reads, names and looks up one picture; true when it still needs pixels.
   Result<bool> look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const;
   Status decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const;
@@ -98,12 +129,12 @@ bool Run::unchanged_by_clock(const Picture& picture, const Item& item) const {
 
 Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const {
   const auto& wanted = picture.entry.item;
-  PICTOR_ASSIGN(const auto known, clock.time("look up", [&] { return snapshot.find(wanted.id, false); }));
+  PICTOR_ASSIGN(const auto known, clock.time(IngestStage::kLookUp, [&] { return snapshot.find(wanted.id, false); }));
   if (known.has_value() && unchanged_by_clock(picture, *known)) {
     picture.outcome = Outcome::kUnchanged;
     return false;
   }
-  auto read = clock.time("read", [&] { return picture.entry.read(); });
+  auto read = clock.time(IngestStage::kRead, [&] { return picture.entry.read(); });
   if (!read.is_ok()) {
     picture.problem = read.status();
     return false;
@@ -116,20 +147,21 @@ Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& fil
   write.text = wanted.text;
   write.source_bytes = file.size();
   write.source_modified_us = picture.entry.modified_us;
-  write.content = clock.time("hash", [&] { return sha256(file); });
+  write.content = clock.time(IngestStage::kHash, [&] { return sha256(file); });
   if (request.force) return true;
   if (known.has_value() && known->data.content == write.content && same_words(wanted, *known)) {
     picture.outcome = Outcome::kUnchanged;
     return false;
   }
-  PICTOR_ASSIGN(auto vectors, clock.time("look up", [&] { return collection.vectors_of_content(write.content); }));
+  PICTOR_ASSIGN(auto vectors,
+                clock.time(IngestStage::kLookUp, [&] { return collection.vectors_of_content(write.content); }));
   if (vectors.has_value()) write.vectors = std::move(*vectors);
   return true;
 }
 
 Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const {
   const auto& card = encoder.card();
-  auto decoded = clock.time("decode", [&] { return decode_image(file, card.decode, &card.prepare); });
+  auto decoded = clock.time(IngestStage::kDecode, [&] { return decode_image(file, card.decode, &card.prepare); });
   if (!decoded.is_ok()) return decoded.status();
   auto& write = picture.write;
   const bool turned = decoded->info.orientation >= 5 && card.decode.orientation == Orientation::kApply;
@@ -138,17 +170,19 @@ Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor
   write.format = format_name(decoded->info.format);
   if (collection.spec().keep == Keep::kOriginal) write.blob.assign(file.begin(), file.end());
   if (collection.spec().keep == Keep::kThumbnail) {
-    PICTOR_ASSIGN(write.blob, clock.time("thumbnail", [&] { return make_thumbnail(decoded->image, kThumbnailSide); }));
+    PICTOR_ASSIGN(write.blob,
+                  clock.time(IngestStage::kThumbnail, [&] { return make_thumbnail(decoded->image, kThumbnailSide); }));
   }
   if (!write.vectors.empty()) return Status::ok();
-  return clock.time("prepare", [&] { return prepare_image(decoded->image, card.decode, card.prepare, tensor); });
+  return clock.time(IngestStage::kPrepare,
+                    [&] { return prepare_image(decoded->image, card.decode, card.prepare, tensor); });
 }
 
 Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
                    StageClock& clock) const {
   if (!prepared.empty()) {
     PICTOR_ASSIGN(const auto heads,
-                  clock.time("encode", [&] { return encoder.encode_images(tensors, prepared.size()); }));
+                  clock.time(IngestStage::kEncode, [&] { return encoder.encode_images(tensors, prepared.size()); }));
     for (std::size_t i = 0; i < prepared.size(); ++i) {
       for (const auto& head : heads) {
         const std::size_t dim = head.size() / prepared.size();
@@ -165,10 +199,14 @@ Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Pictu
 }
 
 void Run::process(Chunk& chunk) const {
+  auto room = tensors.take(chunk.pictures.size() * prepared_size(encoder.card().prepare));
+  prepare_and_encode(chunk, room);
+  tensors.give_back(std::move(room));
+}
+
+void Run::prepare_and_encode(Chunk& chunk, std::span<float> room) const {
   StageClock clock(env, chunk.seconds);
-  const auto& card = encoder.card();
-  const std::size_t tensor_size = prepared_size(card.prepare);
-  std::vector<float> tensors(chunk.pictures.size() * tensor_size);
+  const std::size_t tensor_size = prepared_size(encoder.card().prepare);
   std::vector<Picture*> prepared;
   const auto snapshot = collection.snapshot();
   if (!snapshot.is_ok()) {
@@ -186,13 +224,13 @@ void Run::process(Chunk& chunk) const {
     }
     picture.entry.read = nullptr;
     if (!*wanted) continue;
-    const auto slot = std::span(tensors).subspan(prepared.size() * tensor_size, tensor_size);
+    const auto slot = room.subspan(prepared.size() * tensor_size, tensor_size);
     picture.problem = decode_into(picture, file, slot, clock);
     if (!picture.problem.is_ok()) continue;
     picture.outcome = picture.write.vectors.empty() ? Outcome::kEncoded : Outcome::kReused;
     if (picture.outcome == Outcome::kEncoded) prepared.push_back(&picture);
   }
-  chunk.fatal = encode(chunk, std::span(tensors).first(prepared.size() * tensor_size), prepared, clock);
+  chunk.fatal = encode(chunk, room.first(prepared.size() * tensor_size), prepared, clock);
 }
 
 // Gathers finished pictures into batches, commits them and keeps the counts. Belongs to the caller's thread.
@@ -219,9 +257,12 @@ class Committer {
     if (batch_.puts.empty()) return Status::ok();
     batch_.id = batch_id_();
     StageClock clock(env_, report_.stage_seconds);
-    PICTOR_ASSIGN(const auto result, clock.time("commit", [&] { return backend_.apply(collection_, batch_); }));
+    PICTOR_ASSIGN(const auto result,
+                  clock.time(IngestStage::kCommit, [&] { return backend_.apply(collection_, batch_); }));
     report_.counts.added += result.added;
     report_.counts.replaced += result.replaced;
+    Metrics::global().add(metric::kIngestPictures, IngestResult::kAdded, static_cast<double>(result.added));
+    Metrics::global().add(metric::kIngestPictures, IngestResult::kReplaced, static_cast<double>(result.replaced));
     batch_ = {};
     ids_.clear();
     bytes_ = 0;
@@ -241,9 +282,13 @@ class Committer {
     auto& counts = report_.counts;
     ++counts.seen;
     counts.bytes += picture.write.source_bytes;
+    Metrics::global().add(metric::kIngestBytes, static_cast<double>(picture.write.source_bytes));
     switch (picture.outcome) {
       case Outcome::kQuarantined: quarantine({picture.entry.item.source, picture.problem}); return Status::ok();
-      case Outcome::kUnchanged: ++counts.unchanged; return Status::ok();
+      case Outcome::kUnchanged:
+        ++counts.unchanged;
+        Metrics::global().add(metric::kIngestPictures, IngestResult::kUnchanged);
+        return Status::ok();
       case Outcome::kReused: ++counts.reused; break;
       case Outcome::kEncoded: break;
     }
@@ -257,6 +302,9 @@ class Committer {
 
   void quarantine(Quarantined refused) {
     ++report_.counts.quarantined;
+    Metrics::global().add(metric::kIngestPictures, IngestResult::kQuarantined);
+    log(LogLevel::kWarning, "picture_quarantined",
+        {{"source", refused.source}, {"code", code_name(refused.cause.code())}, {"cause", refused.cause.message()}});
     if (request_.quarantined) request_.quarantined(refused);
     if (report_.quarantine.size() < limits::kQuarantineListMax) report_.quarantine.push_back(std::move(refused));
   }
@@ -280,14 +328,19 @@ bool asked_to_stop(const IngestRequest& request) { return request.cancel != null
 std::size_t chunk_pictures(const IngestRequest& request, std::optional<std::uint64_t> total, std::size_t threads) {
   if (request.batch != 0) return std::min<std::size_t>(request.batch, limits::kEncodeBatchMax);
   if (!total.has_value()) return kChunkPictures;
-  return std::clamp<std::size_t>(*total / (kChunksPerThread * threads), 1, kChunkPictures);
+  const std::size_t passes = *total / (kChunksPerThread * threads * kForwardPictures);
+  return std::clamp<std::size_t>(passes * kForwardPictures, kForwardPictures, kChunkPictures);
 }
 
 // The next pictures of the source; empty at its end.
 Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, std::size_t pictures_max) {
   Chunk chunk;
   std::uint64_t bytes = 0;
-  while (chunk.pictures.size() < pictures_max && bytes < kChunkBytes && !asked_to_stop(request)) {
+  const auto full = [&] {
+    const std::size_t pictures = chunk.pictures.size();
+    return pictures >= pictures_max || (bytes >= kChunkBytes && pictures % kForwardPictures == 0);
+  };
+  while (!full() && !asked_to_stop(request)) {
     Picture picture;
     PICTOR_ASSIGN(const bool more, source.next(picture.entry));
     if (!more) break;
@@ -405,6 +458,13 @@ Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSour
                      " pictures were stored (the same command goes on from there)");
   }
   report.cancelled = asked_to_stop(request);
+  log(LogLevel::kInfo, "ingest_finished",
+      {{"collection", request.collection},
+       {"seen", report.counts.seen},
+       {"added", report.counts.added},
+       {"replaced", report.counts.replaced},
+       {"quarantined", report.counts.quarantined},
+       {"wall_s", report.counts.seconds}});
   return std::move(report);
 }
 

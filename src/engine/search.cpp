@@ -6,6 +6,7 @@
 #include "engine/engine_impl.h"
 #include "engine/plan.h"
 #include "engine/score.h"
+#include "observe/observe.h"
 #include "vector/vector.h"
 
 namespace pictor {
@@ -188,9 +189,37 @@ Status fill_hits(const Query& query, const Snapshot& snapshot, std::span<const N
   return Status::ok();
 }
 
+QueryKind kind_of(const Query& query) {
+  if (query.parts.size() != 1) return QueryKind::kMixed;
+  switch (query.parts[0].kind) {
+    case QueryPart::Kind::kText: return QueryKind::kText;
+    case QueryPart::Kind::kImage: return QueryKind::kImage;
+    case QueryPart::Kind::kId: return QueryKind::kId;
+    case QueryPart::Kind::kVector: return QueryKind::kVector;
+  }
+  return QueryKind::kMixed;
+}
+
 }  // namespace
 
 Result<Hits> EngineImpl::search(const Query& query) {
+  auto& metrics = Metrics::global();
+  auto hits = answer(query);
+  if (!hits.is_ok()) {
+    metrics.add(metric::kSearchFailures);
+    log(LogLevel::kWarning, "search_failed",
+        {{"collection", query.collection},
+         {"code", code_name(hits.status().code())},
+         {"cause", hits.status().message()}});
+    return hits;
+  }
+  metrics.add(metric::kSearchQueries, kind_of(query));
+  metrics.observe(metric::kSearchSeconds, kind_of(query), hits->ms * 1e-3);
+  metrics.add(metric::kSearchDistances, static_cast<double>(hits->distances));
+  return hits;
+}
+
+Result<Hits> EngineImpl::answer(const Query& query) {
   Hits hits;
   Stages stages(env_, query, hits);
   PICTOR_TRY(check_query(query));

@@ -3,8 +3,9 @@
 namespace pictor {
 namespace {
 
-constexpr std::string_view kResults[] = {"added", "replaced", "unchanged", "reused", "quarantined"};
-constexpr std::string_view kStages[] = {"read", "hash", "decode", "prepare", "encode", "commit"};
+constexpr std::string_view kResults[] = {"added", "replaced", "unchanged", "quarantined"};
+constexpr std::string_view kStages[] = {"look_up",   "read",    "hash",   "decode",
+                                        "thumbnail", "prepare", "encode", "commit"};
 constexpr std::string_view kQueryKinds[] = {"image", "text", "vector", "id", "mixed"};
 constexpr double kSeconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 constexpr double kRows[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
@@ -25,9 +26,9 @@ constexpr MetricRow kTable[] = {
     {MetricId::kIngestBytes, C, "pictor_ingest_bytes_total", "bytes", "Bytes of picture files read.", "", {}, {}},
     {MetricId::kIngestStageSeconds,
      C,
-     "pictor_ingest_stage_cpu_seconds_total",
+     "pictor_ingest_stage_seconds_total",
      "seconds",
-     "Processor time of each stage of ingest.",
+     "Time in each stage of ingest, summed over threads.",
      "stage",
      kStages,
      {}},

@@ -34,8 +34,18 @@ enum class MetricId : std::uint8_t {
 
 // Values of labels; their names are in the table, in this order.
 enum class NoLabel : std::uint8_t { kNone, kCount };
-enum class IngestResult : std::uint8_t { kAdded, kReplaced, kUnchanged, kReused, kQuarantined, kCount };
-enum class IngestStage : std::uint8_t { kRead, kHash, kDecode, kPrepare, kEncode, kCommit, kCount };
+enum class IngestResult : std::uint8_t { kAdded, kReplaced, kUnchanged, kQuarantined, kCount };
+enum class IngestStage : std::uint8_t {
+  kLookUp,
+  kRead,
+  kHash,
+  kDecode,
+  kThumbnail,
+  kPrepare,
+  kEncode,
+  kCommit,
+  kCount
+};
 enum class QueryKind : std::uint8_t { kImage, kText, kVector, kId, kMixed, kCount };
 
 struct MetricRow {

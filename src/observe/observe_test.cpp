@@ -218,7 +218,7 @@ TEST(Metrics, text_shows_counters_gauges_and_labels) {
   EXPECT_TRUE(has_line(text, "pictor_ingest_pictures_total{result=\"quarantined\"} 3"));
   EXPECT_TRUE(has_line(text, "pictor_ingest_pictures_total{result=\"added\"} 0"));
   EXPECT_TRUE(has_line(text, "pictor_ingest_bytes_total 1000000000000001"));
-  EXPECT_TRUE(has_line(text, "pictor_ingest_stage_cpu_seconds_total{stage=\"decode\"} 0.25"));
+  EXPECT_TRUE(has_line(text, "pictor_ingest_stage_seconds_total{stage=\"decode\"} 0.25"));
   EXPECT_TRUE(has_line(text, "# TYPE pictor_store_segments gauge"));
   EXPECT_TRUE(has_line(text, "pictor_store_segments 3"));
   EXPECT_EQ(name_of(IngestStage::kDecode), "decode");

@@ -1,5 +1,6 @@
 #include "store/collection.h"
 
+#include "observe/observe.h"
 #include "store/schema.h"
 
 namespace pictor {
@@ -9,9 +10,21 @@ std::shared_ptr<const State> CollectionStore::state() const {
   return state_;
 }
 
+CollectionStore::~CollectionStore() { tell(State{}); }
+
 void CollectionStore::publish(std::shared_ptr<const State> state) {
+  tell(*state);
   const std::lock_guard lock(state_mutex_);
   state_.swap(state);
+}
+
+void CollectionStore::tell(const State& state) {
+  const auto rows = static_cast<double>(state.fresh_rows());
+  const auto segments = static_cast<double>(state.segments);
+  Metrics::global().add(metric::kStoreFreshRows, rows - told_fresh_rows_);
+  Metrics::global().add(metric::kStoreSegments, segments - told_segments_);
+  told_fresh_rows_ = rows;
+  told_segments_ = segments;
 }
 
 std::optional<std::size_t> CollectionStore::space_position(const SpaceId& id) const {

@@ -43,6 +43,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   static Result<std::shared_ptr<CollectionStore>> open(Env& env, const std::string& folder, CollectionSpec spec,
                                                        std::shared_ptr<FileLock> lock);
 
+  ~CollectionStore() override;
   const CollectionSpec& spec() const override { return spec_; }
   Result<CommitResult> commit(const Batch& batch) override;
   Result<std::unique_ptr<Snapshot>> snapshot() const override;
@@ -97,6 +98,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status seal_locked();
   Status name_segment(const SegmentContent& content, std::uint64_t bytes, std::uint32_t footer_crc, const State& next);
   void publish(std::shared_ptr<const State> state);
+  void tell(const State& state);  // to the metrics: what this collection holds now
 
   Env& env_;
   const std::string folder_;
@@ -110,6 +112,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
+  double told_fresh_rows_ = 0;  // the writer's
+  double told_segments_ = 0;
 };
 
 std::string segment_file_name(std::uint64_t id);

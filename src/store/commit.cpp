@@ -1,4 +1,5 @@
 // A batch: checked, its blobs durable, its rows durable in one transaction, then shown to readers.
+#include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
 
@@ -20,6 +21,7 @@ bool is_full(const State& state) {
 }  // namespace
 
 Result<CommitResult> CollectionStore::commit(const Batch& batch) {
+  const Stopwatch stopwatch(env_);
   PICTOR_ASSIGN(const auto json, check_batch(spec_, batch));
   const std::lock_guard lock(writing_);
   PICTOR_ASSIGN(const auto before, repeated(batch.id));
@@ -32,6 +34,8 @@ Result<CommitResult> CollectionStore::commit(const Batch& batch) {
   show(batch, changes, *now);
   // The batch is durable: a failure here is told by the next commit, which needs the room.
   if (is_full(*state())) static_cast<void>(seal_locked());
+  Metrics::global().add(metric::kStoreCommits);
+  Metrics::global().observe(metric::kStoreCommitSeconds, stopwatch.wall_seconds());
   return changes.result;
 }
 

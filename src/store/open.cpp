@@ -64,6 +64,7 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }
+  ++state.segments;
   return Status::ok();
 }
 

@@ -84,6 +84,7 @@ struct State {
   RowId last_row = 0;       // the greatest given out; rows count from 1
   RowId sealed_row = 0;     // rows up to this one are in segments
   std::uint64_t fresh_bytes = 0;
+  std::uint64_t segments = 0;
   std::vector<SpaceState> spaces;
 
   std::uint64_t fresh_rows() const { return last_row - sealed_row; }
