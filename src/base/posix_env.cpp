@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <system_error>
 
 #include "base/env.h"
 
@@ -43,7 +44,7 @@ Code code_of(int error) {
 
 Status error_of(const char* what, const std::string& path) {
   const int error = errno;
-  std::string message = std::string("cannot ") + what + " '" + path + "': " + std::strerror(error);
+  std::string message = std::string("cannot ") + what + " '" + path + "': " + std::generic_category().message(error);
   if (error == ENOSPC || error == EDQUOT) message += "; free some space and try again";
   if (error == EROFS) message += "; choose a folder that can be written";
   return {code_of(error), std::move(message)};
@@ -174,7 +175,7 @@ class PosixEnv : public Env {
     DIR* folder = ::opendir(path.c_str());
     if (folder == nullptr) return error_of("list", path);
     std::vector<DirEntry> entries;
-    while (const dirent* entry = ::readdir(folder)) {
+    while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one thread a folder
       std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
       struct stat info {};
@@ -211,7 +212,7 @@ class PosixEnv : public Env {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return error_of("open folder", path);
     const int failed = ::fsync(fd);
-    const Status status = failed == 0 ? Status::ok() : error_of("sync folder", path);
+    Status status = failed == 0 ? Status::ok() : error_of("sync folder", path);
     ::close(fd);
     return status;
   }

@@ -1,6 +1,7 @@
 // pictor bench: a quick look at how fast this machine is. bench/macro has the measurements that claims rest on.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 
 #include "cli/json_output.h"
 #include "cli/session.h"
@@ -23,7 +24,7 @@ struct Options {
 double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+  return values[static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
 }
 
 Result<std::vector<Bytes>> load(Session& session, const std::vector<std::string>& inputs) {

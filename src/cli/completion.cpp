@@ -50,7 +50,7 @@ std::string bash_values(const CommandView& command, const std::string& prefix) {
   for (const OptionView& option : command.options) {
     if (option.positional || option.type.empty()) continue;
     std::vector<std::string> patterns;
-    for (const std::string& name : option.names) patterns.push_back(prefix + ":" + name);
+    for (const std::string& name : option.names) patterns.emplace_back(prefix).append(":").append(name);
     std::string reply = "COMPREPLY=()";
     if (option.takes_file()) reply = "COMPREPLY=($(compgen -f -- \"$word\"))";
     if (option.takes_folder()) reply = "COMPREPLY=($(compgen -d -- \"$word\"))";
@@ -120,8 +120,11 @@ std::string zsh_options(const CommandView& command, const std::string& indent) {
     }
     // Brackets and colons end a description.
     const std::string text = replaced(replaced(replaced(option.description, "[", "("), "]", ")"), ":", " -");
-    for (const std::string& name : option.names)
-      out += indent + quoted("*" + name + "[" + text + "]" + zsh_value(option)) + " \\\n";
+    const std::string rest = "[" + text + "]" + zsh_value(option);
+    for (const std::string& name : option.names) {
+      const std::string described = std::string("*").append(name).append(rest);
+      out.append(indent).append(quoted(described)).append(" \\\n");
+    }
   }
   return out;
 }
