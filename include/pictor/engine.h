@@ -210,6 +210,7 @@ class Engine {
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
   virtual Result<std::vector<EncoderInfo>> encoders() = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
+  // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
                                                  std::span<const std::string> texts) = 0;
   virtual Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,

@@ -14,7 +14,7 @@ enum class Metric : std::uint8_t { kCosine = 1, kInnerProduct = 2, kL2 = 3 };
 struct Distance {
   float value = 0;
   friend bool operator==(Distance, Distance) = default;
-  friend auto operator<=>(Distance, Distance) = default;
+  friend auto operator<=>(Distance, Distance) = default;  // NOLINT(modernize-use-nullptr): finds its own code
 };
 
 // Larger is better; what users see. Made from a Distance in engine/score.cpp alone: cosine: cos; inner product: dot;

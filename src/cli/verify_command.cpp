@@ -22,6 +22,7 @@ Result<std::vector<std::string>> names_of(Engine& engine, const std::string& col
   if (!collection.empty()) return std::vector<std::string>{collection};
   PICTOR_ASSIGN(const std::vector<CollectionInfo> all, engine.collections());
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const CollectionInfo& info : all) names.push_back(info.name);
   return names;
 }

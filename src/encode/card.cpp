@@ -153,7 +153,7 @@ class Fields {
 
 // Weights lie in their encoder's folder: no card reaches outside it.
 std::string file_path(Fields& fields, const char* name) {
-  const auto path = fields.text(name);
+  auto path = fields.text(name);
   const bool plain = std::ranges::all_of(path, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
            c == '_';

@@ -183,6 +183,7 @@ Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
   PICTOR_ASSIGN(const auto found, folder_->collection(collection));
   PICTOR_ASSIGN(const auto faults, found->verify(progress));
   std::vector<FaultInfo> out;
+  out.reserve(faults.size());
   for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});
   return out;
 }
@@ -208,6 +209,9 @@ Result<std::vector<float>> EngineImpl::embed_texts(const std::string& encoder, c
                                                    std::span<const std::string> texts) {
   const std::string name = encoder.empty() ? kDefaultEncoder : encoder;
   PICTOR_ASSIGN(const auto opened, encoders_.open(name, EncodeFor::kQuery));
+  for (const auto& known : opened->card().heads) {
+    if (head.empty() && known.texts) return opened->encode_texts(texts, known.name);
+  }
   return opened->encode_texts(texts, head);
 }
 
@@ -219,7 +223,7 @@ Result<std::vector<float>> EngineImpl::embed_picture(const std::string& encoder,
   std::size_t i = 0;
   for (const auto& known : opened->card().heads) {
     if (!known.images) continue;
-    if (known.name == head) return std::move(vectors[i]);
+    if (head.empty() || known.name == head) return std::move(vectors[i]);
     ++i;
   }
   return Status(Code::kNotFound, "encoder '" + name + "' has no head '" + head + "' for pictures");

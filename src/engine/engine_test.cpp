@@ -236,6 +236,18 @@ TEST_F(EngineTest, words_are_answered_in_the_joint_head_and_mixed_parts_work) {
   EXPECT_EQ(hits->hits.size(), 6U);
 }
 
+TEST_F(EngineTest, without_a_head_the_first_that_fits_is_taken) {
+  const auto file = picture(1);
+  const auto visual = engine_->embed_picture("", "", file);
+  ASSERT_TRUE(visual.is_ok()) << visual.status().to_string();
+  EXPECT_EQ(visual->size(), 1280U);
+  EXPECT_EQ(*visual, engine_->embed_picture("", "visual", file).value());
+  const std::vector<std::string> words{"a red car"};
+  const auto joint = engine_->embed_texts("", "", words);
+  ASSERT_TRUE(joint.is_ok()) << joint.status().to_string();
+  EXPECT_EQ(*joint, engine_->embed_texts("", "joint", words).value());
+}
+
 TEST_F(EngineTest, wrong_requests_are_refused_with_numbers) {
   ingest(pictures(2));
   Query query;

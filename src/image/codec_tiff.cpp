@@ -221,7 +221,8 @@ Status read_chunks(TIFF* tiff, const Source& source, const Layout& layout, const
     return bad("the header is damaged: its rows are too short" + why(source));
   }
   std::vector<std::uint8_t> buffer(chunks.bytes);
-  for (std::uint16_t plane = 0; plane < (layout.planes ? layout.samples : 1); ++plane) {
+  const std::uint16_t planes = layout.planes ? layout.samples : std::uint16_t{1};
+  for (std::uint16_t plane = 0; plane < planes; ++plane) {
     for (std::uint32_t y = 0; y < info.height; y += chunks.height) {
       for (std::uint32_t x = 0; x < info.width; x += chunks.width) {
         const auto size = static_cast<tmsize_t>(buffer.size());

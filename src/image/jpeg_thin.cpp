@@ -163,8 +163,8 @@ class Reader {
  private:
   static constexpr int kNotReached = -1;
   static constexpr int kNoMarker = -2;
-  static constexpr std::size_t kHeldBytes = 32 * 1024;
-  static constexpr std::size_t kBlockBitsMax = 64 * 32;  // a code and its bits, for each coefficient
+  static constexpr std::size_t kHeldBytes = std::size_t{32} * 1024;
+  static constexpr std::size_t kBlockBitsMax = std::size_t{64} * 32;  // a code and its bits, for each coefficient
 
   void hold_more() {
     const std::size_t gone = position_ / 8;

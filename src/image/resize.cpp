@@ -85,8 +85,10 @@ FilterBank make_bank(const Axis& axis, Filter filter) {
   const double step = 1.0 / filter_scale;
   for (std::uint32_t i = 0; i < axis.wanted; ++i) {
     const double center = axis.begin + (axis.first + i + 0.5) * scale;
+    // Rounded as Pillow does. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int low = std::max(static_cast<int>(center - support + 0.5), 0);
     const int high = std::min(static_cast<int>(center + support + 0.5), static_cast<int>(axis.source));
+    // NOLINTEND(bugprone-incorrect-roundings)
     const auto count = static_cast<std::uint32_t>(std::clamp(high - low, 0, static_cast<int>(most)));
     double sum = 0.0;
     for (std::uint32_t t = 0; t < count; ++t) {

@@ -94,7 +94,7 @@ PICTOR_AVX2 void horizontal(const PixelView& source, const FilterBank& bank, std
     const std::size_t readable = source.bytes - (y + kRowsAtOnce - 1) * source.stride;
     for (std::uint32_t x = 0; x < results; ++x) {
       std::uint8_t* to = out + y * out_stride + static_cast<std::size_t>(x) * bands;
-      const std::size_t touched = (std::size_t{bank.first[x]} + (bank.count[x] + 3) / 4 * 4) * bands + 16;
+      const std::size_t touched = (std::size_t{bank.first[x]} + std::size_t{bank.count[x] + 3} / 4 * 4) * bands + 16;
       if (touched <= readable) {
         std::uint32_t pixels[kRowsAtOnce];
         four_rows(row + std::size_t{bank.first[x]} * bands, source.stride, bank, x, bands, mask, pixels);

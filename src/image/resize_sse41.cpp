@@ -20,8 +20,8 @@ PICTOR_SSE41 __m128i pair_mask(int bands) {
   alignas(16) std::array<std::int8_t, 16> bytes;
   bytes.fill(-1);
   for (int band = 0; band < std::min(bands, 4); ++band) {
-    bytes[band * 4] = static_cast<std::int8_t>(band);
-    bytes[band * 4 + 2] = static_cast<std::int8_t>(bands + band);
+    bytes[std::size_t{4} * band] = static_cast<std::int8_t>(band);
+    bytes[std::size_t{4} * band + 2] = static_cast<std::int8_t>(bands + band);
   }
   return _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.data()));
 }
@@ -59,7 +59,7 @@ PICTOR_SSE41 void horizontal(const PixelView& source, const FilterBank& bank, st
     const std::uint8_t* row = source.data + y * source.stride;
     const std::size_t readable = source.bytes - y * source.stride;
     for (std::uint32_t x = 0; x < results; ++x, out += bands) {
-      const std::size_t touched = (std::size_t{bank.first[x]} + (bank.count[x] + 1) / 2 * 2) * bands + 16;
+      const std::size_t touched = (std::size_t{bank.first[x]} + std::size_t{bank.count[x] + 1} / 2 * 2) * bands + 16;
       if (touched > readable) {
         resize_horizontal_pixel_plain(row, bank, x, bands, out);
         continue;

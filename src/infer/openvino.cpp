@@ -232,7 +232,7 @@ class OpenVinoRuntime final : public Runtime {
   }
 
   std::string isa_class() const override {
-    const char* cap = std::getenv("ONEDNN_MAX_CPU_ISA");
+    const char* cap = std::getenv("ONEDNN_MAX_CPU_ISA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
     return isa_class_of_machine(cap == nullptr ? "" : cap);
   }
 

@@ -42,6 +42,10 @@ std::string label_text(const MetricRow& row, std::size_t label, const std::strin
   return out.empty() ? out : "{" + out + "}";
 }
 
+void append(std::string& out, std::initializer_list<std::string_view> parts) {
+  for (const auto part : parts) out += part;
+}
+
 }  // namespace
 
 std::string prometheus_escaped(std::string_view text, bool in_quotes) {
@@ -103,25 +107,24 @@ std::uint64_t Metrics::observations(MetricId id, std::size_t label) const {
 std::string Metrics::prometheus_text() const {
   std::string out;
   for (const auto& row : metrics_table()) {
-    const std::string name(row.name);
-    out += "# HELP " + name + " " + prometheus_escaped(row.help, false) + "\n# TYPE " + name + " ";
-    out += kind_text(row.kind);
-    out += '\n';
+    const std::string_view name = row.name;
+    append(out, {"# HELP ", name, " ", prometheus_escaped(row.help, false), "\n"});
+    append(out, {"# TYPE ", name, " ", kind_text(row.kind), "\n"});
     for (std::size_t label = 0; label < labels_of(row); ++label) {
       const Series& from = series(row.id, label);
       const std::string sum = number_text(from.sum.load(std::memory_order_relaxed));
       if (row.kind != MetricKind::kHistogram) {
-        out += name + label_text(row, label, "") + " " + sum + "\n";
+        append(out, {name, label_text(row, label, ""), " ", sum, "\n"});
         continue;
       }
       std::uint64_t count = 0;
       for (std::size_t bucket = 0; bucket <= row.bounds.size(); ++bucket) {
         count += from.buckets[bucket].load(std::memory_order_relaxed);
         const std::string bound = bucket < row.bounds.size() ? number_text(row.bounds[bucket]) : "+Inf";
-        out += name + "_bucket" + label_text(row, label, bound) + " " + std::to_string(count) + "\n";
+        append(out, {name, "_bucket", label_text(row, label, bound), " ", std::to_string(count), "\n"});
       }
-      out += name + "_sum" + label_text(row, label, "") + " " + sum + "\n";
-      out += name + "_count" + label_text(row, label, "") + " " + std::to_string(count) + "\n";
+      append(out, {name, "_sum", label_text(row, label, ""), " ", sum, "\n"});
+      append(out, {name, "_count", label_text(row, label, ""), " ", std::to_string(count), "\n"});
     }
   }
   return out;

@@ -60,7 +60,8 @@ struct Neighbor {
   Distance distance;
   RowId row = 0;
   friend bool operator==(const Neighbor&, const Neighbor&) = default;
-  friend auto operator<=>(const Neighbor&, const Neighbor&) = default;  // nearer first, then the smaller row
+  // Nearer first, then the smaller row. NOLINTNEXTLINE(modernize-use-nullptr): finds its own code
+  friend auto operator<=>(const Neighbor&, const Neighbor&) = default;
 };
 
 // The k nearest of what was pushed, whatever the order of pushing. A distance that is not a number (numbers so large

@@ -7,6 +7,8 @@ import json
 import pathlib
 import struct
 import sys
+import tarfile
+import zipfile
 
 from PIL import Image, PngImagePlugin
 
@@ -64,6 +66,27 @@ for mode in ("L", "RGB", "CMYK"):
         buffer = io.BytesIO()
         noise.convert(mode).save(buffer, "JPEG", quality=85, **options)
         save("image_jpeg_thin_fuzz", f"{mode}-{name}.jpg", buffer.getvalue())
+
+def packed(kind):
+    buffer = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("folder/a.png", b"no picture " * 20)
+            archive.writestr("b.jpg", b"\xff\xd8")
+        return buffer.getvalue()
+    with tarfile.open(fileobj=buffer, mode="w:gz" if kind == "tar.gz" else "w") as archive:
+        entry = tarfile.TarInfo("folder/a.png")
+        entry.size = 5
+        archive.addfile(entry, io.BytesIO(b"bytes"))
+    return buffer.getvalue()
+
+
+# The first byte is the name that the input gets.
+for number, text in enumerate((b'path,id,price,tags\na.png,one,1.5,"x, ""y"""\na.png,two,,\n',
+                               b"path\tname\na.png\tone\n",
+                               b'{"path": "a.png", "id": "one", "metadata": {"x": [1, null]}}\n{"path": 3}\n',
+                               packed("zip"), packed("tar"), packed("tar.gz"))):
+    save("cli_inputs_fuzz", str(number), bytes([number]) + text)
 
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 for card in sorted((root / "models").glob("*.json")):
