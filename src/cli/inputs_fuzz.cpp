@@ -1,5 +1,5 @@
 // Manifests and archives of any bytes: every entry has bytes or a problem, memory is bounded, nothing crashes.
-#include "base/simulated_env.h"
+#include "base/base.h"
 #include "cli/source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
