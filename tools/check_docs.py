@@ -45,7 +45,10 @@ def lookup(key):
     where, _, form = rest.partition(":")
     value = json.loads((ROOT / "bench/results" / f"{name}.json").read_text())
     for part in where.split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
+        if isinstance(value, list) and not part.isdigit():
+            value = next((one for one in value if one.get("name") == part), None) or {}[part]
+        else:
+            value = value[int(part)] if isinstance(value, list) else value[part]
     return format(value, form) if form else str(value)
 
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <tuple>
 #include <utility>
 
@@ -255,7 +256,8 @@ class Writer {
 };
 
 struct Part {  // of a picture: a component of the scan
-  Codes dc, ac;
+  const Codes* dc = nullptr;
+  const Codes* ac = nullptr;
   bool thin = false;
   unsigned end_code = 0, end_length = 0;
   unsigned blocks = 1;  // in one unit of the scan (MCU)
@@ -316,9 +318,9 @@ bool skip_dc(const Codes& codes, Reader& reader) {
 bool thin_block(const Part& part, Reader& reader, Writer& writer) {
   reader.hold_block();
   const std::size_t begin = reader.position();
-  if (!skip_dc(part.dc, reader)) return false;
+  if (!skip_dc(*part.dc, reader)) return false;
   const std::size_t dc_end = reader.position();
-  if (!skip_ac(part.ac, reader)) return false;
+  if (!skip_ac(*part.ac, reader)) return false;
   writer.copy(reader, begin, part.thin ? dc_end : reader.position());
   if (part.thin) writer.put(part.end_code, part.end_length);
   return true;
@@ -329,32 +331,54 @@ bool of_the_common_kind(const jpeg_decompress_struct& info) {
          info.comps_in_scan == info.num_components && info.comps_in_scan <= MAX_COMPS_IN_SCAN;
 }
 
-// False when there is nothing to leave out, or a table is missing or makes no sense.
-bool set_parts(const jpeg_decompress_struct& info, std::vector<Part>& parts) {
+// The Huffman tables of a file, each made ready once.
+class Tables {
+ public:
+  explicit Tables(const jpeg_decompress_struct& info) : info_(info) {}
+
+  // Null when there is none, or it makes no sense.
+  const Codes* dc(int number) { return ready(info_.dc_huff_tbl_ptrs, dc_, number, true); }
+  const Codes* ac(int number) { return ready(info_.ac_huff_tbl_ptrs, ac_, number, false); }
+
+ private:
+  using Ready = std::array<std::unique_ptr<Codes>, NUM_HUFF_TBLS>;
+
+  static const Codes* ready(JHUFF_TBL* const* tables, Ready& made, int number, bool dc) {
+    if (number < 0 || number >= NUM_HUFF_TBLS || tables[number] == nullptr) return nullptr;
+    auto& codes = made[static_cast<std::size_t>(number)];
+    if (codes == nullptr) {
+      auto fresh = std::make_unique<Codes>();
+      if (!fresh->set(*tables[number])) return nullptr;
+      fresh->fill_peeks(dc);
+      codes = std::move(fresh);
+    }
+    return codes.get();
+  }
+
+  const jpeg_decompress_struct& info_;
+  Ready dc_, ac_;
+};
+
+// Empty when there is nothing to leave out, or a table is missing.
+std::vector<Part> parts_of(const jpeg_decompress_struct& info, Tables& tables) {
+  std::vector<Part> parts;
   bool gain = false;
   for (int i = 0; i < info.comps_in_scan; ++i) gain = gain || info.cur_comp_info[i]->DCT_scaled_size == 1;
-  if (!gain) return false;
-  parts.resize(static_cast<std::size_t>(info.comps_in_scan));
-  for (int i = 0; i < info.comps_in_scan; ++i) {
+  for (int i = 0; gain && i < info.comps_in_scan; ++i) {
     const jpeg_component_info& component = *info.cur_comp_info[i];
-    Part& part = parts[static_cast<std::size_t>(i)];
-    if (component.dc_tbl_no < 0 || component.dc_tbl_no >= NUM_HUFF_TBLS || component.ac_tbl_no < 0 ||
-        component.ac_tbl_no >= NUM_HUFF_TBLS) {
-      return false;
-    }
-    const JHUFF_TBL* dc = info.dc_huff_tbl_ptrs[component.dc_tbl_no];
-    const JHUFF_TBL* ac = info.ac_huff_tbl_ptrs[component.ac_tbl_no];
-    if (dc == nullptr || ac == nullptr || !part.dc.set(*dc) || !part.ac.set(*ac)) return false;
-    part.dc.fill_peeks(true);
-    part.ac.fill_peeks(false);
+    Part part;
+    part.dc = tables.dc(component.dc_tbl_no);
+    part.ac = tables.ac(component.ac_tbl_no);
+    if (part.dc == nullptr || part.ac == nullptr) return {};
     part.thin = component.DCT_scaled_size == 1;
-    std::tie(part.end_code, part.end_length) = part.ac.code_of(0);
-    if (part.end_length == 0) return false;
+    std::tie(part.end_code, part.end_length) = part.ac->code_of(0);
+    if (part.end_length == 0) return {};
     if (info.comps_in_scan > 1) {
       part.blocks = static_cast<unsigned>(component.h_samp_factor) * static_cast<unsigned>(component.v_samp_factor);
     }
+    parts.push_back(part);
   }
-  return true;
+  return parts;
 }
 
 // Units (MCUs) in the scan: blocks, when it has one component.
@@ -373,8 +397,10 @@ std::uint64_t units_of(const jpeg_decompress_struct& info) {
 
 std::optional<std::vector<std::uint8_t>> thin_jpeg_scan(const jpeg_decompress_struct& info,
                                                         std::span<const std::uint8_t> coded) {
-  std::vector<Part> parts;
-  if (coded.size() > limits::kImageThinBytesMax || !of_the_common_kind(info) || !set_parts(info, parts)) return {};
+  if (coded.size() > limits::kImageThinBytesMax || !of_the_common_kind(info)) return {};
+  Tables tables(info);
+  const std::vector<Part> parts = parts_of(info, tables);
+  if (parts.empty()) return {};
   Reader reader(coded);
   Writer writer(coded.size() / 4);
   std::uint64_t left = units_of(info);
