@@ -56,13 +56,14 @@ Result<EncoderCard> parse_card(std::string_view json);
 
 struct EncoderOptions {
   std::size_t threads = 1;   // threads of one forward pass
-  std::size_t parallel = 1;  // forward passes at once
+  std::size_t parallel = 1;  // calls that run at once, each passes one after the other; more wait
   std::string cache_folder;  // compiled models
   bool check_hashes = true;  // read the weights once and compare with the card
 };
 
-// Pictures of one forward pass. Larger ones are slower: their activations leave the cache (decisions/0006). Fewer at
-// the end are one more shape, which the run time prepares for anew: whoever has a choice gives multiples.
+// Whoever has a choice gives multiples of this many pictures: it is a whole number of forward passes for every encoder.
+// Fewer at the end cost a pass that is not full, or another shape, which the run time prepares for anew
+// (decisions/0006).
 inline constexpr std::size_t kForwardPictures = 4;
 
 class Encoder {

@@ -33,9 +33,7 @@ class CardEncoder final : public Encoder {
  public:
   CardEncoder(Env& env, CardDetails details, std::string folder, const Runtime& runtime, const EncoderOptions& options)
       : details_(std::move(details)),
-        place_{env, runtime, std::move(folder), {options.threads, options.parallel, options.cache_folder}} {
-    if (options.parallel > 1) pool_ = std::make_unique<ThreadPool>(options.parallel - 1);  // the caller works along
-  }
+        place_{env, runtime, std::move(folder), {options.threads, options.parallel, options.cache_folder}} {}
 
   const EncoderCard& card() const override { return details_.card; }
   std::string isa_class() const override { return place_.runtime.isa_class(); }
@@ -46,28 +44,13 @@ class CardEncoder final : public Encoder {
 
  private:
   Result<const Tokenizer*> tokenizer() const;
-  // Runs all tasks, up to `parallel` at once. The error is that of the first task that has one.
-  Status run_all(std::size_t count, const std::function<Status(std::size_t)>& task) const;
 
   CardDetails details_;
   TowerPlace place_;
-  std::unique_ptr<ThreadPool> pool_;
   mutable Lazy<ImageEncoder> image_;
   mutable Lazy<TextEncoder> text_;
   mutable Lazy<Tokenizer> tokenizer_;
 };
-
-Status CardEncoder::run_all(std::size_t count, const std::function<Status(std::size_t)>& task) const {
-  std::vector<Status> results(count);
-  const auto run = [&](std::size_t i) { results[i] = task(i); };
-  if (pool_) {
-    pool_->parallel_for(count, run);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) run(i);
-  }
-  for (auto& result : results) PICTOR_TRY(std::move(result));
-  return Status::ok();
-}
 
 Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<const float> tensors,
                                                                    std::size_t n) const {
@@ -84,13 +67,12 @@ Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<con
   for (const auto& head : card().heads) {
     if (head.images) out.emplace_back(n * head.dim);
   }
-  constexpr std::size_t kBatch = kForwardPictures;
-  PICTOR_TRY(run_all((n + kBatch - 1) / kBatch, [&](std::size_t chunk) {
-    const std::size_t first = chunk * kBatch;
-    const std::size_t count = std::min(kBatch, n - first);
+  const std::size_t pass = tower->pass();
+  for (std::size_t first = 0; first < n; first += pass) {
+    const std::size_t count = std::min(pass, n - first);
     Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(count));
-    return tower->encode(tensors.subspan(first * size, count * size), count, first, out);
-  }));
+    PICTOR_TRY(tower->encode(tensors.subspan(first * size, count * size), count, first, out));
+  }
   Metrics::global().add(metric::kEncodePictures, static_cast<double>(n));
   return out;
 }
@@ -132,8 +114,7 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
   }
   PICTOR_ASSIGN(const auto* tower, text_.get([this] { return TextEncoder::load(place_, *details_.text); }));
   std::vector<float> out(texts.size() * head->dim);
-  PICTOR_TRY(run_all(passes.size(), [&](std::size_t number) {
-    const auto& pass = passes[number];
+  for (const auto& pass : passes) {
     Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(pass.texts.size()));
     std::vector<const Tokens*> some;
     std::vector<float*> places;
@@ -141,8 +122,8 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
       some.push_back(&tokens[i]);
       places.push_back(out.data() + i * head->dim);
     }
-    return tower->encode(some, pass.bucket, words->pad_id(), places);
-  }));
+    PICTOR_TRY(tower->encode(some, pass.bucket, words->pad_id(), places));
+  }
   Metrics::global().add(metric::kEncodeTexts, static_cast<double>(texts.size()));
   return out;
 }

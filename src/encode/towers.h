@@ -25,10 +25,11 @@ struct TowerPlace {
 class ImageEncoder {
  public:
   static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details);
-  // One forward pass over n <= kForwardPictures pictures. Writes n * dim numbers for each head with images to
+  // One forward pass over n <= pass() pictures. Writes n * dim numbers for each head with images to
   // out[head] + first * dim; `first` is also the number by which an error names a picture.
   Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
                 std::span<std::vector<float>> out) const;
+  std::size_t pass() const { return pass_; }  // pictures of one forward pass
 
  private:
   struct Head {
@@ -37,13 +38,15 @@ class ImageEncoder {
     std::uint32_t dim = 0;
     std::vector<float> matrix;  // empty: the output is the vector
   };
-  explicit ImageEncoder(const CardDetails& details) : details_(details) {}
+  explicit ImageEncoder(const CardDetails& details);
   Status check_ports() const;
   Status add_heads(const TowerPlace& place);
 
   const CardDetails& details_;
   std::unique_ptr<Model> model_;
   std::vector<Head> heads_;
+  bool fixed_;  // the network takes one picture, no other number
+  std::size_t pass_;
 };
 
 class TextEncoder {

@@ -18,7 +18,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 16;                // at most
+constexpr std::size_t kChunkPictures = 8;                 // at most
 constexpr std::uint64_t kChunksPerThread = 6;             // at least, so that no thread is left waiting at the end
 constexpr std::uint64_t kChunkBytes = 16 * limits::kMiB;  // of files: camera pictures go in small chunks
 constexpr std::size_t kCommitItems = 128;                 // written in one transaction

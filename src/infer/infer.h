@@ -40,6 +40,7 @@ struct ModelOptions {
   std::size_t threads = 1;            // threads of one forward pass
   std::size_t parallel_requests = 1;  // forward passes that may run at once
   std::string cache_folder;           // compiled models are kept here; empty: nowhere
+  std::size_t batch = 0;              // fixes the first dimension of every input; 0: as the network has it
 };
 
 class Model {

@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <openvino/frontend/manager.hpp>
 #include <openvino/openvino.hpp>
 #include <sstream>
+#include <thread>
 
 #include "infer/infer.h"
 #include "infer/isa.h"
@@ -81,16 +83,17 @@ Result<ModelPort> port_of(const ov::Output<const ov::Node>& port, const std::str
 
 class OpenVinoModel final : public Model {
  public:
-  // `cached` is what `compiled` was read from, or null: it must live as long.
-  OpenVinoModel(std::unique_ptr<CachedModel> cached, ov::CompiledModel compiled, std::string path, std::size_t requests)
+  // `cached` is what `compiled` was read from, or null: it must live as long. `requests` are shared out evenly.
+  OpenVinoModel(std::unique_ptr<CachedModel> cached, std::vector<ov::CompiledModel> compiled, std::string path,
+                std::size_t requests)
       : cached_(std::move(cached)), compiled_(std::move(compiled)), path_(std::move(path)), requests_max_(requests) {}
 
   Status describe() {
-    for (const auto& port : compiled_.inputs()) {
+    for (const auto& port : compiled_[0].inputs()) {
       PICTOR_ASSIGN(auto described, port_of(port, path_));
       inputs_.push_back(std::move(described));
     }
-    for (const auto& port : compiled_.outputs()) {
+    for (const auto& port : compiled_[0].outputs()) {
       PICTOR_ASSIGN(auto described, port_of(port, path_));
       if (described.type != ElementType::kF32) {
         return {Code::kUnsupported, "'" + path_ + "': output '" + described.name + "' is i64, f32 is wanted"};
@@ -125,6 +128,11 @@ class OpenVinoModel final : public Model {
   }
 
  private:
+  struct Free {
+    ov::InferRequest request;
+    std::thread::id last;  // who gave it back
+  };
+
   // A request taken from the pool; waits while all are out.
   class Lease {
    public:
@@ -143,19 +151,22 @@ class OpenVinoModel final : public Model {
     std::unique_lock lock(mutex_);
     returned_.wait(lock, [this] { return !free_.empty() || requests_made_ < requests_max_; });
     if (free_.empty()) {
-      auto request = const_cast<ov::CompiledModel&>(compiled_).create_infer_request();
+      auto request = compiled_[requests_made_ % compiled_.size()].create_infer_request();
       ++requests_made_;
       return request;
     }
-    auto request = std::move(free_.back());
-    free_.pop_back();
+    // The one this thread had last, whose numbers are still in its core's cache.
+    auto found = std::ranges::find(free_, std::this_thread::get_id(), &Free::last);
+    if (found == free_.end()) found = free_.end() - 1;
+    auto request = std::move(found->request);
+    free_.erase(found);
     return request;
   }
 
   void put_back(ov::InferRequest request) const {
     {
       const std::lock_guard lock(mutex_);
-      free_.push_back(std::move(request));
+      free_.push_back({std::move(request), std::this_thread::get_id()});
     }
     returned_.notify_one();
   }
@@ -202,15 +213,19 @@ class OpenVinoModel final : public Model {
   }
 
   std::unique_ptr<CachedModel> cached_;
-  ov::CompiledModel compiled_;
+  mutable std::vector<ov::CompiledModel> compiled_;
   std::string path_;
   std::vector<ModelPort> inputs_, outputs_;
   std::size_t requests_max_;
   mutable std::mutex mutex_;
   mutable std::condition_variable returned_;
-  mutable std::vector<ov::InferRequest> free_;
+  mutable std::vector<Free> free_;
   mutable std::size_t requests_made_ = 0;
 };
+
+// With one thread a pass, each request has a copy of the network to itself: OpenVINO then runs it on the caller's own
+// thread. One network with several streams hands passes to threads of its own, which then compete with the callers'.
+std::size_t copies_of(const ModelOptions& options) { return options.threads == 1 ? options.parallel_requests : 1; }
 
 // Everything that OpenVINO would else choose by the machine it finds is said here.
 ov::AnyMap settings(const ModelOptions& options) {
@@ -218,8 +233,9 @@ ov::AnyMap settings(const ModelOptions& options) {
   map.insert(ov::hint::inference_precision(ov::element::f32));
   map.insert(ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY));
   map.insert(ov::hint::dynamic_quantization_group_size(0));
-  map.insert(ov::inference_num_threads(static_cast<int>(options.threads * options.parallel_requests)));
-  map.insert(ov::num_streams(ov::streams::Num(static_cast<int>(options.parallel_requests))));
+  const std::size_t streams = options.parallel_requests / copies_of(options);
+  map.insert(ov::inference_num_threads(static_cast<int>(options.threads * streams)));
+  map.insert(ov::num_streams(ov::streams::Num(static_cast<int>(streams))));
   map.insert(ov::hint::enable_cpu_pinning(false));
   return map;
 }
@@ -270,10 +286,15 @@ class OpenVinoRuntime final : public Runtime {
         if (auto model = read_cached(std::move(cached), path, options)) return model;
       }
     }
-    auto compiled = core_->compile_model(read_onnx(path), kDevice, settings(options));
+    const auto network = read_onnx(path);
+    if (options.batch > 0) fix_batch(*network, options.batch);
+    std::vector<ov::CompiledModel> compiled;
+    for (std::size_t i = 0; i < copies_of(options); ++i) {
+      compiled.push_back(core_->compile_model(network, kDevice, settings(options)));
+    }
     if (!folder.empty()) {
       std::ostringstream bytes;
-      compiled.export_model(bytes);
+      compiled[0].export_model(bytes);
       keep_cached_model(env, folder, key, bytes.view());
     }
     return std::make_unique<OpenVinoModel>(nullptr, std::move(compiled), path, options.parallel_requests);
@@ -286,7 +307,10 @@ class OpenVinoRuntime final : public Runtime {
       // OpenVINO takes no const pointer; the memory is mapped read-only.
       auto* bytes = const_cast<std::byte*>(cached->bytes().data());
       const ov::Tensor tensor(ov::element::u8, ov::Shape{cached->bytes().size()}, bytes);
-      auto compiled = core_->import_model(tensor, kDevice, settings(options));
+      std::vector<ov::CompiledModel> compiled;
+      for (std::size_t i = 0; i < copies_of(options); ++i) {
+        compiled.push_back(core_->import_model(tensor, kDevice, settings(options)));
+      }
       return std::make_unique<OpenVinoModel>(std::move(cached), std::move(compiled), path, options.parallel_requests);
     } catch (const std::exception&) {
       return nullptr;
@@ -300,6 +324,17 @@ class OpenVinoRuntime final : public Runtime {
     return reader->convert(reader->load(path));
   }
 
+  static void fix_batch(ov::Model& network, std::size_t batch) {
+    std::map<std::string, ov::PartialShape> shapes;
+    for (const auto& input : network.inputs()) {
+      auto shape = input.get_partial_shape();
+      if (shape.rank().is_dynamic() || shape.size() == 0) continue;
+      shape[0] = static_cast<std::int64_t>(batch);
+      shapes[input.get_any_name()] = shape;
+    }
+    network.reshape(shapes);
+  }
+
   // Names everything that decides what compiling gives.
   Result<Hash256> cache_key(const std::string& path, const ModelOptions& options) const {
     PICTOR_ASSIGN(const auto file, Env::real().open(path, OpenMode::kRead));
@@ -309,6 +344,7 @@ class OpenVinoRuntime final : public Runtime {
     hash.add_field(isa_class());
     hash.add_field(std::to_string(options.threads));
     hash.add_field(std::to_string(options.parallel_requests));
+    hash.add_field(std::to_string(options.batch));
     hash.add_field(std::to_string(mapping->bytes().size()));
     hash.add_field(std::to_string(crc32c(mapping->bytes())));
     return hash.finish();
