@@ -1,8 +1,5 @@
 // Formats and features for which the files are made here with the libraries themselves: HEIC, AVIF, profiles, passes.
 #include <avif/avif.h>
-#include <stdio.h>  // jpeglib.h needs FILE
-
-#include <jpeglib.h>
 #include <lcms2.h>
 #include <libheif/heif.h>
 
@@ -15,6 +12,7 @@
 
 #include "image/codec.h"
 #include "image/image_testing.h"
+#include "image/jpeg_testing.h"
 
 namespace pictor {
 namespace {
@@ -187,35 +185,9 @@ TEST(Icc, a_profile_for_other_bands_is_ignored_with_a_warning) {
   ASSERT_EQ(picture.warnings.size(), 1u);
 }
 
-Bytes make_progressive(const Image& image) {
-  jpeg_compress_struct info = {};
-  jpeg_error_mgr errors = {};
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  info.image_width = image.width;
-  info.image_height = image.height;
-  info.input_components = 3;
-  info.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&info);
-  jpeg_simple_progression(&info);
-  jpeg_start_compress(&info, TRUE);
-  while (info.next_scanline < image.height) {
-    JSAMPROW row = const_cast<JSAMPROW>(&image.u8[std::size_t{info.next_scanline} * image.width * 3]);
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  Bytes file(bytes, bytes + size);
-  jpeg_destroy_compress(&info);
-  std::free(data);
-  return file;
-}
-
 TEST(Limits, a_jpeg_with_endless_passes_is_refused_past_the_limit) {
-  const Bytes file = make_progressive(flag(64, 48));
+  const Bytes file =
+      testing::write_jpeg(flag(64, 48), [](jpeg_compress_struct& info) { jpeg_simple_progression(&info); });
   const auto plain = decode_image(file, DecodeSpec{});
   ASSERT_TRUE(plain.is_ok()) << plain.status().to_string();
   // The last pass, from its start-of-scan marker to the end marker, again and again.

@@ -1,16 +1,12 @@
 // A thinned JPEG gives the pixels, warnings and errors of the whole one.
 #include <gtest/gtest.h>
 
-#include <cstdio>  // jpeglib.h needs FILE
-#include <cstdlib>
-
-#include <jpeglib.h>
-
 #include <algorithm>
 #include <random>
 
 #include "image/codec.h"
 #include "image/image_testing.h"
+#include "image/jpeg_testing.h"
 #include "image/jpeg_thin.h"
 
 namespace pictor {
@@ -18,7 +14,7 @@ namespace {
 
 struct Kind {
   std::uint32_t width = 0, height = 0;
-  int bands = 3;
+  std::uint32_t bands = 3;
   int h = 2, v = 2;  // sampling of the first band
   int quality = 90;
   int restart = 0;  // units between restart markers
@@ -35,55 +31,34 @@ struct Kind {
 };
 
 // Smooth tones with noise: blocks of few and of many coefficients.
-std::vector<JSAMPLE> tones(const Kind& kind, std::mt19937& random) {
-  std::vector<JSAMPLE> pixels(std::size_t{kind.width} * kind.height * static_cast<std::size_t>(kind.bands));
+Image tones(const Kind& kind, std::mt19937& random) {
+  Image image;
+  image.width = kind.width;
+  image.height = kind.height;
+  image.bands = kind.bands;
   std::uniform_int_distribution<int> noise(-kind.noise, kind.noise);
-  std::size_t at = 0;
   for (std::uint32_t y = 0; y < kind.height; ++y) {
     for (std::uint32_t x = 0; x < kind.width; ++x) {
-      for (int band = 0; band < kind.bands; ++band) {
-        const int tone = static_cast<int>((x * 3 + y * 2 + static_cast<std::uint32_t>(band) * 50) / 4 % 256);
-        pixels[at++] =
-            static_cast<JSAMPLE>(std::clamp(tone + noise(random) * static_cast<int>(x / 64 % 3) / 2, 0, 255));
+      for (std::uint32_t band = 0; band < kind.bands; ++band) {
+        const auto tone = static_cast<int>((x * 3 + y * 2 + band * 50) / 4 % 256);
+        const int part = static_cast<int>(x / 64 % 3);
+        image.u8.push_back(static_cast<std::uint8_t>(std::clamp(tone + noise(random) * part / 2, 0, 255)));
       }
     }
   }
-  return pixels;
+  return image;
 }
 
 Bytes jpeg_of(const Kind& kind, std::mt19937& random) {
-  const auto pixels = tones(kind, random);
-  jpeg_compress_struct info = {};
-  jpeg_error_mgr errors = {};
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  info.image_width = kind.width;
-  info.image_height = kind.height;
-  info.input_components = kind.bands;
-  info.in_color_space = kind.bands == 1 ? JCS_GRAYSCALE : kind.bands == 3 ? JCS_RGB : JCS_CMYK;
-  jpeg_set_defaults(&info);
-  if (kind.bands == 4) jpeg_set_colorspace(&info, JCS_YCCK);
-  jpeg_set_quality(&info, kind.quality, TRUE);
-  info.comp_info[0].h_samp_factor = kind.h;
-  info.comp_info[0].v_samp_factor = kind.v;
-  info.restart_interval = static_cast<unsigned>(kind.restart);
-  info.optimize_coding = kind.own_tables ? TRUE : FALSE;
-  if (kind.progressive) jpeg_simple_progression(&info);
-  jpeg_start_compress(&info, TRUE);
-  while (info.next_scanline < kind.height) {
-    auto* row = const_cast<JSAMPLE*>(pixels.data() + std::size_t{info.next_scanline} * kind.width *
-                                                         static_cast<std::size_t>(kind.bands));
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  jpeg_destroy_compress(&info);
-  const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  Bytes made(bytes, bytes + size);
-  std::free(data);
-  return made;
+  return testing::write_jpeg(tones(kind, random), [&](jpeg_compress_struct& info) {
+    if (kind.bands == 4) jpeg_set_colorspace(&info, JCS_YCCK);
+    jpeg_set_quality(&info, kind.quality, TRUE);
+    info.comp_info[0].h_samp_factor = kind.h;
+    info.comp_info[0].v_samp_factor = kind.v;
+    info.restart_interval = static_cast<unsigned>(kind.restart);
+    info.optimize_coding = kind.own_tables ? TRUE : FALSE;
+    if (kind.progressive) jpeg_simple_progression(&info);
+  });
 }
 
 // The bytes that replace the scan of a file at an eighth; empty where it stays as it is.
@@ -123,7 +98,7 @@ TEST(JpegThin, has_the_pixels_of_the_whole_file_for_every_kind_of_baseline_file)
     Kind kind;
     kind.width = static_cast<std::uint32_t>(any(1, 300));
     kind.height = static_cast<std::uint32_t>(any(1, 200));
-    kind.bands = std::vector<int>{1, 3, 3, 3, 4}[static_cast<std::size_t>(i % 5)];
+    kind.bands = std::vector<std::uint32_t>{1, 3, 3, 3, 4}[static_cast<std::size_t>(i % 5)];
     kind.h = any(1, 2);
     kind.v = any(1, 2);
     kind.quality = any(1, 100);
