@@ -56,7 +56,7 @@ prove: ## measure the claims of one area afresh: make prove WHAT=line
 
 fuzz: ## run the fuzzers for SECONDS each (default 60)
 	@tools/setup build check
-	@tools/build fuzz
+	@tools/build fuzz fuzzers
 	@tools/run_fuzzers $(or $(SECONDS_EACH),60)
 
 clean: ## remove what was built (not .deps, not your data)

@@ -6,6 +6,10 @@
 set(PICTOR_TEST_ENVIRONMENT
     "TBB_ENABLE_SANITIZERS=1;ASAN_OPTIONS=use_sigaltstack=0;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp ignore_noninstrumented_modules=1")
 
+if(PICTOR_FUZZ)
+  add_custom_target(fuzzers)
+endif()
+
 function(pictor_flags target)
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/include" PRIVATE "${CMAKE_SOURCE_DIR}/src")
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Werror -fno-omit-frame-pointer -ffp-contract=off)
@@ -43,6 +47,7 @@ function(pictor_room name)
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
       target_link_libraries(${name}_${fuzzer} PRIVATE pictor_${name})
       set_target_properties(${name}_${fuzzer} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+      add_dependencies(fuzzers ${name}_${fuzzer})
     endforeach()
   endif()
   if(PICTOR_BENCH)
