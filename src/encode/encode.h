@@ -62,8 +62,7 @@ struct EncoderOptions {
 };
 
 // Whoever has a choice gives multiples of this many pictures: it is a whole number of forward passes for every encoder.
-// Fewer at the end cost a pass that is not full, or another shape, which the run time prepares for anew
-// (decisions/0006).
+// Fewer at the end may be another shape, which the run time prepares for anew (decisions/0006).
 inline constexpr std::size_t kForwardPictures = 4;
 
 class Encoder {
