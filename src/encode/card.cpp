@@ -223,7 +223,7 @@ class CardParser {
     }
     card.description = fields.text("description");
     card.licence = fields.text("licence");
-    card.precision = fields.choice<std::string>("precision", {{"f32", "f32"}, {"int8", "int8"}});
+    card.precision = fields.choice<Precision>("precision", {{"f32", Precision::kF32}, {"int8", Precision::kInt8}});
     read_sources(fields);
     read_files(fields);
     read_towers(fields.object("towers"));
@@ -388,6 +388,8 @@ class CardParser {
 };
 
 }  // namespace
+
+std::string precision_name(Precision precision) { return precision == Precision::kF32 ? "f32" : "int8"; }
 
 const CardHead* EncoderCard::head(std::string_view head_name) const {
   const auto found = std::ranges::find(heads, head_name, &CardHead::name);

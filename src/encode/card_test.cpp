@@ -49,7 +49,7 @@ TEST(Card, every_field_is_read) {
   const auto& card = details->card;
   EXPECT_EQ(card.name, "two-towers");
   EXPECT_EQ(card.source, "some-weights 1.2");
-  EXPECT_EQ(card.precision, "f32");
+  EXPECT_EQ(card.precision, Precision::kF32);
   ASSERT_EQ(card.files.size(), 4U);
   EXPECT_EQ(card.files[3].hash.hex(), digits('d'));
   EXPECT_EQ(card.files[3].bytes, 320U);

@@ -36,12 +36,17 @@ struct CardHead {
   SpaceId space;        // computed, never read from the file
 };
 
+enum class Precision { kF32, kInt8 };
+
+// "f32", "int8", as cards and reports say it.
+std::string precision_name(Precision precision);
+
 struct EncoderCard {
   std::string name;  // "lite2-minilm", "lite2-minilm-int8"
   std::string description;
   std::string licence;
-  std::string source;     // package and version the weights come from
-  std::string precision;  // "f32", "int8"
+  std::string source;  // package and version the weights come from
+  Precision precision = Precision::kF32;
   std::vector<CardFile> files;
   DecodeSpec decode;
   PrepareSpec prepare;
@@ -61,16 +66,15 @@ struct EncoderOptions {
   bool check_hashes = true;  // read the weights once and compare with the card
 };
 
-// Whoever has a choice gives multiples of this many pictures: it is a whole number of forward passes for every encoder.
-// Fewer at the end may be another shape, which the run time prepares for anew (decisions/0006).
-inline constexpr std::size_t kForwardPictures = 4;
-
 class Encoder {
  public:
   virtual ~Encoder() = default;
   virtual const EncoderCard& card() const = 0;
   virtual std::string isa_class() const = 0;
   virtual std::string runtime_name() const = 0;
+  // Pictures of one forward pass (decisions/0006). Any number may be encoded; whoever has a choice gives multiples of
+  // this, since fewer at the end may be another shape, which the run time prepares for anew.
+  virtual std::size_t pass_pictures() const = 0;
   // `tensors` holds n prepared pictures, one after the other. Returns for each head with `images`, in the card's order,
   // n * dim numbers; one forward pass for all heads.
   virtual Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors,

@@ -38,6 +38,7 @@ class CardEncoder final : public Encoder {
   const EncoderCard& card() const override { return details_.card; }
   std::string isa_class() const override { return place_.runtime.isa_class(); }
   std::string runtime_name() const override { return place_.runtime.name(); }
+  std::size_t pass_pictures() const override { return ImageEncoder::pass_pictures(card()); }
   Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors, std::size_t n) const override;
   Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head) const override;
   Result<bool> text_is_cut(std::string_view text) const override;
@@ -67,7 +68,7 @@ Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<con
   for (const auto& head : card().heads) {
     if (head.images) out.emplace_back(n * head.dim);
   }
-  const std::size_t pass = tower->pass();
+  const std::size_t pass = pass_pictures();
   for (std::size_t first = 0; first < n; first += pass) {
     const std::size_t count = std::min(pass, n - first);
     Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(count));

@@ -10,6 +10,7 @@
 
 #include "encode/encode.h"
 #include "encode/test_support.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -221,6 +222,17 @@ TEST_P(EncoderBits, pictures_get_the_same_bits_at_every_batch_thread_count_and_o
   }
 }
 
+TEST_P(EncoderBits, f32_takes_one_picture_a_pass_and_int8_four) {
+  const auto encoder = open();
+  ASSERT_NE(encoder, nullptr);
+  const std::size_t wanted = encoder->card().precision == Precision::kF32 ? 1 : 4;
+  EXPECT_EQ(encoder->pass_pictures(), wanted);
+  const auto tensors = random_tensors(encoder->card(), 8);
+  const auto before = Metrics::global().observations(metric::kEncodeBatchRows.id);
+  images(*encoder, tensors, 8, 8);
+  EXPECT_EQ(Metrics::global().observations(metric::kEncodeBatchRows.id) - before, 8 / wanted);
+}
+
 TEST_P(EncoderBits, pictures_get_the_same_bits_in_any_order) {
   const auto encoder = open();
   ASSERT_NE(encoder, nullptr);
@@ -318,7 +330,7 @@ TEST_P(EncoderBits, vectors_agree_with_a_plain_python_stack) {
     GTEST_SKIP() << "onnxruntime is not installed (tools/requirements-bench.txt)";
   }
   // Two run times round int8 differently where a sum falls between two levels.
-  const double wanted = encoder->card().precision == "f32" ? 0.9999 : 0.98;
+  const double wanted = encoder->card().precision == Precision::kF32 ? 0.9999 : 0.98;
   const auto pixels = test::read_text(out.path("pixels.f32"));
   std::vector<float> tensors(pixels.size() / sizeof(float));
   std::memcpy(tensors.data(), pixels.data(), pixels.size());
@@ -424,7 +436,7 @@ TEST_F(OpenEncoder, a_network_that_is_not_what_the_card_says_is_refused_when_fir
   ASSERT_TRUE(encoder.is_ok()) << encoder.status().to_string();
   const std::vector<float> tensor(3 * 40 * 32);
   expect_refused((*encoder)->encode_images(tensor, 1).status(), Code::kMismatch,
-                 {"pixels", "any x 3 x 32 x 32", "any x 3 x 32 x 40"});
+                 {"pixels", "1 x 3 x 32 x 32", "1 x 3 x 32 x 40"});
   EXPECT_TRUE((*encoder)->encode_texts(std::vector<std::string>{"cat"}, "joint").is_ok());
 }
 

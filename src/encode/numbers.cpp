@@ -4,6 +4,38 @@
 #include <cmath>
 
 namespace pictor {
+namespace {
+
+// Four rows at once read and write the sum a quarter as often; each number still adds them in order, without fused
+// multiply-add, so the bits are those of the plain double loop, whatever the width of the registers.
+[[gnu::always_inline]] inline void add_rows(std::span<const double> weights, const float* matrix,
+                                            std::span<double> sum) {
+  const std::size_t dim = sum.size();
+  std::size_t r = 0;
+  for (; r + 4 <= weights.size(); r += 4) {
+    const float* row = matrix + r * dim;
+    const double w0 = weights[r], w1 = weights[r + 1], w2 = weights[r + 2], w3 = weights[r + 3];
+    for (std::size_t d = 0; d < dim; ++d) {
+      double number = sum[d] + w0 * static_cast<double>(row[d]);
+      number += w1 * static_cast<double>(row[dim + d]);
+      number += w2 * static_cast<double>(row[2 * dim + d]);
+      sum[d] = number + w3 * static_cast<double>(row[3 * dim + d]);
+    }
+  }
+  for (; r < weights.size(); ++r) {
+    const float* row = matrix + r * dim;
+    for (std::size_t d = 0; d < dim; ++d) sum[d] += weights[r] * static_cast<double>(row[d]);
+  }
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] void add_rows_avx2(std::span<const double> weights, const float* matrix,
+                                           std::span<double> sum) {
+  add_rows(weights, matrix, sum);
+}
+#endif
+
+}  // namespace
 
 double exp_of_negative(double x) {
   constexpr double kLog2E = 1.4426950408889634;
@@ -30,14 +62,11 @@ void softmax(std::span<const float> scores, std::vector<double>& probabilities) 
 }
 
 void weighted_sum(std::span<const double> probabilities, std::span<const float> matrix, std::vector<double>& sum) {
-  const std::size_t dim = matrix.size() / probabilities.size();
-  sum.assign(dim, 0.0);
-  for (std::size_t c = 0; c < probabilities.size(); ++c) {
-    const double weight = probabilities[c];
-    const float* row = matrix.data() + c * dim;
-    double* out = sum.data();
-    for (std::size_t d = 0; d < dim; ++d) out[d] += weight * static_cast<double>(row[d]);
-  }
+  sum.assign(matrix.size() / probabilities.size(), 0.0);
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") != 0) return add_rows_avx2(probabilities, matrix.data(), sum);
+#endif
+  add_rows(probabilities, matrix.data(), sum);
 }
 
 void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<double>& mean) {

@@ -33,6 +33,23 @@ TEST(Numbers, softmax_sums_to_one_and_takes_any_size_of_score) {
   EXPECT_NEAR(probabilities[2] / probabilities[1], std::exp(1.0), 1e-14);
 }
 
+TEST(Numbers, a_weighted_sum_adds_rows_in_order_whatever_their_number) {
+  std::mt19937 draw(5);
+  std::uniform_real_distribution<float> number(-1.0F, 1.0F);
+  for (std::size_t rows = 1; rows < 12; ++rows) {
+    constexpr std::size_t kDim = 37;
+    std::vector<double> weights(rows), wanted(kDim, 0.0), sum;
+    std::vector<float> matrix(rows * kDim);
+    for (auto& weight : weights) weight = static_cast<double>(number(draw));
+    for (auto& value : matrix) value = number(draw);
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t d = 0; d < kDim; ++d) wanted[d] += weights[r] * static_cast<double>(matrix[r * kDim + d]);
+    }
+    weighted_sum(weights, matrix, sum);
+    ASSERT_EQ(sum, wanted) << rows << " rows";
+  }
+}
+
 TEST(Numbers, a_weighted_sum_adds_rows) {
   std::vector<double> sum;
   weighted_sum(std::vector<double>{0.25, 0.75}, std::vector<float>{4, 8, 12, 16, 20, 24}, sum);

@@ -78,7 +78,7 @@ SpaceId space_of(const CardDetails& details, std::size_t index) {
   const auto& head = details.card.heads[index];
   SpaceHash hash;
   hash.add("semantics", kEncodeSemanticsVersion);
-  hash.add("precision", details.card.precision);
+  hash.add("precision", precision_name(details.card.precision));
   hash.add("dim", head.dim);
   hash.add("norm", "l2");
   hash.add("images", head.images ? 1 : 0);

@@ -39,8 +39,9 @@ Result<std::vector<float>> read_matrix(const TowerPlace& place, const CardFile& 
 // decisions/0006: fp32 is fastest picture by picture with the batch fixed, and has the same bits with any; int8 is
 // faster four by four, and must stay open, since the run time makes another network, with other bits, of one that is
 // fixed.
-ImageEncoder::ImageEncoder(const CardDetails& details)
-    : details_(details), fixed_(details.card.precision == "fp32"), pass_(fixed_ ? 1 : kForwardPictures) {}
+std::size_t ImageEncoder::pass_pictures(const EncoderCard& card) { return card.precision == Precision::kF32 ? 1 : 4; }
+
+ImageEncoder::ImageEncoder(const CardDetails& details) : details_(details), fixed_(pass_pictures(details.card) == 1) {}
 
 Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place, const CardDetails& details) {
   std::unique_ptr<ImageEncoder> encoder(new ImageEncoder(details));

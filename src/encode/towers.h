@@ -25,11 +25,12 @@ struct TowerPlace {
 class ImageEncoder {
  public:
   static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details);
-  // One forward pass over n <= pass() pictures. Writes n * dim numbers for each head with images to
+  // Pictures of one forward pass.
+  static std::size_t pass_pictures(const EncoderCard& card);
+  // One forward pass over n <= pass_pictures() pictures. Writes n * dim numbers for each head with images to
   // out[head] + first * dim; `first` is also the number by which an error names a picture.
   Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
                 std::span<std::vector<float>> out) const;
-  std::size_t pass() const { return pass_; }  // pictures of one forward pass
 
  private:
   struct Head {
@@ -46,7 +47,6 @@ class ImageEncoder {
   std::unique_ptr<Model> model_;
   std::vector<Head> heads_;
   bool fixed_;  // the network takes one picture, no other number
-  std::size_t pass_;
 };
 
 class TextEncoder {

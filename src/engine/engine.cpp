@@ -192,7 +192,8 @@ Result<std::vector<EncoderInfo>> EngineImpl::encoders() {
   PICTOR_ASSIGN(const auto cards, encoders_.cards());
   std::vector<EncoderInfo> out;
   for (const auto& card : cards) {
-    EncoderInfo info{card.name, card.description, card.licence, card.source, card.precision, true, "", {}};
+    EncoderInfo info{card.name, card.description, card.licence, card.source, precision_name(card.precision), true, "",
+                     {}};
     if (const auto status = encoders_.ready(card); !status.is_ok()) {
       info.ready = false;
       info.advice = status.message();

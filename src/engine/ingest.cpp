@@ -18,7 +18,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kChunkPictures = 8;                 // at most
+constexpr std::size_t kChunkPictures = 8;                 // at most, if a forward pass is not more
 constexpr std::uint64_t kChunksPerThread = 6;             // at least, so that no thread is left waiting at the end
 constexpr std::uint64_t kChunkBytes = 16 * limits::kMiB;  // of files: camera pictures go in small chunks
 constexpr std::size_t kCommitItems = 128;                 // written in one transaction
@@ -324,21 +324,27 @@ class Committer {
 
 bool asked_to_stop(const IngestRequest& request) { return request.cancel != nullptr && request.cancel->load(); }
 
-// How many pictures make a chunk: few enough that a short run keeps every thread busy to its end.
-std::size_t chunk_pictures(const IngestRequest& request, std::optional<std::uint64_t> total, std::size_t threads) {
-  if (request.batch != 0) return std::min<std::size_t>(request.batch, limits::kEncodeBatchMax);
-  if (!total.has_value()) return kChunkPictures;
-  const std::size_t passes = *total / (kChunksPerThread * threads * kForwardPictures);
-  return std::clamp<std::size_t>(passes * kForwardPictures, kForwardPictures, kChunkPictures);
+// How many pictures make a chunk: whole forward passes, few enough that a short run keeps every thread busy to its end.
+struct ChunkSize {
+  std::size_t pass = 1;
+  std::size_t most = 1;
+};
+
+ChunkSize chunk_size(const Run& run, std::optional<std::uint64_t> total, std::size_t threads) {
+  const std::size_t pass = run.encoder.pass_pictures();
+  if (run.request.batch != 0) return {pass, std::min<std::size_t>(run.request.batch, limits::kEncodeBatchMax)};
+  const std::size_t passes = std::max<std::size_t>(kChunkPictures / pass, 1);
+  if (!total.has_value()) return {pass, pass * passes};
+  return {pass, pass * std::clamp<std::size_t>(*total / (kChunksPerThread * threads * pass), 1, passes)};
 }
 
 // The next pictures of the source; empty at its end.
-Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, std::size_t pictures_max) {
+Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, const ChunkSize& size) {
   Chunk chunk;
   std::uint64_t bytes = 0;
   const auto full = [&] {
     const std::size_t pictures = chunk.pictures.size();
-    return pictures >= pictures_max || (bytes >= kChunkBytes && pictures % kForwardPictures == 0);
+    return pictures >= size.most || (bytes >= kChunkBytes && pictures % size.pass == 0);
   };
   while (!full() && !asked_to_stop(request)) {
     Picture picture;
@@ -354,7 +360,7 @@ Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, std
 
 // Keeps every thread busy with a chunk and one more waiting, and commits in the source's order.
 Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Committer& committer) {
-  const std::size_t pictures_max = chunk_pictures(run.request, source.total(), pool.threads());
+  const ChunkSize size = chunk_size(run, source.total(), pool.threads());
   std::deque<std::future<Chunk>> running;
   const auto finish_front = [&] {
     Chunk done = running.front().get();
@@ -363,7 +369,7 @@ Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Commit
   };
   Status status;
   while (status.is_ok()) {
-    auto chunk = next_chunk(source, run.request, pictures_max);
+    auto chunk = next_chunk(source, run.request, size);
     if (!chunk.is_ok()) status = chunk.status();
     if (!chunk.is_ok() || chunk->pictures.empty()) break;
     const auto task = std::make_shared<std::packaged_task<Chunk()>>([&run, work = std::move(*chunk)]() mutable {

@@ -8,27 +8,13 @@
 #include <cstring>
 
 #include "image/resize.h"
+#include "image/to_rgb8.h"
 #include "image/words.h"
 
 namespace pictor {
 namespace {
 
 constexpr std::uint32_t kThumbnailQuality = 85;
-
-// As Pillow's alpha_composite over an opaque background.
-std::uint8_t over(std::uint32_t colour, std::uint32_t alpha, std::uint32_t background) {
-  const std::uint32_t sum = colour * alpha + background * (255 - alpha) + 128;
-  return static_cast<std::uint8_t>((sum + (sum >> 8)) >> 8);
-}
-
-Status check_pixels(const Image& image) {
-  const std::size_t numbers = std::size_t{image.width} * image.height * image.bands;
-  const std::size_t held = image.bits == 16 ? image.u16.size() : image.u8.size();
-  if ((image.bits == 8 || image.bits == 16) && numbers > 0 && held == numbers) return Status::ok();
-  return {Code::kInvalid, "the picture's memory has " + words::count(held) + " numbers, its header says " +
-                              words::size(image.width, image.height) + " with " + words::count(image.bands) +
-                              " bands of " + words::count(image.bits) + " bits"};
-}
 
 Status check_spec(const PrepareSpec& spec) {
   if (spec.width < 1 || spec.height < 1 || spec.width > limits::kPrepareSideMax ||
@@ -146,34 +132,6 @@ void normalise(const std::vector<std::uint8_t>& pixels, std::uint32_t bands, con
 }
 
 }  // namespace
-
-Result<Image> to_rgb8(const Image& image, const DecodeSpec& spec) {
-  PICTOR_TRY(check_pixels(image));
-  if (image.bands > 4) {
-    return Status{Code::kUnsupported, "the picture has " + words::count(image.bands) +
-                                          " bands, and nothing says which of them are red, green and blue; save it "
-                                          "with 1 to 4 bands"};
-  }
-  const std::uint32_t bands = image.bands;
-  const bool colour = bands >= 3, alpha = bands % 2 == 0;
-  const auto value = [&](std::size_t at) -> std::uint32_t {
-    return image.bits == 16 ? (image.u16[at] + 128u) / 257u : image.u8[at];
-  };
-  Image out;
-  out.width = image.width;
-  out.height = image.height;
-  out.bands = 3;
-  const std::size_t pixels = std::size_t{image.width} * image.height;
-  out.u8.resize(pixels * 3);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const std::uint32_t opacity = alpha && spec.alpha == Alpha::kOver ? value(i * bands + bands - 1) : 255;
-    for (std::size_t b = 0; b < 3; ++b) {
-      const std::uint32_t tone = value(i * bands + (colour ? b : 0));
-      out.u8[i * 3 + b] = opacity == 255 ? static_cast<std::uint8_t>(tone) : over(tone, opacity, spec.background[b]);
-    }
-  }
-  return out;
-}
 
 std::size_t prepared_size(const PrepareSpec& spec) { return std::size_t{3} * spec.width * spec.height; }
 
