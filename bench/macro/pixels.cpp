@@ -23,8 +23,9 @@ const std::map<std::string, Fit> kFits = {{"shortest_edge_crop", Fit::kShortestE
                                           {"crop_then_resize", Fit::kCropThenResize},
                                           {"squash", Fit::kSquash},
                                           {"pad", Fit::kPad}};
-const std::map<std::string, Filter> kFilters = {
-    {"bilinear", Filter::kBilinear}, {"bicubic", Filter::kBicubic}, {"lanczos", Filter::kLanczos}};
+const std::map<std::string, Filter> kFilters = {{"bilinear", Filter::kBilinear}, {"bicubic", Filter::kBicubic},
+                                                {"lanczos", Filter::kLanczos},   {"nearest", Filter::kNearest},
+                                                {"box", Filter::kBox},           {"hamming", Filter::kHamming}};
 
 bool parse_three(const std::string& text, std::array<float, 3>& out) {
   std::istringstream in(text);

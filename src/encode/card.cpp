@@ -1,155 +1,15 @@
-// Reading of encoder cards; docs/formats/card.md is the description for people.
+// Reading of encoder cards; docs/reference/encoder-card.md is the description for people.
 
 #include "encode/card.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "encode/card_fields.h"
+
 namespace pictor {
 namespace {
-
-using Json = nlohmann::json;
-
-// Stops the parse with a Status; caught in parse_card_details.
-struct Refused {
-  Status status;
-};
-
-[[noreturn]] void refuse(const std::string& message) { throw Refused{Status(Code::kUnreadable, "card: " + message)}; }
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-// The fields of one JSON object. What was never asked for is unknown, and finish() refuses it.
-class Fields {
- public:
-  Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object()) refuse("'" + where_ + "' is " + object.type_name() + ", an object is wanted");
-  }
-
-  bool has(const char* name) {
-    known_.insert(name);
-    return object_.contains(name);
-  }
-  const Json& get(const char* name) {
-    if (!has(name)) refuse("field '" + path(name) + "' is missing");
-    return object_.at(name);
-  }
-  std::string text(const char* name, std::size_t bytes_max = limits::kCardTextBytesMax) {
-    const auto& value = get(name);
-    if (!value.is_string()) wrong(name, value, "a string");
-    auto text = value.get<std::string>();
-    if (text.empty() || text.size() > bytes_max) {
-      refuse("'" + path(name) + "' has " + std::to_string(text.size()) + " bytes, 1 to " + std::to_string(bytes_max) +
-             " are wanted");
-    }
-    return text;
-  }
-  // All names of an object that is a table; each is then asked for.
-  std::vector<std::string> names(std::size_t count_max) const {
-    if (object_.empty() || object_.size() > count_max) {
-      refuse("'" + where_ + "' has " + std::to_string(object_.size()) + " entries, 1 to " + std::to_string(count_max) +
-             " are wanted");
-    }
-    std::vector<std::string> names;
-    for (const auto& [name, unused] : object_.items()) names.push_back(name);
-    return names;
-  }
-  std::uint64_t whole(const char* name, std::uint64_t min, std::uint64_t max) {
-    const auto& value = get(name);
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() < min || value.get<std::uint64_t>() > max) {
-      wrong(name, value, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
-    }
-    return value.get<std::uint64_t>();
-  }
-  // [numerator, denominator], above 0 and at most 1: written so, it is the same double everywhere.
-  double fraction(const char* name) {
-    const auto& parts = list(name, 2, 2);
-    const auto whole_part = [&](std::size_t i) -> std::uint64_t {
-      if (!parts[i].is_number_unsigned() || parts[i] == 0 || parts[i].get<std::uint64_t>() > limits::kPrepareSideMax) {
-        wrong(name, parts, "[numerator, denominator] from 1 to " + std::to_string(limits::kPrepareSideMax));
-      }
-      return parts[i].get<std::uint64_t>();
-    };
-    const auto numerator = whole_part(0);
-    const auto denominator = whole_part(1);
-    if (numerator > denominator) wrong(name, parts, "a fraction of at most 1");
-    return static_cast<double>(numerator) / static_cast<double>(denominator);
-  }
-  template <typename T>
-  T choice(const char* name, const std::map<std::string, T>& choices) {
-    const auto& value = get(name);
-    const auto found = value.is_string() ? choices.find(value.get<std::string>()) : choices.end();
-    if (found != choices.end()) return found->second;
-    std::string list;
-    for (const auto& [known, unused] : choices) list += (list.empty() ? "'" : ", '") + known + "'";
-    wrong(name, value, "one of " + list);
-  }
-  const Json& list(const char* name, std::size_t size_min, std::size_t size_max) {
-    const auto& value = get(name);
-    if (!value.is_array() || value.size() < size_min || value.size() > size_max) {
-      wrong(name, value, "a list of " + std::to_string(size_min) + " to " + std::to_string(size_max));
-    }
-    return value;
-  }
-  template <typename T>
-  std::array<T, 3> three(const char* name, double min, double max) {
-    std::array<T, 3> out{};
-    const auto& values = list(name, 3, 3);
-    for (std::size_t i = 0; i < 3; ++i) {
-      const bool right = values[i].is_number() && (std::is_floating_point_v<T> || values[i].is_number_integer()) &&
-                         values[i].get<double>() >= min && values[i].get<double>() <= max;
-      if (!right) wrong(name, values[i], "three numbers from " + shown(min) + " to " + shown(max));
-      out[i] = values[i].get<T>();
-    }
-    return out;
-  }
-  Fields object(const char* name) { return {get(name), path(name)}; }
-  std::string path(const std::string& name) const { return where_.empty() ? name : where_ + "." + name; }
-
-  void finish() const {
-    for (const auto& field : object_.items()) {
-      if (known_.contains(field.key())) continue;
-      const std::string name = field.key().substr(0, 64);
-      const auto distance = [&](const std::string& known) { return edit_distance(known, name); };
-      const auto nearest = std::ranges::min_element(known_, {}, distance);
-      refuse("field '" + path(name) + "' is unknown" +
-             (nearest == known_.end() ? "" : "; the nearest that is known is '" + path(*nearest) + "'"));
-    }
-  }
-
- private:
-  [[noreturn]] void wrong(const char* name, const Json& value, const std::string& wanted) const {
-    auto seen = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (seen.size() > 64) seen = seen.substr(0, 64) + "...";
-    refuse("'" + path(name) + "' is " + seen + ", " + wanted + " is wanted");
-  }
-  static std::string shown(double value) {
-    auto text = std::to_string(value);
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-    return text;
-  }
-
-  const Json& object_;
-  std::string where_;
-  std::set<std::string> known_;
-};
 
 // Weights lie in their encoder's folder: no card reaches outside it.
 std::string file_path(Fields& fields, const char* name) {
@@ -169,6 +29,14 @@ bool is_name(std::string_view text) {
   return text.front() != '-' && std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
          });
+}
+
+const std::map<std::string, Precision>& precisions() {
+  static const std::map<std::string, Precision> all = {{"f32", Precision::kF32},
+                                                       {"f16", Precision::kF16},
+                                                       {"int8", Precision::kInt8},
+                                                       {"int8_dynamic", Precision::kInt8Dynamic}};
+  return all;
 }
 
 DecodeSpec read_decode(Fields fields) {
@@ -193,16 +61,25 @@ PrepareSpec read_prepare(Fields fields) {
                                        {"crop_then_resize", Fit::kCropThenResize},
                                        {"squash", Fit::kSquash},
                                        {"pad", Fit::kPad}});
-  out.filter = fields.choice<Filter>(
-      "filter", {{"bilinear", Filter::kBilinear}, {"bicubic", Filter::kBicubic}, {"lanczos", Filter::kLanczos}});
+  out.filter = fields.choice<Filter>("filter", {{"bilinear", Filter::kBilinear},
+                                                {"bicubic", Filter::kBicubic},
+                                                {"lanczos", Filter::kLanczos},
+                                                {"nearest", Filter::kNearest},
+                                                {"box", Filter::kBox},
+                                                {"hamming", Filter::kHamming}});
   if (out.fit == Fit::kShortestEdgeCrop) {
     const auto longest = std::max(out.width, out.height);
     out.resize = static_cast<std::uint32_t>(fields.whole("resize", longest, limits::kPrepareSideMax));
+    if (fields.has("crop_offset")) {
+      out.crop_offset = fields.choice<CropOffset>(
+          "crop_offset", {{"half_even", CropOffset::kHalfEven}, {"floor", CropOffset::kFloor}});
+    }
   }
   if (out.fit == Fit::kCropThenResize) {
     out.crop_fraction = fields.fraction("crop_fraction");
   }
   if (out.fit == Fit::kPad) out.background = fields.three<std::uint8_t>("background", 0, 255);
+  if (fields.has("rescale")) out.rescale = fields.number("rescale", 1e-9, 1e6);
   out.mean = fields.three<float>("mean", -1e6, 1e6);
   out.std = fields.three<float>("std", 1e-6, 1e6);
   fields.finish();
@@ -223,7 +100,7 @@ class CardParser {
     }
     card.description = fields.text("description");
     card.licence = fields.text("licence");
-    card.precision = fields.choice<Precision>("precision", {{"f32", Precision::kF32}, {"int8", Precision::kInt8}});
+    card.precision = fields.choice<Precision>("precision", precisions());
     read_sources(fields);
     read_files(fields);
     read_towers(fields.object("towers"));
@@ -250,6 +127,11 @@ class CardParser {
       source.text("what");
       source.text("licence");
       auto& list = out_.card.source;
+      if (source.has("from")) {
+        list += (list.empty() ? "" : ", ") + source.text("from");
+        source.finish();
+        continue;
+      }
       const auto package = source.text("package");
       list += (list.empty() ? "" : ", ") + package + " " + source.text("version");
       auto download = source.object("download");
@@ -300,13 +182,47 @@ class CardParser {
     fields.finish();
   }
 
+  std::vector<std::string> read_data(Fields& fields) {
+    std::vector<std::string> data;
+    if (!fields.has("data")) return data;
+    const auto& names = fields.list("data", 1, limits::kCardFilesMax);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Json entry = {{"path", names[i]}};
+      Fields one(entry, fields.path("data[" + std::to_string(i) + "]"));
+      data.push_back(known_file(one, "path"));
+    }
+    return data;
+  }
+
+  static ImageOutput read_output(Fields& outputs, const std::string& name) {
+    ImageOutput out;
+    const auto& value = outputs.get(name.c_str());
+    if (!value.is_object()) {
+      out.numbers = static_cast<std::uint32_t>(outputs.whole(name.c_str(), 1, limits::kCardOutputMax));
+      return out;
+    }
+    Fields fields = outputs.object(name.c_str());
+    out.numbers = static_cast<std::uint32_t>(fields.whole("numbers", 1, limits::kCardOutputMax));
+    out.kind = fields.has("tokens") ? OutputKind::kTokens : OutputKind::kMap;
+    if (out.kind == OutputKind::kTokens) {
+      out.tokens = static_cast<std::uint32_t>(fields.whole("tokens", 1, limits::kImageTokensMax));
+      out.prefix = static_cast<std::uint32_t>(fields.whole("prefix", 0, out.tokens - 1));
+    } else {
+      out.height = static_cast<std::uint32_t>(fields.whole("height", 1, limits::kPrepareSideMax));
+      out.width = static_cast<std::uint32_t>(fields.whole("width", 1, limits::kPrepareSideMax));
+    }
+    fields.finish();
+    return out;
+  }
+
   void read_image(Fields fields) {
     ImageTower tower;
     tower.file = known_file(fields, "file");
+    tower.data = read_data(fields);
     tower.input = fields.text("input");
     auto outputs = fields.object("outputs");
     for (const auto& name : outputs.names(limits::kSpacesPerCollectionMax)) {
-      tower.outputs[name] = static_cast<std::uint32_t>(outputs.whole(name.c_str(), 1, limits::kCardOutputMax));
+      tower.outputs[name] = read_output(outputs, name);
     }
     fields.finish();
     out_.image = std::move(tower);
@@ -315,13 +231,26 @@ class CardParser {
   void read_text(Fields fields) {
     TextTower tower;
     tower.file = known_file(fields, "file");
+    tower.data = read_data(fields);
     tower.tokenizer = known_file(fields, "tokenizer");
     tower.tokens_max = static_cast<std::uint32_t>(fields.whole("max_tokens", 3, limits::kTokensMax));
-    tower.pooling = fields.choice<Pooling>("pooling", {{"mean", Pooling::kMean}});
+    tower.pooling = fields.choice<Pooling>("pooling", {{"mean", Pooling::kMean},
+                                                       {"none", Pooling::kNone},
+                                                       {"cls", Pooling::kCls},
+                                                       {"last", Pooling::kLast},
+                                                       {"end_of_text", Pooling::kEndOfText}});
+    if (tower.pooling == Pooling::kEndOfText) {
+      tower.end_id = static_cast<std::int64_t>(fields.whole("end_id", 0, limits::kTokenIdMax));
+    }
+    if (fields.has("padding")) {
+      tower.padding = fields.choice<Padding>("padding", {{"bucket", Padding::kBucket}, {"max", Padding::kMax}});
+    }
+    if (fields.has("pad_id")) tower.pad_id = static_cast<std::int64_t>(fields.whole("pad_id", 0, limits::kTokenIdMax));
+    if (fields.has("together")) tower.together = fields.flag("together");
     tower.dim = static_cast<std::uint32_t>(fields.whole("dim", 1, limits::kVectorDimMax));
     auto inputs = fields.object("inputs");
     tower.ids_input = inputs.text("ids");
-    tower.mask_input = inputs.text("mask");
+    if (inputs.has("mask")) tower.mask_input = inputs.text("mask");
     if (inputs.has("types")) tower.types_input = inputs.text("types");
     inputs.finish();
     tower.output = fields.text("output");
@@ -337,50 +266,71 @@ class CardParser {
       refuse("'" + fields.path("name") + "' is '" + head.name + "', a lower-case name is wanted");
     if (out_.card.head(head.name) != nullptr) refuse("head '" + head.name + "' is there twice");
     head.dim = static_cast<std::uint32_t>(fields.whole("dim", 1, limits::kVectorDimMax));
+    std::uint32_t full = head.dim;
+    if (fields.has("truncated_from")) {
+      full = static_cast<std::uint32_t>(fields.whole("truncated_from", head.dim, limits::kVectorDimMax));
+    }
     head.metric = fields.choice<Metric>(
         "metric", {{"cosine", Metric::kCosine}, {"inner_product", Metric::kInnerProduct}, {"l2", Metric::kL2}});
     fields.choice<int>("norm", {{"l2", 0}});
+    details.images.full_dim = details.texts.full_dim = full;
     head.images = fields.has("images");
-    if (head.images) details = read_image_side(fields.object("images"), head);
+    if (head.images) read_image_side(fields.object("images"), head, details.images);
     head.texts = fields.has("texts");
-    if (head.texts) read_text_side(fields.object("texts"), head);
+    if (head.texts) read_text_side(fields.object("texts"), head, details.texts);
     fields.finish();
     if (!head.images && !head.texts) refuse("head '" + head.name + "' takes neither images nor texts");
     out_.card.heads.push_back(std::move(head));
     out_.heads.push_back(std::move(details));
   }
 
-  HeadDetails read_image_side(Fields fields, const CardHead& head) {
-    if (!out_.image) refuse("head '" + head.name + "' takes images, but the card has no image tower");
-    HeadDetails details;
-    details.output = fields.text("from");
-    const auto output = out_.image->outputs.find(details.output);
-    if (output == out_.image->outputs.end()) {
-      refuse("'" + fields.path("from") + "' is '" + details.output + "', which is no output of the image tower");
-    }
-    details.numbers = output->second;
-    std::uint64_t dim = details.numbers;
+  // `side` has its pooled numbers; adds what they go through, and checks what comes out.
+  void read_making(Fields& fields, const CardHead& head, const std::string& from, HeadSide& side) {
+    std::uint64_t dim = side.numbers;
     if (fields.has("through")) {
-      details.making = fields.choice<HeadMaking>("through", {{"conse", HeadMaking::kConse}});
-      details.matrix = known_file(fields, "matrix");
-      dim = out_.file(details.matrix)->bytes / (sizeof(float) * details.numbers);
-      if (dim * sizeof(float) * details.numbers != out_.file(details.matrix)->bytes) dim = 0;
+      side.making =
+          fields.choice<HeadMaking>("through", {{"conse", HeadMaking::kConse}, {"linear", HeadMaking::kLinear}});
+      side.matrix = known_file(fields, "matrix");
+      dim = numbers_of(side.matrix) / side.numbers;
+      if (dim * side.numbers * sizeof(float) != out_.file(side.matrix)->bytes) dim = 0;
+    }
+    if (side.making == HeadMaking::kLinear && fields.has("bias")) {
+      side.bias = known_file(fields, "bias");
+      if (dim != 0 && numbers_of(side.bias) != dim) {
+        refuse("'" + fields.path("bias") + "' has " + std::to_string(numbers_of(side.bias)) + " numbers, " +
+               std::to_string(dim) + " are wanted");
+      }
     }
     fields.finish();
-    if (dim == head.dim) return details;
-    refuse("head '" + head.name + "' has dim " + std::to_string(head.dim) + ", but output '" + details.output +
-           "' with " + std::to_string(details.numbers) + " numbers" +
-           (details.matrix.empty() ? "" : " through '" + details.matrix + "'") + " gives " + std::to_string(dim));
+    if (dim == side.full_dim) return;
+    refuse("head '" + head.name + "' has dim " + std::to_string(head.dim) +
+           (side.full_dim == head.dim ? "" : " of " + std::to_string(side.full_dim)) + ", but " + from + " with " +
+           std::to_string(side.numbers) + " numbers" + (side.matrix.empty() ? "" : " through '" + side.matrix + "'") +
+           " gives " + std::to_string(dim));
+  }
+  std::uint64_t numbers_of(const std::string& file) const { return out_.file(file)->bytes / sizeof(float); }
+
+  void read_image_side(Fields fields, const CardHead& head, HeadSide& side) {
+    if (!out_.image) refuse("head '" + head.name + "' takes images, but the card has no image tower");
+    side.output = fields.text("from");
+    const auto output = out_.image->outputs.find(side.output);
+    if (output == out_.image->outputs.end()) {
+      refuse("'" + fields.path("from") + "' is '" + side.output + "', which is no output of the image tower");
+    }
+    const auto kind = output->second.kind;
+    side.numbers = output->second.numbers;
+    if (kind == OutputKind::kTokens) {
+      side.pooling = fields.choice<Pooling>("pooling", {{"mean", Pooling::kMean}, {"cls", Pooling::kCls}});
+    }
+    if (kind == OutputKind::kMap) side.pooling = fields.choice<Pooling>("pooling", {{"mean", Pooling::kMean}});
+    read_making(fields, head, "output '" + side.output + "'", side);
   }
 
-  void read_text_side(Fields fields, const CardHead& head) const {
+  void read_text_side(Fields fields, const CardHead& head, HeadSide& side) {
     if (!out_.text) refuse("head '" + head.name + "' takes texts, but the card has no text tower");
     fields.choice<int>("from", {{"text", 0}});
-    fields.finish();
-    if (out_.text->dim != head.dim) {
-      refuse("head '" + head.name + "' has dim " + std::to_string(head.dim) + ", the text tower gives " +
-             std::to_string(out_.text->dim));
-    }
+    side.numbers = out_.text->dim;
+    read_making(fields, head, "the text tower", side);
   }
 
   CardDetails out_;
@@ -389,7 +339,12 @@ class CardParser {
 
 }  // namespace
 
-std::string precision_name(Precision precision) { return precision == Precision::kF32 ? "f32" : "int8"; }
+std::string precision_name(Precision precision) {
+  for (const auto& [name, value] : precisions()) {
+    if (value == precision) return name;
+  }
+  return "f32";
+}
 
 const CardHead* EncoderCard::head(std::string_view head_name) const {
   const auto found = std::ranges::find(heads, head_name, &CardHead::name);

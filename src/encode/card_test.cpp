@@ -67,8 +67,8 @@ TEST(Card, every_field_is_read) {
   EXPECT_EQ(card.head("joint")->dim, 8U);
   EXPECT_EQ(card.head("nothing"), nullptr);
   EXPECT_EQ(details->text->tokens_max, 32U);
-  EXPECT_EQ(details->heads[1].matrix, "classes.f32");
-  EXPECT_EQ(details->heads[1].numbers, 10U);
+  EXPECT_EQ(details->heads[1].images.matrix, "classes.f32");
+  EXPECT_EQ(details->heads[1].images.numbers, 10U);
   EXPECT_EQ(card.json, whole_card().dump());
 }
 
@@ -98,9 +98,12 @@ TEST(Card, an_unknown_field_is_refused_with_the_nearest_that_is_known) {
 
 // Every field, taken away or of another type, is refused and named.
 void check_each_field(const Json& whole, const Pointer& at) {
-  static const std::set<std::string> kMayBeMissing = {"/decode/dct_min_side", "/towers/text/inputs/types",
-                                                      "/sources/0/contains", "/heads/1/images/through",
-                                                      "/heads/1/texts"};
+  static const std::set<std::string> kMayBeMissing = {
+      "/decode/dct_min_side", "/towers/text/inputs/types", "/towers/text/inputs/mask", "/towers/text/padding",
+      "/towers/text/pad_id",  "/towers/text/together",     "/towers/text/data",        "/towers/image/data",
+      "/sources/0/contains",  "/heads/1/images/through",   "/heads/1/texts",           "/prepare/rescale",
+      "/prepare/crop_offset", "/heads/0/images/bias",      "/heads/1/texts/through",   "/heads/1/images",
+      "/heads/1/texts/bias"};
   const auto& value = whole.at(at);
   if (!at.empty() && at.to_string().find("/outputs/") == std::string::npos) {
     auto card = whole;
@@ -132,6 +135,84 @@ void check_each_field(const Json& whole, const Pointer& at) {
 
 TEST(Card, every_field_that_is_missing_or_of_another_type_is_refused) { check_each_field(whole_card(), Pointer()); }
 
+// What cards of imported encoders have: tokens and maps that are pooled, projections, truncation, end of text.
+Json hub_card() {
+  auto card = Json::parse(R"({
+    "card": 1, "name": "hub", "description": "A card for tests.", "licence": "MIT", "precision": "f16",
+    "sources": [{"what": "weights", "licence": "MIT", "from": "hf:owner/name@0123"}],
+    "files": [{"path": "vision_model.onnx", "sha256": "", "bytes": 10}, {"path": "text.onnx", "sha256": "", "bytes": 11},
+              {"path": "tokenizer.json", "sha256": "", "bytes": 12}, {"path": "pca.f32", "sha256": "", "bytes": 256},
+              {"path": "bias.f32", "sha256": "", "bytes": 32}, {"path": "text.onnx_data", "sha256": "", "bytes": 9}],
+    "towers": {
+      "image": {"file": "vision_model.onnx", "input": "pixel_values", "outputs": {
+        "last_hidden_state": {"numbers": 8, "tokens": 10, "prefix": 1}, "map": {"numbers": 16, "height": 7, "width": 6}}},
+      "text": {"file": "text.onnx", "data": ["text.onnx_data"], "inputs": {"ids": "input_ids"}, "output": "text_embeds",
+               "dim": 8, "tokenizer": "tokenizer.json", "max_tokens": 77, "pooling": "end_of_text", "end_id": 49407,
+               "padding": "max", "pad_id": 0, "together": false}},
+    "decode": {"orientation": "apply", "icc": "ignore", "alpha": "drop"},
+    "prepare": {"width": 224, "height": 224, "fit": "shortest_edge_crop", "resize": 256, "crop_offset": "floor",
+                "filter": "hamming", "rescale": 0.00392156862745098, "mean": [0.5, 0.4, 0.3], "std": [0.1, 0.2, 0.3]},
+    "heads": [
+      {"name": "small", "dim": 4, "truncated_from": 8, "metric": "cosine", "norm": "l2",
+       "images": {"from": "last_hidden_state", "pooling": "cls", "through": "linear", "matrix": "pca.f32",
+                  "bias": "bias.f32"}},
+      {"name": "patches", "dim": 8, "metric": "cosine", "norm": "l2",
+       "images": {"from": "last_hidden_state", "pooling": "mean"}, "texts": {"from": "text"}},
+      {"name": "map", "dim": 16, "metric": "cosine", "norm": "l2", "images": {"from": "map", "pooling": "mean"}}]
+  })");
+  for (int i = 0; i < 6; ++i) card["files"][i]["sha256"] = digits(static_cast<char>('a' + i));
+  return card;
+}
+
+TEST(Card, an_imported_encoder_is_read_whole) {
+  const auto details = parsed(hub_card());
+  ASSERT_TRUE(details.is_ok()) << details.status().to_string();
+  EXPECT_EQ(details->card.precision, Precision::kF16);
+  EXPECT_EQ(details->card.source, "hf:owner/name@0123");
+  EXPECT_EQ(details->card.prepare.rescale, 0.00392156862745098);
+  EXPECT_EQ(details->card.prepare.crop_offset, CropOffset::kFloor);
+  EXPECT_EQ(details->card.prepare.filter, Filter::kHamming);
+  const auto& tokens = details->image->outputs.at("last_hidden_state");
+  EXPECT_EQ(tokens.kind, OutputKind::kTokens);
+  EXPECT_EQ(tokens.tokens, 10U);
+  EXPECT_EQ(tokens.prefix, 1U);
+  EXPECT_EQ(details->image->outputs.at("map").kind, OutputKind::kMap);
+  EXPECT_EQ(details->heads[0].images.making, HeadMaking::kLinear);
+  EXPECT_EQ(details->heads[0].images.pooling, Pooling::kCls);
+  EXPECT_EQ(details->heads[0].images.full_dim, 8U);
+  EXPECT_EQ(details->card.heads[0].dim, 4U);
+  EXPECT_EQ(details->heads[1].images.pooling, Pooling::kMean);
+  const auto& text = *details->text;
+  EXPECT_EQ(text.pooling, Pooling::kEndOfText);
+  EXPECT_EQ(text.end_id, 49407);
+  EXPECT_EQ(text.padding, Padding::kMax);
+  EXPECT_EQ(text.pad_id, 0);
+  EXPECT_FALSE(text.together);
+  EXPECT_EQ(text.mask_input, "");
+  EXPECT_EQ(text.data, std::vector<std::string>{"text.onnx_data"});
+  check_each_field(hub_card(), Pointer());
+}
+
+TEST(Card, an_imported_encoder_that_does_not_add_up_is_refused) {
+  const auto refused = [](const char* pointer, const Json& value, const char* words) {
+    auto card = hub_card();
+    card[Pointer(pointer)] = value;
+    const auto details = parsed(card);
+    ASSERT_FALSE(details.is_ok()) << pointer << " = " << value;
+    EXPECT_NE(details.status().message().find(words), std::string::npos) << details.status().message();
+  };
+  refused("/heads/0/truncated_from", 7, "head 'small' has dim 4 of 7");
+  refused("/heads/0/truncated_from", 3, "whole number from 4");
+  refused("/heads/0/images/pooling", "end_of_text", "one of 'cls', 'mean'");
+  refused("/heads/2/images/pooling", "cls", "one of 'mean'");
+  refused("/files/3/bytes", 260, "through 'pca.f32' gives 0");
+  refused("/files/4/bytes", 28, "has 7 numbers, 8 are wanted");
+  refused("/towers/image/outputs/last_hidden_state/prefix", 10, "whole number from 0 to 9");
+  refused("/towers/text/data", {"other"}, "not in 'files'");
+  refused("/prepare/rescale", 0, "number from");
+  refused("/prepare/crop_offset", "ceil", "one of 'floor', 'half_even'");
+}
+
 TEST(Card, values_that_make_no_sense_are_refused) {
   const auto refused = [](const char* pointer, const Json& value, const char* words) {
     auto card = whole_card();
@@ -143,7 +224,7 @@ TEST(Card, values_that_make_no_sense_are_refused) {
   refused("/card", 2, "'card' is 2");
   refused("/name", "Big Name", "'name'");
   refused("/name", "../up", "'name'");
-  refused("/precision", "f16", "one of 'f32', 'int8'");
+  refused("/precision", "f64", "one of 'f16', 'f32', 'int8', 'int8_dynamic'");
   refused("/files/0/path", "../image.onnx", "plain file name");
   refused("/files/0/path", "/etc/passwd", "plain file name");
   refused("/files/0/path", ".hidden", "plain file name");
@@ -153,7 +234,7 @@ TEST(Card, values_that_make_no_sense_are_refused) {
   refused("/files/3/bytes", 321, "head 'joint' has dim 8");
   refused("/towers/image/file", "other.onnx", "not in 'files'");
   refused("/towers/image/file", "text.onnx", "used by no tower");
-  refused("/towers/text/dim", 9, "the text tower gives 9");
+  refused("/towers/text/dim", 9, "the text tower with 9 numbers gives 9");
   refused("/heads/0/dim", 17, "head 'visual' has dim 17");
   refused("/heads/0/images/from", "nothing", "no output of the image tower");
   refused("/heads/1/name", "visual", "twice");
@@ -228,6 +309,49 @@ TEST(SpaceId, the_text_tower_and_the_class_vectors_change_the_joint_head_only) {
     const auto after = spaces(card);
     EXPECT_EQ(after[0], before[0]) << change.pointer;
     EXPECT_NE(after[1], before[1]) << change.pointer;
+  }
+}
+
+TEST(SpaceId, every_field_of_an_imported_encoder_that_decides_bits_changes_its_space) {
+  const auto all = [](const Json& card) {
+    const auto details = parsed(card);
+    EXPECT_TRUE(details.is_ok()) << details.status().to_string();
+    std::vector<SpaceId> out;
+    if (!details.is_ok()) return out;
+    for (const auto& head : details->card.heads) out.push_back(head.space);
+    return out;
+  };
+  struct Affects {
+    const char* pointer;
+    const char* value;
+    std::vector<bool> heads;
+  };
+  const std::vector<bool> every = {true, true, true}, first = {true, false, false}, second = {false, true, false};
+  const std::string nines = "\"" + digits('9') + "\"";
+  const Affects cases[] = {{"/prepare/rescale", "0.5", every},
+                           {"/prepare/crop_offset", "\"half_even\"", every},
+                           {"/heads/0/images/pooling", "\"mean\"", first},
+                           {"/heads/1/images/pooling", "\"cls\"", second},
+                           {"/heads/0/dim", "5", first},
+                           {"/files/3/sha256", nines.c_str(), first},
+                           {"/files/4/sha256", nines.c_str(), first},
+                           {"/files/5/sha256", nines.c_str(), second},
+                           {"/towers/image/outputs/last_hidden_state/prefix", "2", {true, true, false}},
+                           {"/towers/text/end_id", "1", second},
+                           {"/towers/text/padding", "\"bucket\"", second},
+                           {"/towers/text/pad_id", "1", second},
+                           {"/towers/text/together", "true", second},
+                           {"/towers/text/pooling", "\"last\"", second}};
+  const auto before = all(hub_card());
+  for (const auto& [pointer, value, heads] : cases) {
+    auto card = hub_card();
+    card[Pointer(pointer)] = Json::parse(value);
+    if (card["towers"]["text"]["pooling"] == "last") card["towers"]["text"].erase("end_id");
+    const auto after = all(card);
+    ASSERT_EQ(after.size(), before.size());
+    for (std::size_t i = 0; i < heads.size(); ++i) {
+      EXPECT_EQ(after[i] != before[i], heads[i]) << pointer << " head " << i;
+    }
   }
 }
 

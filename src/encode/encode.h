@@ -36,9 +36,11 @@ struct CardHead {
   SpaceId space;        // computed, never read from the file
 };
 
-enum class Precision { kF32, kInt8 };
+// Of an encoder's networks. kInt8: static scales. kInt8Dynamic: scales of each forward pass, so it takes one picture or
+// text a pass, or a vector would depend on its neighbours.
+enum class Precision : std::uint8_t { kF32, kF16, kInt8, kInt8Dynamic };
 
-// "f32", "int8", as cards and reports say it.
+// "f32", "f16", "int8", "int8_dynamic", as cards and reports say it.
 std::string precision_name(Precision precision);
 
 struct EncoderCard {

@@ -100,7 +100,7 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
     auto encoded = words->encode(texts[i], details_.text->tokens_max);
     if (!encoded.is_ok()) return encoded.status().in("text " + std::to_string(i));
     tokens[i] = std::move(encoded).value();
-    buckets[TextEncoder::bucket_of(tokens[i].ids.size(), details_.text->tokens_max)].push_back(i);
+    buckets[TextEncoder::bucket_of(tokens[i].ids.size(), *details_.text)].push_back(i);
   }
   struct Pass {
     std::size_t bucket;
@@ -108,13 +108,14 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
   };
   std::vector<Pass> passes;
   for (const auto& [bucket, members] : buckets) {
-    const std::size_t batch = std::max<std::size_t>(TextEncoder::kForwardTokens / bucket, 1);
+    const std::size_t batch = TextEncoder::pass_texts(bucket, details_);
     for (std::size_t i = 0; i < members.size(); i += batch) {
       passes.push_back({bucket, std::span(members).subspan(i, std::min(batch, members.size() - i))});
     }
   }
-  PICTOR_ASSIGN(const auto* tower, text_.get([this] { return TextEncoder::load(place_, *details_.text); }));
+  PICTOR_ASSIGN(const auto* tower, text_.get([this] { return TextEncoder::load(place_, details_); }));
   std::vector<float> out(texts.size() * head->dim);
+  const auto at = static_cast<std::size_t>(head - card().heads.data());
   for (const auto& pass : passes) {
     Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(pass.texts.size()));
     std::vector<const Tokens*> some;
@@ -123,7 +124,7 @@ Result<std::vector<float>> CardEncoder::encode_texts(std::span<const std::string
       some.push_back(&tokens[i]);
       places.push_back(out.data() + i * head->dim);
     }
-    PICTOR_TRY(tower->encode(some, pass.bucket, words->pad_id(), places));
+    PICTOR_TRY(tower->encode(some, pass.bucket, words->pad_id(), at, places));
   }
   Metrics::global().add(metric::kEncodeTexts, static_cast<double>(texts.size()));
   return out;

@@ -50,23 +50,22 @@ double exp_of_negative(double x) {
   return std::ldexp(sum, static_cast<int>(k));
 }
 
-void softmax(std::span<const float> scores, std::vector<double>& probabilities) {
+void softmax(std::span<double> scores) {
   const double highest = *std::ranges::max_element(scores);
-  probabilities.resize(scores.size());
   double sum = 0;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    probabilities[i] = exp_of_negative(static_cast<double>(scores[i]) - highest);
-    sum += probabilities[i];
+  for (auto& score : scores) {
+    score = exp_of_negative(score - highest);
+    sum += score;
   }
-  for (auto& probability : probabilities) probability /= sum;
+  for (auto& score : scores) score /= sum;
 }
 
-void weighted_sum(std::span<const double> probabilities, std::span<const float> matrix, std::vector<double>& sum) {
-  sum.assign(matrix.size() / probabilities.size(), 0.0);
+void weighted_sum(std::span<const double> weights, std::span<const float> matrix, std::vector<double>& sum) {
+  sum.assign(matrix.size() / weights.size(), 0.0);
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") != 0) return add_rows_avx2(probabilities, matrix.data(), sum);
+  if (__builtin_cpu_supports("avx2") != 0) return add_rows_avx2(weights, matrix.data(), sum);
 #endif
-  add_rows(probabilities, matrix.data(), sum);
+  add_rows(weights, matrix.data(), sum);
 }
 
 void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<double>& mean) {

@@ -10,11 +10,11 @@ namespace pictor {
 // e^x for x <= 0, within 1e-15 of the truth; 0 below -700. libm's own differs between machines with and without FMA.
 double exp_of_negative(double x);
 
-// Softmax over the scores. REQUIRES: scores is not empty.
-void softmax(std::span<const float> scores, std::vector<double>& probabilities);
+// Scores become their softmax. REQUIRES: scores is not empty.
+void softmax(std::span<double> scores);
 
-// sum over c of probabilities[c] * matrix[c * dim + d].
-void weighted_sum(std::span<const double> probabilities, std::span<const float> matrix, std::vector<double>& sum);
+// sum over c of weights[c] * matrix[c * dim + d].
+void weighted_sum(std::span<const double> weights, std::span<const float> matrix, std::vector<double>& sum);
 
 // Mean of the first `count` rows of `dim` numbers each.
 void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<double>& mean);

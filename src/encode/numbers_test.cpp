@@ -23,12 +23,11 @@ TEST(Numbers, exp_is_within_a_few_units_in_the_last_place) {
 }
 
 TEST(Numbers, softmax_sums_to_one_and_takes_any_size_of_score) {
-  std::vector<double> probabilities;
-  const std::vector<float> scores = {1e30F, -1e30F, 1e30F, 3.0F};
-  softmax(scores, probabilities);
+  std::vector<double> probabilities = {1e30, -1e30, 1e30, 3.0};
+  softmax(probabilities);
   EXPECT_EQ(probabilities, (std::vector<double>{0.5, 0.0, 0.5, 0.0}));
-  const std::vector<float> near = {1.0F, 2.0F, 3.0F};
-  softmax(near, probabilities);
+  probabilities = {1.0, 2.0, 3.0};
+  softmax(probabilities);
   EXPECT_NEAR(probabilities[0] + probabilities[1] + probabilities[2], 1.0, 1e-15);
   EXPECT_NEAR(probabilities[2] / probabilities[1], std::exp(1.0), 1e-14);
 }

@@ -1,10 +1,6 @@
 #include "encode/towers.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "encode/numbers.h"
-#include "encode/weights.h"
 
 namespace pictor {
 namespace {
@@ -15,33 +11,58 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return text;
 }
 
-// The port of that name, which must have the shape (-1 in `wanted`: the network must take any size there).
+// The port of that name, which must be able to have the shape: -1 in `wanted` is what may be any size, and the network
+// may leave open what the card fixes.
 Result<std::size_t> find_port(const std::vector<ModelPort>& ports, const std::string& name, ElementType type,
                               const std::vector<std::int64_t>& wanted) {
   const auto found = std::ranges::find(ports, name, &ModelPort::name);
   if (found == ports.end()) {
     return Status(Code::kMismatch, "the network has no tensor '" + name + "', which the card names");
   }
-  if (found->type == type && found->shape == wanted) return static_cast<std::size_t>(found - ports.begin());
+  const auto fits = [](std::int64_t seen, std::int64_t size) { return seen == size || seen < 0; };
+  if (found->type == type && std::ranges::equal(found->shape, wanted, fits)) {
+    return static_cast<std::size_t>(found - ports.begin());
+  }
   return Status(Code::kMismatch, "tensor '" + name + "' of the network is " + shape_text(found->shape) +
                                      ", by the card it is " + shape_text(wanted));
 }
 
-Result<std::vector<float>> read_matrix(const TowerPlace& place, const CardFile& file) {
-  PICTOR_ASSIGN(const auto bytes, read_weights(place.env, file, place.folder));
-  std::vector<float> matrix(bytes.size() / sizeof(float));
-  std::memcpy(matrix.data(), bytes.data(), matrix.size() * sizeof(float));
-  return matrix;
+std::vector<std::int64_t> shape_of(const ImageOutput& output, std::int64_t batch) {
+  switch (output.kind) {
+    case OutputKind::kVector: return {batch, output.numbers};
+    case OutputKind::kTokens: return {batch, output.tokens, output.numbers};
+    case OutputKind::kMap: return {batch, output.numbers, output.height, output.width};
+  }
+  return {};
 }
+
+std::size_t size_of(const ImageOutput& output) {
+  switch (output.kind) {
+    case OutputKind::kVector: return output.numbers;
+    case OutputKind::kTokens: return std::size_t{output.tokens} * output.numbers;
+    case OutputKind::kMap: return std::size_t{output.numbers} * output.height * output.width;
+  }
+  return 0;
+}
+
+// What came out must have the size that the card says: a network may leave its shapes open until it runs.
+Status check_size(const OutputTensor& tensor, std::size_t wanted) {
+  if (tensor.values.size() == wanted) return Status::ok();
+  return {Code::kMismatch, "output '" + tensor.name + "' came as " + shape_text(tensor.shape) + ", " +
+                               std::to_string(tensor.values.size()) + " numbers; by the card it has " +
+                               std::to_string(wanted)};
+}
+
+bool takes_one(const EncoderCard& card) { return ImageEncoder::pass_pictures(card) == 1; }
 
 }  // namespace
 
 // decisions/0006: fp32 is fastest picture by picture with the batch fixed, and has the same bits with any; int8 is
 // faster four by four, and must stay open, since the run time makes another network, with other bits, of one that is
 // fixed.
-std::size_t ImageEncoder::pass_pictures(const EncoderCard& card) { return card.precision == Precision::kF32 ? 1 : 4; }
+std::size_t ImageEncoder::pass_pictures(const EncoderCard& card) { return card.precision == Precision::kInt8 ? 4 : 1; }
 
-ImageEncoder::ImageEncoder(const CardDetails& details) : details_(details), fixed_(pass_pictures(details.card) == 1) {}
+ImageEncoder::ImageEncoder(const CardDetails& details) : details_(details), fixed_(takes_one(details.card)) {}
 
 Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place, const CardDetails& details) {
   std::unique_ptr<ImageEncoder> encoder(new ImageEncoder(details));
@@ -61,8 +82,8 @@ Status ImageEncoder::check_ports() const {
   PICTOR_TRY(
       find_port(model_->inputs(), details_.image->input, ElementType::kF32, {batch, 3, prepare.height, prepare.width})
           .status());
-  for (const auto& [name, numbers] : details_.image->outputs) {
-    PICTOR_TRY(find_port(model_->outputs(), name, ElementType::kF32, {batch, numbers}).status());
+  for (const auto& [name, output] : details_.image->outputs) {
+    PICTOR_TRY(find_port(model_->outputs(), name, ElementType::kF32, shape_of(output, batch)).status());
   }
   return Status::ok();
 }
@@ -70,15 +91,13 @@ Status ImageEncoder::check_ports() const {
 Status ImageEncoder::add_heads(const TowerPlace& place) {
   for (std::size_t i = 0; i < details_.heads.size(); ++i) {
     if (!details_.card.heads[i].images) continue;
-    const auto& from = details_.heads[i];
+    const auto& side = details_.heads[i].images;
     Head head;
-    const auto found = std::ranges::find(model_->outputs(), from.output, &ModelPort::name);
+    const auto found = std::ranges::find(model_->outputs(), side.output, &ModelPort::name);
     head.output = static_cast<std::size_t>(found - model_->outputs().begin());
-    head.numbers = from.numbers;
-    head.dim = details_.card.heads[i].dim;
-    if (from.making == HeadMaking::kConse) {
-      PICTOR_ASSIGN(head.matrix, read_matrix(place, *details_.file(from.matrix)));
-    }
+    head.shape = details_.image->outputs.at(side.output);
+    head.pooling = side.pooling;
+    PICTOR_ASSIGN(head.maker, HeadMaker::load(place.env, place.folder, details_, side, details_.card.heads[i].dim));
     heads_.push_back(std::move(head));
   }
   return Status::ok();
@@ -92,52 +111,64 @@ Status ImageEncoder::encode(std::span<const float> tensors, std::size_t n, std::
                          {static_cast<std::int64_t>(n), 3, prepare.height, prepare.width},
                          tensors.data()};
   PICTOR_ASSIGN(const auto outputs, model_->run({&input, 1}));
-  std::vector<double> probabilities;
-  std::vector<double> vector;
+  std::vector<double> pooled, scratch;
   for (std::size_t h = 0; h < heads_.size(); ++h) {
     const auto& head = heads_[h];
-    const auto& values = outputs[head.output].values;
+    const std::size_t size = size_of(head.shape), dim = head.maker.dim();
+    PICTOR_TRY(check_size(outputs[head.output], n * size));
     for (std::size_t i = 0; i < n; ++i) {
-      const auto numbers = std::span(values).subspan(i * head.numbers, head.numbers);
-      if (head.matrix.empty()) {
-        vector.assign(numbers.begin(), numbers.end());
-      } else {
-        softmax(numbers, probabilities);
-        weighted_sum(probabilities, head.matrix, vector);
-      }
-      if (!normalise(vector, std::span(out[h]).subspan((first + i) * head.dim, head.dim))) {
-        return {Code::kInvalid, "picture " + std::to_string(first + i) +
-                                    " gives no vector: the network's numbers are "
-                                    "all zero or not finite"};
-      }
+      pool_image(std::span(outputs[head.output].values).subspan(i * size, size), head.shape, head.pooling, pooled);
+      const auto made = head.maker.make(pooled, scratch, std::span(out[h]).subspan((first + i) * dim, dim));
+      if (!made.is_ok()) return made.in("picture " + std::to_string(first + i) + " gives no vector");
     }
   }
   return Status::ok();
 }
 
-Result<std::unique_ptr<TextEncoder>> TextEncoder::load(const TowerPlace& place, const TextTower& tower) {
-  std::unique_ptr<TextEncoder> encoder(new TextEncoder(tower));
-  const auto path = join_path(place.folder, tower.file);
+Result<std::unique_ptr<TextEncoder>> TextEncoder::load(const TowerPlace& place, const CardDetails& details) {
+  std::unique_ptr<TextEncoder> encoder(new TextEncoder(details));
+  const auto path = join_path(place.folder, details.text->file);
   PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, place.options));
-  for (const auto& name : {tower.ids_input, tower.mask_input, tower.types_input}) {
-    if (name.empty()) continue;
-    const auto port = find_port(encoder->model_->inputs(), name, ElementType::kI64, {-1, -1});
-    if (!port.is_ok()) return port.status().in("'" + path + "'");
+  const auto ports = encoder->check_ports();
+  if (!ports.is_ok()) return ports.in("'" + path + "'");
+  for (std::size_t i = 0; i < details.heads.size(); ++i) {
+    const auto& head = details.card.heads[i];
+    HeadMaker maker;
+    if (head.texts) {
+      PICTOR_ASSIGN(maker, HeadMaker::load(place.env, place.folder, details, details.heads[i].texts, head.dim));
+    }
+    encoder->makers_.push_back(std::move(maker));
   }
-  const auto output = find_port(encoder->model_->outputs(), tower.output, ElementType::kF32, {-1, -1, tower.dim});
-  if (!output.is_ok()) return output.status().in("'" + path + "'");
-  encoder->output_ = *output;
   return encoder;
 }
 
-std::size_t TextEncoder::bucket_of(std::size_t count, std::size_t tokens_max) {
-  std::size_t bucket = 8;
-  while (bucket < count) bucket *= 2;
-  return std::min(bucket, std::max(count, tokens_max));
+Status TextEncoder::check_ports() {
+  const auto ids = std::ranges::find(model_->inputs(), tower_.ids_input, &ModelPort::name);
+  if (ids != model_->inputs().end() && ids->type == ElementType::kI32) integers_ = ElementType::kI32;
+  for (const auto& name : {tower_.ids_input, tower_.mask_input, tower_.types_input}) {
+    if (!name.empty()) PICTOR_TRY(find_port(model_->inputs(), name, integers_, {-1, -1}).status());
+  }
+  std::vector<std::int64_t> wanted = {-1, -1, tower_.dim};
+  if (tower_.pooling == Pooling::kNone) wanted = {-1, tower_.dim};
+  PICTOR_ASSIGN(output_, find_port(model_->outputs(), tower_.output, ElementType::kF32, wanted));
+  return Status::ok();
 }
 
-Status TextEncoder::encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id,
-                           std::span<float* const> out) const {
+std::size_t TextEncoder::bucket_of(std::size_t count, const TextTower& tower) {
+  if (tower.padding == Padding::kMax) return tower.tokens_max;
+  std::size_t bucket = 8;
+  while (bucket < count) bucket *= 2;
+  return std::min(bucket, std::max<std::size_t>(count, tower.tokens_max));
+}
+
+std::size_t TextEncoder::pass_texts(std::size_t bucket, const CardDetails& details) {
+  constexpr std::size_t kForwardTokens = 512;  // more gains nothing
+  if (!details.text->together || details.card.precision == Precision::kInt8Dynamic) return 1;
+  return std::max<std::size_t>(kForwardTokens / bucket, 1);
+}
+
+Result<std::vector<OutputTensor>> TextEncoder::run(std::span<const Tokens* const> texts, std::size_t bucket,
+                                                   std::int64_t pad_id) const {
   std::vector<std::int64_t> ids(texts.size() * bucket, pad_id);
   std::vector<std::int64_t> mask(texts.size() * bucket, 0);
   const std::vector<std::int64_t> types(texts.size() * bucket, 0);
@@ -146,17 +177,32 @@ Status TextEncoder::encode(std::span<const Tokens* const> texts, std::size_t buc
     std::fill_n(mask.begin() + static_cast<std::ptrdiff_t>(i * bucket), texts[i]->ids.size(), 1);
   }
   const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(texts.size()), static_cast<std::int64_t>(bucket)};
-  std::vector<TensorView> inputs = {{tower_.ids_input, ElementType::kI64, shape, ids.data()},
-                                    {tower_.mask_input, ElementType::kI64, shape, mask.data()}};
-  if (!tower_.types_input.empty()) inputs.push_back({tower_.types_input, ElementType::kI64, shape, types.data()});
-  PICTOR_ASSIGN(const auto outputs, model_->run(inputs));
-  const auto states = std::span(outputs[output_].values);
-  std::vector<double> mean(tower_.dim);
+  std::vector<TensorView> inputs;
+  std::vector<std::vector<std::int32_t>> narrow;
+  narrow.reserve(3);
+  const auto add = [&](const std::string& name, const std::vector<std::int64_t>& numbers) {
+    if (name.empty()) return;
+    const void* data = numbers.data();
+    if (integers_ == ElementType::kI32) data = narrow.emplace_back(numbers.begin(), numbers.end()).data();
+    inputs.push_back({name, integers_, shape, data});
+  };
+  add(tower_.ids_input, ids);
+  add(tower_.mask_input, mask);
+  add(tower_.types_input, types);
+  return model_->run(inputs);
+}
+
+Status TextEncoder::encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id,
+                           std::size_t head, std::span<float* const> out) const {
+  PICTOR_ASSIGN(const auto outputs, run(texts, bucket, tower_.pad_id >= 0 ? tower_.pad_id : pad_id));
+  const std::size_t size = tower_.pooling == Pooling::kNone ? tower_.dim : bucket * tower_.dim;
+  PICTOR_TRY(check_size(outputs[output_], texts.size() * size));
+  std::vector<double> pooled, scratch;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    mean_of_rows(states.subspan(i * bucket * tower_.dim, bucket * tower_.dim), texts[i]->ids.size(), mean);
-    if (!normalise(mean, {out[i], tower_.dim})) {
-      return {Code::kInvalid, "a text gives no vector: the network's numbers are all zero or not finite"};
-    }
+    const auto numbers = std::span(outputs[output_].values).subspan(i * size, size);
+    PICTOR_TRY(pool_text(numbers, tower_, texts[i]->ids, bucket, pooled));
+    const auto made = makers_[head].make(pooled, scratch, {out[i], makers_[head].dim()});
+    if (!made.is_ok()) return made.in("a text gives no vector");
   }
   return Status::ok();
 }

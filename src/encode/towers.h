@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "encode/card.h"
+#include "encode/heads.h"
 #include "encode/tokenizer.h"
 
 namespace pictor {
@@ -35,9 +36,9 @@ class ImageEncoder {
  private:
   struct Head {
     std::size_t output = 0;  // index in the network's outputs
-    std::uint32_t numbers = 0;
-    std::uint32_t dim = 0;
-    std::vector<float> matrix;  // empty: the output is the vector
+    ImageOutput shape;
+    Pooling pooling = Pooling::kNone;
+    HeadMaker maker;
   };
   explicit ImageEncoder(const CardDetails& details);
   Status check_ports() const;
@@ -51,22 +52,28 @@ class ImageEncoder {
 
 class TextEncoder {
  public:
-  static Result<std::unique_ptr<TextEncoder>> load(const TowerPlace& place, const TextTower& tower);
-  // One forward pass over texts that all fill `bucket` tokens, padded. Calls out(i) for each text's place of dim
-  // numbers.
-  Status encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id,
+  static Result<std::unique_ptr<TextEncoder>> load(const TowerPlace& place, const CardDetails& details);
+  // One forward pass over texts that all fill `bucket` tokens, padded. out[i] is the place of text i's dim numbers in
+  // head `head`, an index in the card's heads.
+  Status encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id, std::size_t head,
                 std::span<float* const> out) const;
 
   // The padded length of a text of `count` tokens: decided by the text alone, so that neighbours change no bit.
-  static std::size_t bucket_of(std::size_t count, std::size_t tokens_max);
-  static constexpr std::size_t kForwardTokens = 512;  // texts of one pass times their padded length: more gains nothing
+  static std::size_t bucket_of(std::size_t count, const TextTower& tower);
+  // Texts of one forward pass of that padded length.
+  static std::size_t pass_texts(std::size_t bucket, const CardDetails& details);
 
  private:
-  explicit TextEncoder(const TextTower& tower) : tower_(tower) {}
+  explicit TextEncoder(const CardDetails& details) : tower_(*details.text) {}
+  Status check_ports();
+  Result<std::vector<OutputTensor>> run(std::span<const Tokens* const> texts, std::size_t bucket,
+                                        std::int64_t pad_id) const;
 
   const TextTower& tower_;
   std::unique_ptr<Model> model_;
+  std::vector<HeadMaker> makers_;  // as the card's heads; those without texts are empty
   std::size_t output_ = 0;
+  ElementType integers_ = ElementType::kI64;
 };
 
 }  // namespace pictor

@@ -57,6 +57,9 @@ void expect_same_resizes(const std::string& name, Filter filter) {
 TEST(Golden, bilinear_resize_equals_pillow_bit_for_bit) { expect_same_resizes("bilinear", Filter::kBilinear); }
 TEST(Golden, bicubic_resize_equals_pillow_bit_for_bit) { expect_same_resizes("bicubic", Filter::kBicubic); }
 TEST(Golden, lanczos_resize_equals_pillow_bit_for_bit) { expect_same_resizes("lanczos", Filter::kLanczos); }
+TEST(Golden, nearest_resize_equals_pillow_bit_for_bit) { expect_same_resizes("nearest", Filter::kNearest); }
+TEST(Golden, box_resize_equals_pillow_bit_for_bit) { expect_same_resizes("box", Filter::kBox); }
+TEST(Golden, hamming_resize_equals_pillow_bit_for_bit) { expect_same_resizes("hamming", Filter::kHamming); }
 
 TEST(Golden, decoded_files_equal_pillow_bit_for_bit) {
   const Golden golden = make_golden("decode", test_seed());

@@ -29,7 +29,8 @@ enum class Alpha : std::uint8_t {
   kOver,
   kDrop
 };  // composite over `background`, or drop the band as Pillow's convert("RGB") does
-enum class Filter : std::uint8_t { kBilinear, kBicubic, kLanczos };
+// Pillow's filters of the same names. kNearest takes one source pixel each, all others antialias.
+enum class Filter : std::uint8_t { kBilinear, kBicubic, kLanczos, kNearest, kBox, kHamming };
 enum class Fit : std::uint8_t {
   kShortestEdgeCrop,  // resize so that the shorter edge is `resize`, then crop the centre to width x height
   kCropThenResize,    // crop the centre square of min(w,h) * crop_fraction, then resize to width x height
@@ -48,15 +49,23 @@ struct DecodeSpec {
   std::uint32_t dct_min_side = 0;
 };
 
+// Where the crop of kShortestEdgeCrop begins: half of what is left over, rounded half to even (torchvision, timm,
+// OpenCLIP) or down (transformers).
+enum class CropOffset : std::uint8_t { kHalfEven, kFloor };
+
 // How pixels become an encoder's input. Part of the SpaceId.
 struct PrepareSpec {
   std::uint32_t width = 224;
   std::uint32_t height = 224;
   Fit fit = Fit::kShortestEdgeCrop;
   Filter filter = Filter::kBicubic;
-  std::uint32_t resize = 224;             // kShortestEdgeCrop: the shorter edge after the resize
-  double crop_fraction = 1.0;             // kCropThenResize
-  std::array<float, 3> mean = {0, 0, 0};  // in 0..255 units: out = (pixel - mean) / std
+  std::uint32_t resize = 224;                      // kShortestEdgeCrop: the shorter edge after the resize
+  double crop_fraction = 1.0;                      // kCropThenResize
+  CropOffset crop_offset = CropOffset::kHalfEven;  // kShortestEdgeCrop
+  // 0: out = (pixel - mean) / std in double, rounded once; mean and std are in 0..255 units. Above 0: pixels are first
+  // multiplied by it and rounded to f32, then (x - mean) / std in f32, step by step as the reference stacks do it.
+  double rescale = 0;
+  std::array<float, 3> mean = {0, 0, 0};
   std::array<float, 3> std = {1, 1, 1};
   std::array<std::uint8_t, 3> background = {255, 255, 255};  // kPad
 };

@@ -31,6 +31,9 @@ Status check_spec(const PrepareSpec& spec) {
   if (spec.fit == Fit::kCropThenResize && !(spec.crop_fraction > 0 && spec.crop_fraction <= 1)) {
     return {Code::kInvalid, "crop_fraction is " + std::to_string(spec.crop_fraction) + "; it is above 0 and at most 1"};
   }
+  if (!std::isfinite(spec.rescale) || spec.rescale < 0) {
+    return {Code::kInvalid, "rescale is " + std::to_string(spec.rescale) + "; it is 0 (not used) or above"};
+  }
   for (std::size_t b = 0; b < 3; ++b) {
     if (!std::isfinite(spec.mean[b]) || !std::isfinite(spec.std[b]) || spec.std[b] == 0) {
       return {Code::kInvalid, "mean and std must be finite and std not 0"};
@@ -51,14 +54,16 @@ struct Placement {
 // Half to even, as Python's round.
 std::uint32_t round_half_even(double value) { return static_cast<std::uint32_t>(std::nearbyint(value)); }
 
-// torchvision's Resize(int): the longer edge is size * long / short, truncated. Its CenterCrop: half the difference,
-// rounded half to even.
+// torchvision's Resize(int) and transformers' shortest_edge: the longer edge is size * long / short, truncated. Their
+// crops begin at half the difference, each rounded in its own way.
 void place_shortest_edge(const PrepareSpec& spec, std::uint32_t width, std::uint32_t height, Placement& place) {
   const std::uint64_t size = spec.resize;
   place.width = width <= height ? spec.resize : static_cast<std::uint32_t>(size * width / height);
   place.height = width <= height ? static_cast<std::uint32_t>(size * height / width) : spec.resize;
-  place.window = {round_half_even((place.width - spec.width) / 2.0),
-                  round_half_even((place.height - spec.height) / 2.0), spec.width, spec.height};
+  const auto half = [&spec](std::uint32_t rest) {
+    return spec.crop_offset == CropOffset::kFloor ? rest / 2 : round_half_even(rest / 2.0);
+  };
+  place.window = {half(place.width - spec.width), half(place.height - spec.height), spec.width, spec.height};
 }
 
 // EfficientNet's evaluation crop: a square of whole pixels, its side truncated, its offset rounded up. The millionth
@@ -104,12 +109,17 @@ Placement place_picture(const PrepareSpec& spec, std::uint32_t width, std::uint3
 
 using Table = std::array<float, 256>;
 
-// One number for each pixel value, rounded once from double: the same on every machine.
-Table make_table(float mean, float std) {
+// One number for each pixel value: each step is rounded as IEEE 754 says, so it is the same on every machine.
+Table make_table(double rescale, float mean, float std) {
   Table table;
-  for (int value = 0; value < 256; ++value) {
-    table[static_cast<std::size_t>(value)] =
-        static_cast<float>((static_cast<double>(value) - static_cast<double>(mean)) / static_cast<double>(std));
+  for (std::size_t value = 0; value < table.size(); ++value) {
+    const auto pixel = static_cast<double>(value);
+    if (rescale > 0) {
+      const float scaled = static_cast<float>(pixel * rescale) - mean;
+      table[value] = scaled / std;
+    } else {
+      table[value] = static_cast<float>((pixel - static_cast<double>(mean)) / static_cast<double>(std));
+    }
   }
   return table;
 }
@@ -118,7 +128,7 @@ void normalise(const std::vector<std::uint8_t>& pixels, std::uint32_t bands, con
                const PrepareSpec& spec, std::span<float> out) {
   const std::size_t plane = std::size_t{spec.width} * spec.height;
   for (std::size_t b = 0; b < 3; ++b) {
-    const Table table = make_table(spec.mean[b], spec.std[b]);
+    const Table table = make_table(spec.rescale, spec.mean[b], spec.std[b]);
     float* to = out.data() + b * plane;
     if (place.window.width != spec.width || place.window.height != spec.height) {
       std::fill(to, to + plane, table[spec.background[b]]);

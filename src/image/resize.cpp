@@ -39,6 +39,17 @@ double sinc(double x) {
 
 double lanczos_weight(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
 
+// Half open, as Pillow's: a pixel on the border of two outputs belongs to one.
+double box_weight(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+
+double hamming_weight(double x) {
+  x = std::fabs(x);
+  if (x == 0.0) return 1.0;
+  if (x >= 1.0) return 0.0;
+  x = x * std::numbers::pi;
+  return std::sin(x) / x * (static_cast<double>(0.54F) + static_cast<double>(0.46F) * std::cos(x));  // float, as there
+}
+
 struct FilterShape {
   double (*weight)(double);
   double support;
@@ -49,6 +60,9 @@ FilterShape shape_of(Filter filter) {
     case Filter::kBilinear: return {bilinear_weight, 1.0};
     case Filter::kBicubic: return {bicubic_weight, 2.0};
     case Filter::kLanczos: return {lanczos_weight, 3.0};
+    case Filter::kBox: return {box_weight, 0.5};
+    case Filter::kHamming: return {hamming_weight, 1.0};
+    case Filter::kNearest: break;  // has no weights: see resize_nearest
   }
   return {bicubic_weight, 2.0};
 }
@@ -159,6 +173,33 @@ std::vector<std::uint8_t> crop(const PixelView& source, std::uint32_t left, std:
 struct FloatBox {
   float left, top, right, bottom;
 };
+
+// Which source pixel each of `wanted` results takes along one axis. Pillow adds up the step in double, so that is done
+// here too (libImaging/Geometry.c, ImagingScaleAffine).
+std::vector<std::uint32_t> nearest_positions(const Axis& axis) {
+  const double step = static_cast<double>(axis.end - axis.begin) / axis.results;
+  double at = static_cast<double>(axis.begin) + step * 0.5;
+  std::vector<std::uint32_t> positions;
+  for (std::uint32_t i = 0; i < axis.first + axis.wanted; ++i, at += step) {
+    if (i >= axis.first) positions.push_back(std::min(static_cast<std::uint32_t>(at), axis.source - 1));
+  }
+  return positions;
+}
+
+std::vector<std::uint8_t> resize_nearest(const PixelView& source, std::uint32_t width, std::uint32_t height,
+                                         const FloatBox& box, const Window& window) {
+  const auto columns = nearest_positions({source.width, box.left, box.right, width, window.left, window.width});
+  const auto rows = nearest_positions({source.height, box.top, box.bottom, height, window.top, window.height});
+  std::vector<std::uint8_t> out(columns.size() * rows.size() * source.bands);
+  std::uint8_t* to = out.data();
+  for (const std::uint32_t row : rows) {
+    for (const std::uint32_t column : columns) {
+      std::memcpy(to, source.data + row * source.stride + std::size_t{column} * source.bands, source.bands);
+      to += source.bands;
+    }
+  }
+  return out;
+}
 
 // A resize with both its filters made: which passes there are, in which order.
 struct Plan {
@@ -326,6 +367,7 @@ std::vector<std::uint8_t> resize_window(const PixelView& source, std::uint32_t w
                                         Filter filter, const Box& box, const Window& window, SimdLevel level) {
   const FloatBox exact = {static_cast<float>(box.left), static_cast<float>(box.top), static_cast<float>(box.right),
                           static_cast<float>(box.bottom)};
+  if (filter == Filter::kNearest) return resize_nearest(source, width, height, exact, window);
   const bool whole_pixels = exact.left == std::floor(exact.left) && exact.top == std::floor(exact.top);
   const bool same_size =
       exact.right - exact.left == static_cast<float>(width) && exact.bottom - exact.top == static_cast<float>(height);

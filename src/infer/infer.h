@@ -14,7 +14,7 @@
 
 namespace pictor {
 
-enum class ElementType : std::uint8_t { kF32, kI64 };
+enum class ElementType : std::uint8_t { kF32, kI64, kI32 };
 
 // A view of numbers the caller owns. shape[0] is the batch.
 struct TensorView {

@@ -13,7 +13,8 @@ import numpy
 from PIL import Image, ImageFile, ImageOps
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
-           "lanczos": Image.Resampling.LANCZOS}
+           "lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST, "box": Image.Resampling.BOX,
+           "hamming": Image.Resampling.HAMMING}
 MODES = ["L", "LA", "RGB", "RGBA"]
 PAIRS = 220
 # Pillow sizes the buffer of an optimised JPEG by a guess that noise at quality 100 exceeds.
