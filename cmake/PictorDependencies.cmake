@@ -31,3 +31,13 @@ if(NOT PICTOR_OPENVINO_CMAKE)
 endif()
 list(GET PICTOR_OPENVINO_CMAKE 0 OpenVINO_DIR)
 find_package(OpenVINO 2026.4 REQUIRED COMPONENTS Runtime PATHS "${OpenVINO_DIR}" NO_DEFAULT_PATH)
+# The second run time: its library is opened when it is asked for; only its headers are wanted here, and only if they are there.
+find_path(PICTOR_ONNXRUNTIME_INCLUDE onnxruntime_cxx_api.h
+          PATHS "${PICTOR_DEPS}/onnxruntime/usr/include/onnxruntime" NO_DEFAULT_PATH)
+add_library(pictor_onnxruntime_headers INTERFACE)
+if(PICTOR_ONNXRUNTIME_INCLUDE)
+  target_include_directories(pictor_onnxruntime_headers SYSTEM INTERFACE "${PICTOR_ONNXRUNTIME_INCLUDE}")
+  target_compile_definitions(pictor_onnxruntime_headers INTERFACE PICTOR_ONNXRUNTIME)
+else()
+  message(STATUS "ONNX Runtime's headers are not under ${PICTOR_DEPS}: built without it (tools/setup fetches them)")
+endif()

@@ -16,6 +16,7 @@ FLOORS = {
 STRANGERS = {
     r"sqlite3\.h": ["db/"],
     r"openvino/": ["infer/openvino"],
+    r"onnxruntime": ["infer/onnxruntime"],
     r"(turbojpeg|jpeglib|jerror)\.h": ["image/codec_jpeg", "image/jpeg_thin", "image/jpeg_testing"],
     r"png\.h": ["image/codec_png"],
     r"webp/": ["image/codec_webp"],

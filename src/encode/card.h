@@ -97,6 +97,10 @@ struct CardDetails {
 
 Result<CardDetails> parse_card_details(std::string_view json);
 
+// The card's text, which parse_card_details reads back to the same. `card.source` becomes its one source.
+// REQUIRES: the picture's fit is not kCropThenResize.
+std::string write_card(const CardDetails& details);
+
 // Names all that decides the bits of a vector in head `index`: see space.cpp.
 SpaceId space_of(const CardDetails& details, std::size_t index);
 

@@ -327,7 +327,7 @@ TEST_P(EncoderBits, vectors_agree_with_a_plain_python_stack) {
                                 "/" + GetParam() + "' '" + out.path() + "' 5 " + std::to_string(kCount);
   if (!test::run_golden("reference_vectors.py", arguments)) {
     ASSERT_NE(0, std::system(("'" + test::python() + "' -c 'import onnxruntime' 2>/dev/null").c_str()));
-    GTEST_SKIP() << "onnxruntime is not installed (tools/requirements-bench.txt)";
+    GTEST_SKIP() << "onnxruntime is not installed (tools/requirements.txt)";
   }
   // Two run times round int8 differently where a sum falls between two levels.
   const double wanted = encoder->card().precision == Precision::kF32 ? 0.9999 : 0.98;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 
 namespace pictor {
 
+// What callers give and get. Networks in half precision take and give kF32 too: the run time converts.
 enum class ElementType : std::uint8_t { kF32, kI64, kI32 };
 
 // A view of numbers the caller owns. shape[0] is the batch.
@@ -40,7 +42,13 @@ struct ModelOptions {
   std::size_t threads = 1;            // threads of one forward pass
   std::size_t parallel_requests = 1;  // forward passes that may run at once
   std::string cache_folder;           // compiled models are kept here; empty: nowhere
-  std::size_t batch = 0;              // fixes the first dimension of every input; 0: as the network has it
+  std::size_t batch = 0;  // fixes the first dimension of every input where it is open; 0: as the network has it
+  // What is wanted of the network, in this order; the rest, and the inputs that only the rest needs, are cut away.
+  // Empty: all.
+  std::vector<std::string> outputs = {};
+  // Sizes of inputs where the network takes any, by the input's name; -1 leaves one open. A network that is prepared
+  // for one size is faster, and may have other bits than one that is open.
+  std::map<std::string, std::vector<std::int64_t>> shapes = {};
 };
 
 class Model {
@@ -56,10 +64,51 @@ class Runtime {
   virtual ~Runtime() = default;
   virtual std::string name() const = 0;       // "openvino 2026.4.1"
   virtual std::string isa_class() const = 0;  // "x86-64/avx512_vnni": bits are equal within one class
+  // The file is checked as describe_network does before the run time sees it.
   virtual Result<std::unique_ptr<Model>> load(const std::string& path, const ModelOptions& options) const = 0;
 };
 
 // The default run time. Never fails: problems show when a model is loaded.
 std::unique_ptr<Runtime> make_openvino_runtime();
+
+enum class Device : std::uint8_t { kCpu, kCuda };
+
+struct OnnxRuntimeOptions {
+  std::string library;  // path of libonnxruntime.so; empty: where tools/setup put it, or beside the program
+  Device device = Device::kCpu;
+  int cuda_device = 0;
+};
+// ONNX Runtime, opened when this is called. kUnsupported says what was looked for, where, and what to install. A
+// process opens one library: kMismatch for a second one. On a CPU each picture of a batch is a forward pass of one
+// thread, and `threads` of them run at once; compiled models are not cached. On CUDA a forward pass takes
+// ModelOptions::batch pictures, or one when that is 0.
+Result<std::unique_ptr<Runtime>> make_onnxruntime_runtime(const OnnxRuntimeOptions& options);
+
+struct DescribedPort {
+  std::string name;
+  std::string type;                 // "f32", "f16", "i64", ...
+  std::vector<std::int64_t> shape;  // -1 where any size is taken
+};
+
+struct NetworkDescription {
+  std::vector<DescribedPort> inputs, outputs;
+  std::int64_t opset = 0;                   // of ONNX's own operations
+  std::size_t operations = 0;               // how many
+  std::uint64_t weight_bytes = 0;           // as the file keeps them
+  std::vector<std::string> external_files;  // paths of files beside it that hold weights
+};
+
+// What a network file says of itself, without compiling it or reading its weights. kUnreadable: no ONNX, cut off, or
+// its sizes do not fit. kNotFound: the file, or one that holds its weights, is missing. kInvalid: it names a file
+// outside its folder. kLimit: it claims more than base/limits.h allows.
+Result<NetworkDescription> describe_network(const std::string& path);
+
+// kUnsupported names each operation of the network that OpenVINO does not know, with its domain and opset. Reads the
+// file into OpenVINO's own form: about as long as loading without compiling.
+Status check_operations(const std::string& path);
+
+// Reads all weights once. kUnreadable names the first tensor with a NaN or an infinity; minus infinity is let through
+// in a tensor whose other numbers are zero, which is how attention masks are kept.
+Status check_weights_finite(const std::string& path);
 
 }  // namespace pictor

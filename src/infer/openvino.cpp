@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
-#include <map>
 #include <mutex>
-#include <openvino/frontend/manager.hpp>
 #include <openvino/openvino.hpp>
 #include <sstream>
 #include <thread>
@@ -15,71 +12,14 @@
 #include "infer/infer.h"
 #include "infer/isa.h"
 #include "infer/model_cache.h"
+#include "infer/onnx_file.h"
+#include "infer/openvino_read.h"
+#include "infer/ports.h"
 
 namespace pictor {
 namespace {
 
 constexpr const char* kDevice = "CPU";
-
-std::string shape_text(std::span<const std::int64_t> shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i > 0) text += " x ";
-    text += shape[i] < 0 ? "any" : std::to_string(shape[i]);
-  }
-  return text + "]";
-}
-
-const char* type_text(ElementType type) { return type == ElementType::kF32 ? "f32" : "i64"; }
-
-// The last line of OpenVINO's message that says something; the lines before are places in its own source.
-std::string short_cause(const std::exception& error) {
-  const std::string_view text = error.what();
-  std::string cause;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const auto line = text.substr(at, end - at);
-    if (line.size() > 3 && line.find("Exception from ") == std::string_view::npos &&
-        line.find("Check '") == std::string_view::npos) {
-      if (!cause.empty()) cause += "; ";
-      cause += line;
-    }
-    at = end + 1;
-  }
-  constexpr std::size_t kCauseBytesMax = 500;
-  if (cause.empty()) cause = text;
-  if (cause.size() > kCauseBytesMax) cause = cause.substr(0, kCauseBytesMax) + "...";
-  return cause;
-}
-
-// Optimising joins tensors, and the joint one keeps the names of all. The name that the file gave is in the name of the
-// node: outputs have "NAME/sink_port_0", inputs "NAME".
-std::string name_of(const ov::Output<const ov::Node>& port) {
-  std::string name = port.get_node()->get_friendly_name();
-  name = name.substr(0, name.find("/sink_port_"));
-  return port.get_names().contains(name) ? name : port.get_any_name();
-}
-
-Result<ModelPort> port_of(const ov::Output<const ov::Node>& port, const std::string& path) {
-  ModelPort out;
-  if (port.get_names().empty())
-    return Status(Code::kUnreadable, "'" + path + "' has an input or output without a name");
-  out.name = name_of(port);
-  if (port.get_element_type() == ov::element::f32) {
-    out.type = ElementType::kF32;
-  } else if (port.get_element_type() == ov::element::i64) {
-    out.type = ElementType::kI64;
-  } else {
-    return Status(Code::kUnsupported, "'" + path + "': tensor '" + out.name + "' has numbers of type " +
-                                          port.get_element_type().get_type_name() + ", f32 or i64 is wanted");
-  }
-  const auto& shape = port.get_partial_shape();
-  if (shape.rank().is_dynamic()) {
-    return Status(Code::kUnsupported, "'" + path + "': tensor '" + out.name + "' has no fixed number of dimensions");
-  }
-  for (const auto& dimension : shape) out.shape.push_back(dimension.is_dynamic() ? -1 : dimension.get_length());
-  return out;
-}
 
 class OpenVinoModel final : public Model {
  public:
@@ -96,7 +36,8 @@ class OpenVinoModel final : public Model {
     for (const auto& port : compiled_[0].outputs()) {
       PICTOR_ASSIGN(auto described, port_of(port, path_));
       if (described.type != ElementType::kF32) {
-        return {Code::kUnsupported, "'" + path_ + "': output '" + described.name + "' is i64, f32 is wanted"};
+        return {Code::kUnsupported, "'" + path_ + "': output '" + described.name + "' is " + type_text(described.type) +
+                                        ", f32 is wanted: name the outputs that you want"};
       }
       outputs_.push_back(std::move(described));
     }
@@ -110,13 +51,13 @@ class OpenVinoModel final : public Model {
   const std::vector<ModelPort>& outputs() const override { return outputs_; }
 
   Result<std::vector<OutputTensor>> run(std::span<const TensorView> inputs) const override {
-    PICTOR_TRY(check(inputs));
+    PICTOR_TRY(check_inputs(inputs_, inputs, path_));
     try {
       Lease lease(*this);
       auto& request = lease.request();
       for (const auto& input : inputs) {
         ov::Shape shape(input.shape.begin(), input.shape.end());
-        const auto type = input.type == ElementType::kF32 ? ov::element::f32 : ov::element::i64;
+        const auto type = element_of(input.type);
         // OpenVINO takes no const pointer for inputs; it does not write to them.
         request.set_tensor(input.name, ov::Tensor(type, shape, const_cast<void*>(input.data)));
       }
@@ -169,33 +110,6 @@ class OpenVinoModel final : public Model {
       free_.push_back({std::move(request), std::this_thread::get_id()});
     }
     returned_.notify_one();
-  }
-
-  Status check(std::span<const TensorView> inputs) const {
-    for (const auto& port : inputs_) {
-      const auto found = std::ranges::find(inputs, port.name, &TensorView::name);
-      if (found == inputs.end()) return {Code::kInvalid, "'" + path_ + "' wants an input '" + port.name + "'"};
-    }
-    if (inputs.size() != inputs_.size()) {
-      return {Code::kInvalid, "'" + path_ + "' takes " + std::to_string(inputs_.size()) + " inputs, " +
-                                  std::to_string(inputs.size()) + " were given"};
-    }
-    for (const auto& input : inputs) PICTOR_TRY(check_one(input));
-    return Status::ok();
-  }
-
-  Status check_one(const TensorView& input) const {
-    const auto& port = *std::ranges::find(inputs_, input.name, &ModelPort::name);
-    const std::string which = "'" + path_ + "', input '" + input.name + "': ";
-    if (input.type != port.type) {
-      return {Code::kInvalid, which + type_text(input.type) + " was given, " + type_text(port.type) + " is wanted"};
-    }
-    bool fits = input.shape.size() == port.shape.size() && input.data != nullptr;
-    for (std::size_t i = 0; fits && i < port.shape.size(); ++i) {
-      fits = input.shape[i] > 0 && (port.shape[i] < 0 || port.shape[i] == input.shape[i]);
-    }
-    if (fits) return Status::ok();
-    return {Code::kInvalid, which + shape_text(input.shape) + " was given, " + shape_text(port.shape) + " is wanted"};
   }
 
   Result<std::vector<OutputTensor>> collect(ov::InferRequest& request) const {
@@ -253,41 +167,33 @@ class OpenVinoRuntime final : public Runtime {
   }
 
   Result<std::unique_ptr<Model>> load(const std::string& path, const ModelOptions& options) const override {
-    if (options.threads == 0 || options.parallel_requests == 0 || options.threads > limits::kThreadsMax ||
-        options.parallel_requests > limits::kThreadsMax) {
-      return Status(Code::kInvalid,
-                    "threads and parallel requests of a network are from 1 to " + std::to_string(limits::kThreadsMax));
-    }
-    PICTOR_ASSIGN(const auto info, Env::real().info(path));
-    if (info.kind != FileKind::kFile) return Status(Code::kInvalid, "'" + path + "' is not a file");
-    if (info.size > limits::kModelBytesMax) {
-      return Status(Code::kLimit, "'" + path + "' has " + std::to_string(info.size) + " bytes, at most " +
-                                      std::to_string(limits::kModelBytesMax) + " are read");
-    }
+    PICTOR_TRY(check_options(options));
+    PICTOR_ASSIGN(const auto file, OnnxFile::open(Env::real(), path));
+    PICTOR_TRY(check_outputs(file.network(), options.outputs, path));
     try {
       const std::lock_guard lock(mutex_);
       if (!core_) core_ = std::make_unique<ov::Core>();
-      PICTOR_ASSIGN(auto model, read_or_compile(path, options));
+      PICTOR_ASSIGN(auto model, read_or_compile(file, path, options));
       PICTOR_TRY(model->describe());
       return std::unique_ptr<Model>(std::move(model));
     } catch (const std::exception& error) {
-      return refusal(path, error);
+      return openvino_refusal(file.network(), path, error);
     }
   }
 
  private:
-  Result<std::unique_ptr<OpenVinoModel>> read_or_compile(const std::string& path, const ModelOptions& options) const {
+  Result<std::unique_ptr<OpenVinoModel>> read_or_compile(const OnnxFile& file, const std::string& path,
+                                                         const ModelOptions& options) const {
     auto& env = Env::real();
     const auto& folder = options.cache_folder;
     Hash256 key;
     if (!folder.empty()) {
-      PICTOR_ASSIGN(key, cache_key(path, options));
+      PICTOR_ASSIGN(key, cache_key(file, options));
       if (auto cached = find_cached_model(env, folder, key)) {
         if (auto model = read_cached(std::move(cached), path, options)) return model;
       }
     }
-    const auto network = read_onnx(path);
-    if (options.batch > 0) fix_batch(*network, options.batch);
+    PICTOR_ASSIGN(const auto network, read_for_openvino(path, options));
     std::vector<ov::CompiledModel> compiled;
     for (std::size_t i = 0; i < copies_of(options); ++i) {
       compiled.push_back(core_->compile_model(network, kDevice, settings(options)));
@@ -317,48 +223,27 @@ class OpenVinoRuntime final : public Runtime {
     }
   }
 
-  // Only the reader of ONNX is asked: Core::read_model tries all readers, and some of them print.
-  static std::shared_ptr<ov::Model> read_onnx(const std::string& path) {
-    ov::frontend::FrontEndManager readers;
-    const auto reader = readers.load_by_framework("onnx");
-    return reader->convert(reader->load(path));
-  }
-
-  static void fix_batch(ov::Model& network, std::size_t batch) {
-    std::map<std::string, ov::PartialShape> shapes;
-    for (const auto& input : network.inputs()) {
-      auto shape = input.get_partial_shape();
-      if (shape.rank().is_dynamic() || shape.size() == 0) continue;
-      shape[0] = static_cast<std::int64_t>(batch);
-      shapes[input.get_any_name()] = shape;
-    }
-    network.reshape(shapes);
-  }
-
   // Names everything that decides what compiling gives.
-  Result<Hash256> cache_key(const std::string& path, const ModelOptions& options) const {
-    PICTOR_ASSIGN(const auto file, Env::real().open(path, OpenMode::kRead));
-    PICTOR_ASSIGN(const auto mapping, file->map());
+  Result<Hash256> cache_key(const OnnxFile& file, const ModelOptions& options) const {
     Sha256Stream hash;
     hash.add_field(ov::get_openvino_version().buildNumber);
     hash.add_field(isa_class());
     hash.add_field(std::to_string(options.threads));
     hash.add_field(std::to_string(options.parallel_requests));
     hash.add_field(std::to_string(options.batch));
-    hash.add_field(std::to_string(mapping->bytes().size()));
-    hash.add_field(std::to_string(crc32c(mapping->bytes())));
-    return hash.finish();
-  }
-
-  static Status refusal(const std::string& path, const std::exception& error) {
-    const std::string cause = short_cause(error);
-    const bool unknown_operation = cause.find("No conversion rule") != std::string::npos ||
-                                   cause.find("not supported") != std::string::npos ||
-                                   cause.find("nsupported op") != std::string::npos;
-    if (unknown_operation) {
-      return {Code::kUnsupported, "'" + path + "' has operations that this run time does not know: " + cause};
+    for (const auto& output : options.outputs) hash.add_field("output " + output);
+    for (const auto& [name, shape] : options.shapes) hash.add_field("shape " + name + " " + shape_text(shape));
+    const auto add = [&hash](ByteView bytes) {
+      hash.add_field(std::to_string(bytes.size()));
+      hash.add_field(std::to_string(crc32c(bytes)));
+    };
+    add(file.bytes());
+    for (const auto& outer : file.external_files()) {
+      PICTOR_ASSIGN(const auto opened, Env::real().open(outer, OpenMode::kRead));
+      PICTOR_ASSIGN(const auto mapping, opened->map());
+      add(mapping->bytes());
     }
-    return {Code::kUnreadable, "'" + path + "' cannot be read as a network (ONNX is wanted): " + cause};
+    return hash.finish();
   }
 
   mutable std::mutex mutex_;

@@ -2,7 +2,7 @@
 """Writes what a straightforward Python stack (onnxruntime, numpy, tokenizers) makes of seeded tensors and texts.
 
 usage: reference_vectors.py CARD_JSON WEIGHTS_FOLDER OUT_FOLDER SEED PICTURES
-ends with 77 when onnxruntime is not installed (tools/requirements-bench.txt)
+ends with 77 when onnxruntime is not installed (tools/requirements.txt)
 
 pixels.f32: the tensors.  texts.txt: one text a line.
 HEAD.images.f32, HEAD.texts.f32: their vectors, one after the other.

@@ -1,0 +1,48 @@
+// An encoder as the hub has it, a folder of configurations and ONNX files, made one of ours: a card and plain files.
+//
+// Preprocessing, pooling, token limits and padding come from the folder's own files; the networks are looked at and run
+// once, so that a card never says what its network does not do. What cannot be read whole is refused by name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "encode/card.h"
+
+namespace pictor {
+
+struct ImportRequest {
+  std::string folder;   // with config.json; the networks lie in it or in its onnx/
+  std::string name;     // of the encoder; empty: made from the folder's
+  std::string variant;  // "": vision_model.onnx; "fp16": vision_model_fp16.onnx; ...
+  std::string source;   // where it came from, for the card; empty: the folder
+  std::string licence;  // empty: "unknown"
+  // For what the configuration does not say; empty, 0: as it says.
+  std::string output;   // of the image network
+  std::string pooling;  // "cls", "mean"
+  std::uint32_t dim = 0;  // the first so many numbers (Matryoshka)
+};
+
+struct ImportedFile {
+  std::string from;  // path
+  std::string name;  // in the encoder's folder
+};
+
+struct ImportedEncoder {
+  CardDetails details;  // files with name, size and hash
+  std::vector<ImportedFile> files;
+  std::string rule;                // whose preprocessing it is
+  std::vector<std::string> notes;  // what a person should know: "the network's numbers are class scores"
+};
+
+// Reads everything, writes nothing.
+Result<ImportedEncoder> import_encoder(Env& env, const Runtime& runtime, const ImportRequest& request);
+
+// Copies the files to ENCODERS_FOLDER/NAME/ and writes card.json there, whole or not at all. kExists: there is one of
+// that name.
+Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::string& encoders_folder);
+
+// "clip-vit-base-patch32" of "openai/CLIP ViT-Base (patch32)".
+std::string encoder_name_of(std::string_view text);
+
+}  // namespace pictor
