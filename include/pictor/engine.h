@@ -27,6 +27,7 @@ struct EngineOptions {
   std::string data_folder;
   std::string cards_folder;  // models/
   std::string weights_folder;
+  std::string encoders_folder;  // encoders that were added, one folder each; made when needed
   std::string cache_folder;  // compiled models; empty: none
   std::size_t threads = 0;   // 0: all processors
   bool create = true;        // make the data folder when it does not exist

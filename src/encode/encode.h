@@ -53,7 +53,8 @@ struct EncoderCard {
   DecodeSpec decode;
   PrepareSpec prepare;
   std::vector<CardHead> heads;
-  std::string json;  // the card as it was read
+  std::string json;    // the card as it was read
+  std::string folder;  // where its files are; empty when the card was not read from its place
 
   const CardHead* head(std::string_view name) const;
 };
@@ -87,10 +88,12 @@ class Encoder {
   virtual Result<bool> text_is_cut(std::string_view text) const = 0;
 };
 
-// Finds cards in `cards_folder` (models/) and weights in `weights_folder`/NAME/.
+// Finds cards in `cards_folder` (models/) with weights in `weights_folder`/NAME/, and encoders that were added in
+// `encoders_folder`/NAME/, card.json and weights together; that one need not exist.
 struct EncoderPlaces {
   std::string cards_folder;
   std::string weights_folder;
+  std::string encoders_folder = {};
 };
 Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places);
 // kNotFound names the known encoders, or the missing weights; kCorrupt names the file, the hash seen and wanted, and

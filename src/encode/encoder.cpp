@@ -140,36 +140,55 @@ Result<bool> CardEncoder::text_is_cut(std::string_view text) const {
 // --- finding encoders ---
 
 constexpr std::string_view kCardSuffix = ".json";
+constexpr const char* kAddedCard = "card.json";
 
-Result<std::vector<std::string>> card_names(Env& env, const EncoderPlaces& places) {
+// Where a card and its files are.
+struct CardPlace {
+  std::string name;
+  std::string card;
+  std::string folder;
+};
+
+// Cards of models/, then those of encoders that were added; the first of a name counts.
+Result<std::vector<CardPlace>> card_places(Env& env, const EncoderPlaces& places) {
   const auto entries = env.list(places.cards_folder);
   if (!entries.is_ok()) return entries.status().in("the folder of encoder cards");
-  std::vector<std::string> names;
+  std::vector<CardPlace> out;
   for (const auto& entry : *entries) {
     if (entry.kind != FileKind::kFile || !entry.name.ends_with(kCardSuffix)) continue;
     const auto name = entry.name.substr(0, entry.name.size() - kCardSuffix.size());
     // No card's name has a dot: NAME.scales.json and the like belong to tools/models.
-    if (name.find('.') == std::string::npos) names.push_back(name);
+    if (name.find('.') != std::string::npos) continue;
+    out.push_back({name, join_path(places.cards_folder, entry.name), join_path(places.weights_folder, name)});
   }
-  return names;
+  if (places.encoders_folder.empty() || !exists(env, places.encoders_folder)) return out;
+  PICTOR_ASSIGN(const auto added, env.list(places.encoders_folder));
+  for (const auto& entry : added) {
+    const auto folder = join_path(places.encoders_folder, entry.name);
+    if (entry.name.front() == '.' || !exists(env, join_path(folder, kAddedCard))) continue;
+    if (std::ranges::find(out, entry.name, &CardPlace::name) != out.end()) continue;
+    out.push_back({entry.name, join_path(folder, kAddedCard), folder});
+  }
+  return out;
 }
 
-Result<CardDetails> read_card(Env& env, const EncoderPlaces& places, const std::string& name) {
-  const auto path = join_path(places.cards_folder, name + std::string(kCardSuffix));
-  auto bytes = read_file(env, path, limits::kCardBytesMax);
+Result<CardDetails> read_card(Env& env, const CardPlace& place) {
+  auto bytes = read_file(env, place.card, limits::kCardBytesMax);
   if (!bytes.is_ok()) return bytes.status();
   auto details = parse_card_details(as_text(*bytes));
-  if (!details.is_ok()) return details.status().in("'" + path + "'");
-  if (details->card.name == name) return details;
-  return Status(Code::kUnreadable,
-                "'" + path + "': the card's name is '" + details->card.name + "', by the file it is '" + name + "'");
+  if (!details.is_ok()) return details.status().in("'" + place.card + "'");
+  details->card.folder = place.folder;
+  if (details->card.name == place.name) return details;
+  return Status(Code::kUnreadable, "'" + place.card + "': the card's name is '" + details->card.name +
+                                       "', by its place it is '" + place.name + "'");
 }
 
 Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string_view name) {
-  PICTOR_ASSIGN(const auto names, card_names(env, places));
-  if (std::ranges::find(names, name) != names.end()) return read_card(env, places, std::string(name));
+  PICTOR_ASSIGN(const auto all, card_places(env, places));
+  const auto found = std::ranges::find(all, name, &CardPlace::name);
+  if (found != all.end()) return read_card(env, *found);
   std::string known;
-  for (const auto& other : names) known += (known.empty() ? "'" : ", '") + other + "'";
+  for (const auto& place : all) known += (known.empty() ? "'" : ", '") + place.name + "'";
   return Status(Code::kNotFound, "encoder '" + std::string(name) + "' is unknown; known are " +
                                      (known.empty() ? "none" : known) + " (cards in '" + places.cards_folder + "')");
 }
@@ -177,10 +196,10 @@ Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string
 }  // namespace
 
 Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places) {
-  PICTOR_ASSIGN(const auto names, card_names(env, places));
+  PICTOR_ASSIGN(const auto all, card_places(env, places));
   std::vector<EncoderCard> cards;
-  for (const auto& name : names) {
-    PICTOR_ASSIGN(auto details, read_card(env, places, name));
+  for (const auto& place : all) {
+    PICTOR_ASSIGN(auto details, read_card(env, place));
     cards.push_back(std::move(details.card));
   }
   return cards;
@@ -188,8 +207,7 @@ Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& place
 
 Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name) {
   PICTOR_ASSIGN(const auto details, find_card(env, places, name));
-  return check_weights(env, details.card, join_path(places.weights_folder, name), true, true)
-      .in("encoder '" + std::string(name) + "'");
+  return check_weights(env, details.card, details.card.folder, true, true).in("encoder '" + std::string(name) + "'");
 }
 
 Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
@@ -200,7 +218,7 @@ Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& pla
                                       std::to_string(limits::kThreadsMax) + " are wanted");
   }
   PICTOR_ASSIGN(auto details, find_card(env, places, name));
-  const auto folder = join_path(places.weights_folder, name);
+  const auto folder = details.card.folder;
   const auto weights = check_weights(env, details.card, folder, options.check_hashes, false);
   if (!weights.is_ok()) return weights.in("encoder '" + std::string(name) + "'");
   return std::unique_ptr<Encoder>(std::make_unique<CardEncoder>(env, std::move(details), folder, runtime, options));

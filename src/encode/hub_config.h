@@ -2,7 +2,9 @@
 // hub's own readers do; a field of the wrong type is refused with file and path.
 #pragma once
 
+#include <array>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>

@@ -49,7 +49,8 @@ std::string without(std::string name, const std::string& end) {
 // "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPImageProcessorFast" -> "CLIP".
 std::string family_of(const Config& config) {
   std::string name = config.text("image_processor_type", config.text("feature_extractor_type", ""));
-  if (name.empty()) config.unsupported("neither 'image_processor_type' nor 'feature_extractor_type' says what it is for");
+  if (name.empty())
+    config.unsupported("neither 'image_processor_type' nor 'feature_extractor_type' says what it is for");
   const std::string family = without(without(without(name, "Fast"), "ImageProcessor"), "FeatureExtractor");
   if (processors().contains(family)) return family;
   std::string known;
@@ -80,7 +81,8 @@ Size read_size(const Config& config, const char* field, std::uint32_t otherwise,
     return {one, one, 0};
   }
   const auto object = config.object(field);
-  if (object->has("longest_edge")) config.unsupported("'" + std::string(field) + "' has a 'longest_edge', which is not read");
+  if (object->has("longest_edge"))
+    config.unsupported("'" + std::string(field) + "' has a 'longest_edge', which is not read");
   if (object->has("shortest_edge")) {
     size.shortest = side(config, field, object->whole("shortest_edge", 0));
     return size;
@@ -128,8 +130,8 @@ void set_squash(const Config& config, const Size& size, const std::optional<Size
   prepare.height = size.height;
 }
 
-// ConvNext's own rule: below 384 pixels the shortest edge becomes size / crop_pct and the centre is cut out; from 384 on
-// the picture is squashed.
+// ConvNext's own rule: below 384 pixels the shortest edge becomes size / crop_pct and the centre is cut out; from 384
+// on the picture is squashed.
 void set_convnext(const Config& config, const Size& size, PrepareSpec& prepare) {
   const std::uint32_t edge = size.shortest != 0 ? size.shortest : size.width;
   if (edge >= 384) return set_squash(config, {edge, edge, 0}, std::nullopt, prepare);
@@ -139,7 +141,8 @@ void set_convnext(const Config& config, const Size& size, PrepareSpec& prepare) 
 }
 
 void set_geometry(const Config& config, const std::string& family, const Defaults& defaults, PrepareSpec& prepare) {
-  if (!config.flag("do_resize", true)) config.unsupported("'do_resize' is false: pictures of any size cannot be encoded");
+  if (!config.flag("do_resize", true))
+    config.unsupported("'do_resize' is false: pictures of any size cannot be encoded");
   const Size size = read_size(config, "size", defaults.size, defaults.int_is_shortest);
   prepare.filter = filter_of(config, config.whole("resample", static_cast<std::uint64_t>(-1)));
   if (family == "ConvNext") return set_convnext(config, size, prepare);
@@ -204,8 +207,8 @@ HubPreprocessing read_open_clip(const Config& config) {
   } else if (mode == "shortest" && size.width == size.height) {
     set_shortest(config, size.width, size.width, size.height, out.prepare);
   } else {
-    config.unsupported("'resize_mode' '" + mode.substr(0, 64) + "' is not read for " + std::to_string(size.width) + " x " +
-                       std::to_string(size.height) + " pixels; 'shortest' (square) and 'squash' are");
+    config.unsupported("'resize_mode' '" + mode.substr(0, 64) + "' is not read for " + std::to_string(size.width) +
+                       " x " + std::to_string(size.height) + " pixels; 'shortest' (square) and 'squash' are");
   }
   out.prepare.rescale = kRescale;
   out.prepare.mean = preprocess.three("mean", kClipMean);

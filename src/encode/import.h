@@ -18,8 +18,8 @@ struct ImportRequest {
   std::string source;   // where it came from, for the card; empty: the folder
   std::string licence;  // empty: "unknown"
   // For what the configuration does not say; empty, 0: as it says.
-  std::string output;   // of the image network
-  std::string pooling;  // "cls", "mean"
+  std::string output;     // of the image network
+  std::string pooling;    // "cls", "mean"
   std::uint32_t dim = 0;  // the first so many numbers (Matryoshka)
 };
 

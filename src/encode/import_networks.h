@@ -1,4 +1,5 @@
-// The two networks of a hub folder: found, described, run once, and made towers and heads of a card. Internal to import.
+// The two networks of a hub folder: found, described, run once, and made towers and heads of a card. Internal to
+// import.
 #pragma once
 
 #include <optional>

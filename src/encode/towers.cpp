@@ -69,6 +69,9 @@ Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place
   const auto path = join_path(place.folder, details.image->file);
   auto options = place.options;
   if (encoder->fixed_) options.batch = 1;
+  for (const auto& [name, unused] : details.image->outputs) options.outputs.push_back(name);
+  const auto& prepare = details.card.prepare;
+  options.shapes[details.image->input] = {-1, 3, prepare.height, prepare.width};
   PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, options));
   const auto ports = encoder->check_ports();
   if (!ports.is_ok()) return ports.in("'" + path + "'");
@@ -128,7 +131,9 @@ Status ImageEncoder::encode(std::span<const float> tensors, std::size_t n, std::
 Result<std::unique_ptr<TextEncoder>> TextEncoder::load(const TowerPlace& place, const CardDetails& details) {
   std::unique_ptr<TextEncoder> encoder(new TextEncoder(details));
   const auto path = join_path(place.folder, details.text->file);
-  PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, place.options));
+  auto options = place.options;
+  options.outputs = {details.text->output};
+  PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, options));
   const auto ports = encoder->check_ports();
   if (!ports.is_ok()) return ports.in("'" + path + "'");
   for (std::size_t i = 0; i < details.heads.size(); ++i) {

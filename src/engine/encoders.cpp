@@ -36,9 +36,8 @@ Result<EncoderCard> Encoders::card(const std::string& name) {
 Result<std::vector<EncoderCard>> Encoders::cards() { return list_cards(env_, places_); }
 
 Status Encoders::ready(const EncoderCard& card) {
-  const std::string folder = join_path(places_.weights_folder, card.name);
   for (const auto& file : card.files) {
-    const auto path = join_path(folder, file.path);
+    const auto path = join_path(card.folder, file.path);
     const auto info = env_.info(path);
     if (!info.is_ok() || info->size != file.bytes) {
       return {Code::kNotFound, "'" + path + "' is " + (info.is_ok() ? "incomplete" : "missing") +

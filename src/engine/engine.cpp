@@ -82,7 +82,8 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
     : env_(env),
       pool_(threads),
       folder_(std::move(folder)),
-      encoders_(env, {options.cards_folder, options.weights_folder}, options.cache_folder, threads),
+      encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
+                threads),
       backend_(make_local_backend(env, &pool_)) {}
 
 std::string EngineImpl::batch_id() {
