@@ -23,6 +23,7 @@ if(PICTOR_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(Oniguruma REQUIRED IMPORTED_TARGET oniguruma>=6.9.8)
 # The inference run time comes as a Python wheel with its C++ headers and CMake files inside.
 file(GLOB PICTOR_OPENVINO_CMAKE "${PICTOR_DEPS}/venv/lib/python3*/site-packages/openvino/cmake")
 if(NOT PICTOR_OPENVINO_CMAKE)

@@ -31,6 +31,7 @@ STRANGERS = {
     r"CLI/|CLI\.hpp": ["cli/"],
     r"roaring": ["store/row_set"],
     r"utf8proc\.h": ["encode/unicode"],
+    r"oniguruma\.h": ["encode/pattern"],
     r"spdlog/": ["observe/log.cpp"],
     r"zstd\.h": [],
     r"curl/": [],

