@@ -31,8 +31,19 @@ def first_axes(name):
     return {0: "batch_size"}
 
 
+def spell_out_padding(model):
+    """'valid' and 'same' as numbers: this exporter does not know the words. The numbers mean the same."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d) and isinstance(module.padding, str):
+            whole = [d * (k - 1) if module.padding == "same" else 0 for d, k in zip(module.dilation, module.kernel_size)]
+            if any(size % 2 for size in whole):
+                raise ExportError(f"a convolution pads {whole} in all, which is not the same on both sides")
+            module.padding = tuple(size // 2 for size in whole)
+
+
 def export(path, model, function, inputs):
     """`function(model, *inputs)` gives the named outputs; the file has a free batch axis (and sequence axis for text)."""
+    spell_out_padding(model)
     with torch.no_grad():
         outputs = function(model, *inputs.values())
     axes = {name: first_axes(name) for name in (*inputs, *outputs)}

@@ -6,7 +6,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from family import CLIP_MEAN, CLIP_STD, HALF, Family, Head, Tower, write_json
-from hf import joint_heads
+from hf import joint_heads, padded
 from lively import enliven
 from tokenizers_made import write_clip
 
@@ -41,17 +41,17 @@ def openclip(hub, seed, _):
     # An odd number of heads keeps torch 1.13 off a fused attention that its exporter does not know.
     shape = {"embed_dim": 1024,
              "vision_cfg": {"image_size": 224, "layers": 2, "width": 96, "head_width": 32, "mlp_ratio": 2.0, "patch_size": 32},
-             "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 48, "heads": 3, "layers": 2, "mlp_ratio": 2.0}}
+             "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 24, "heads": 3, "layers": 2, "mlp_ratio": 2.0}}
     settings = {"mean": CLIP_MEAN, "std": CLIP_STD, "interpolation": "bicubic", "resize_mode": "shortest"}
     write_json(hub / "open_clip_config.json", {"model_cfg": shape, "preprocess_cfg": settings})
     model = enliven(open_clip.CLIP(**shape), seed)
     transform = image_transform_v2(PreprocessCfg(size=224, **settings), is_train=False)
-    own, fast = open_clip.SimpleTokenizer(), write_clip(hub, pad="!")
+    own, fast = open_clip.SimpleTokenizer(), write_clip(hub)
 
     def tokenize(texts):
         ids = own(texts).numpy().astype("i8")
-        other = fast(texts, padding="max_length", truncation=True, max_length=77, return_tensors="np")["input_ids"]
-        return ids, (numpy.arange(77) <= ids.argmax(axis=1)[:, None]).astype("i8"), other.astype("i8")
+        other, other_mask = padded(fast, texts, 77)
+        return ids, (numpy.arange(77) <= ids.argmax(axis=1)[:, None]).astype("i8"), other * other_mask
 
     return Family(
         reference="open_clip image_transform_v2, SimpleTokenizer, CLIP.encode_image and encode_text",

@@ -83,7 +83,7 @@ def clip_family(hub, seed, config, preprocessor, image_file, text_file, combined
 
 def clip(hub, seed, _):
     return clip_family(
-        hub, seed, clip_config(64, 32, "quick_gelu"),
+        hub, seed, clip_config(32, 32, "quick_gelu"),
         {"crop_size": SIZE, "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True,
          "do_resize": True, "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": CLIP_MEAN,
          "image_processor_type": "CLIPFeatureExtractor", "image_std": CLIP_STD, "resample": 3, "rescale_factor": RESCALE,
@@ -101,7 +101,7 @@ def clip_combined(hub, seed, _):
 
 def siglip(hub, seed, _):
     slow, fast = write_siglip(hub)
-    tower = {"hidden_size": 192, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 4}
+    tower = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = transformers.SiglipConfig(
         text_config={**tower, "vocab_size": len(slow), "max_position_embeddings": 64},
         vision_config={**tower, "image_size": 224, "patch_size": 16}, attn_implementation="eager")
@@ -137,7 +137,7 @@ def image_only(hub, model, preprocessor, heads, outputs):
 
 
 def vit(hub, seed, _):
-    config = transformers.ViTConfig(hidden_size=384, num_hidden_layers=2, num_attention_heads=6, intermediate_size=768,
+    config = transformers.ViTConfig(hidden_size=256, num_hidden_layers=2, num_attention_heads=4, intermediate_size=512,
                                     attn_implementation="eager")
     return image_only(
         hub, enliven(transformers.ViTModel(config), seed),
@@ -162,7 +162,7 @@ def dinov2(hub, seed, _):
 
 
 def convnext(hub, seed, _):
-    config = transformers.ConvNextConfig(hidden_sizes=[32, 64, 128, 512], depths=[1, 1, 2, 1])
+    config = transformers.ConvNextConfig(hidden_sizes=[32, 64, 128, 384], depths=[1, 1, 2, 1])
     return image_only(
         hub, enliven(transformers.ConvNextModel(config), seed),
         {"crop_pct": 0.875, "do_normalize": True, "do_resize": True, "feature_extractor_type": "ConvNextFeatureExtractor",

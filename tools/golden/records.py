@@ -41,7 +41,9 @@ class Writer:
             raise RecordError(f"{self.folder}: {stage} of {item} has a number that is not finite")
         data = array.tobytes()
         name = f"{stage}.{dtype}"
-        file = self.files.setdefault(name, open(self.folder / name, "wb"))
+        if name not in self.files:
+            self.files[name] = open(self.folder / name, "wb")
+        file = self.files[name]
         self.records.append({"item": item, "stage": stage, "file": name, "offset": file.tell(), "bytes": len(data),
                              "shape": list(array.shape), "dtype": dtype, "sha256": hashlib.sha256(data).hexdigest(),
                              **more})
@@ -123,7 +125,7 @@ def check_whole(manifest, arrays):
         if item["kind"] == "text":
             wanted = {"token_ids", "attention_mask"} | (vectors if "text" in towers else set())
         else:
-            wanted = {"decoded", "tensor"} | (vectors if "image" in towers else set())
+            wanted = {"decoded"} | ({"tensor"} if item["tensor"] else set()) | (vectors if "image" in towers else set())
         missing = wanted - stages.get(item["item"], set())
         if missing:
             raise RecordError(f"{manifest['family']}: {item['item']} lacks {', '.join(sorted(missing))}")

@@ -18,7 +18,7 @@ from transformers import CLIPTokenizer, CLIPTokenizerFast, SiglipTokenizer
 from transformers.convert_slow_tokenizer import import_protobuf
 
 MERGES = 49152 - 256 - 2
-SIGLIP_PIECES = 4000
+SIGLIP_PIECES = 2000
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -35,13 +35,13 @@ def clip_vocabulary(merges):
     return {piece: number for number, piece in enumerate([*pieces, START, END])}
 
 
-def write_clip(hub, pad=END):
+def write_clip(hub):
     """vocab.json, merges.txt, tokenizer.json, tokenizer_config.json, special_tokens_map.json; the fast tokenizer."""
     hub = pathlib.Path(hub)
     merges = clip_merges()
     (hub / "vocab.json").write_text(json.dumps(clip_vocabulary(merges), ensure_ascii=False), encoding="utf-8")
     (hub / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
-    slow = CLIPTokenizer(str(hub / "vocab.json"), str(hub / "merges.txt"), pad_token=pad, model_max_length=77)
+    slow = CLIPTokenizer(str(hub / "vocab.json"), str(hub / "merges.txt"), pad_token=END, model_max_length=77)
     slow.save_pretrained(hub)
     fast = CLIPTokenizerFast.from_pretrained(hub)
     fast.save_pretrained(hub)
@@ -51,10 +51,10 @@ def write_clip(hub, pad=END):
 def siglip_corpus():
     """Lines of the words that CLIP's merges make whole, the earlier the more often."""
     words = [pair.replace(" ", "").removesuffix("</w>") for pair in clip_merges() if pair.endswith("</w>")]
-    words = [word for word in words if word.isascii() and word.isalpha()][:12000]
+    words = [word for word in words if word.isascii() and word.isalpha()][:6000]
     odds = 1.0 / numpy.arange(8, 8 + len(words))
     draw = numpy.random.default_rng(64)
-    for _ in range(20000):
+    for _ in range(6000):
         yield " ".join(draw.choice(words, size=draw.integers(4, 14), p=odds / odds.sum()))
     for word in words:
         yield word
