@@ -283,10 +283,14 @@ TEST_F(Hub, a_file_that_changed_between_two_tries_is_begun_anew) {
 }
 
 TEST_F(Hub, a_weak_etag_is_compared_but_not_asked_by) {
-  server_->fault(kVision, "stall", 1, 5000);
-  server_->clear();
-  server_->fault(kVision, "weak", 2);
+  server_->fault(kVision, "weak", 1, 5000);
+  server_->fault(kVision, "weak");
   expect_whole(pull());
+  EXPECT_EQ(requests_for(kVision).back().start, 5000U);
+  request_.folder += "x";
+  server_->fault(kVision, "weak", 1, 5000);
+  expect_whole(pull());
+  EXPECT_EQ(requests_for(kVision).back().start, 0U) << "the ETag is another one: nothing is continued";
 }
 
 TEST_F(Hub, a_range_that_is_not_the_one_asked_for_is_not_put_together) {
@@ -367,6 +371,36 @@ TEST_F(Hub, the_token_goes_to_the_hub_and_to_no_other_host) {
   const auto plain = pull();
   EXPECT_EQ(plain.status().code(), Code::kDenied);
   EXPECT_NE(plain.status().message().find("plain http"), std::string::npos) << plain.status().message();
+}
+
+TEST_F(Hub, a_certificate_that_nobody_vouches_for_is_refused) {
+  const auto certificate = scratch_.path("certificate.pem");
+  const auto key = scratch_.path("key.pem");
+  const auto made =
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext "
+      "subjectAltName=IP:127.0.0.1 -keyout '" +
+      key + "' -out '" + certificate + "' 2>/dev/null";
+  if (std::system(made.c_str()) != 0) GTEST_SKIP() << "no openssl command";
+  const auto port = server_->command("tls " + certificate + " " + key).substr(3);
+  request_.endpoint = "https://127.0.0.1:" + port;
+  request_.token = "hf_Secret";
+  expect_refused(pull(), Code::kDenied, "the certificate of '127.0.0.1' is not trusted");
+  EXPECT_TRUE(server_->log().empty()) << "something was said before the certificate was checked";
+  options_.certificates_file = certificate;
+  expect_refused(pull(), Code::kUnreadable, "from https to 'http://127.0.0.1:");
+  server_->command("large 1000000000");
+  expect_whole(pull());
+}
+
+TEST_F(Hub, a_listing_made_to_hurt_writes_nothing) {
+  for (const char* path : {"../../escaped", "/tmp/escaped", "onnx\\\\..\\\\escaped"}) {
+    test::put_file(scratch_.path("raw.json"),
+                   R"({"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": ")" +
+                       std::string(path) + R"(", "size": 1, "blobId": "0123456789abcdef0123456789abcdef01234567"}]})");
+    server_->fault("listing", "raw");
+    expect_refused(pull(), Code::kUnreadable, "siblings[0].rfilename");
+  }
+  EXPECT_EQ(names_in(env_, kFolder), (std::set<std::string>{"pull.lock"}));
 }
 
 TEST_F(Hub, refusals_say_what_to_do) {

@@ -9,6 +9,7 @@ those. Prints "ready HUB_PORT STORE_PORT", then takes one command a line and ans
     log                           "COUNT", then a line a request since the last log: PORT KEY STATUS START SENT TOKEN
                                   (START: first byte sent, SENT: bytes of the body that were sent)
     large BYTES                   files from this size on are large (kept in the store, named by SHA-256)
+    pace MICROSECONDS             bodies come in parts of 16 KiB, with such a pause after each
     tls CERTIFICATE KEY           prints "ok PORT" of a third server: the hub again, over TLS
 
 Only Python's standard library is used."""
@@ -38,7 +39,7 @@ loop: redirects to itself                             chain: redirects NUMBER ti
 file: redirects to file:///etc/passwd                 gzip: a body that unpacks to very much
 home: redirects to the store, then back to the hub    raw: the listing is ROOT/../raw.json
 garbage: answers what is no HTTP                      head: headers that never end
-nolength: a right answer that does not say its length weak: a weak ETag"""
+nolength: a right answer that does not say its length weak: a weak ETag, breaks off after NUMBER bytes (0: never)"""
 
 
 class Hub:
@@ -48,6 +49,7 @@ class Hub:
         self.faults = {}
         self.requests = []
         self.large = 1000
+        self.pace_us = 0
         self.ports = {}
 
     def take_fault(self, key):
@@ -85,6 +87,8 @@ class Hub:
                 self.faults.clear()
         elif words[0] == "large":
             self.large = int(words[1])
+        elif words[0] == "pace":
+            self.pace_us = int(words[1])
         elif words[0] == "log":
             with self.lock:
                 lines, self.requests = self.requests, []
@@ -248,10 +252,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def send_bytes(self, kind, number, body):
-        if kind not in ("drop", "close", "lie", "trickle", "stall"):
+        if kind not in ("drop", "close", "lie", "trickle", "stall") and not (kind == "weak" and number):
             return self.put(body)
         self.put(body[:number])
-        if kind in ("drop", "close"):
+        if kind in ("drop", "close", "weak"):
             self.close_connection = True
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_WR)
@@ -266,10 +270,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None
 
     def put(self, data):
-        for at in range(0, len(data), 65536):
-            part = data[at:at + 65536]
+        size = 16384 if self.hub.pace_us else 65536
+        for at in range(0, len(data), size):
+            part = data[at:at + size]
             self.wfile.write(part)
             self.sent += len(part)
+            time.sleep(self.hub.pace_us / 1e6)
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
