@@ -24,29 +24,29 @@ TEST(HubRef, names_a_repository_and_perhaps_a_revision) {
 TEST(HubRef, what_is_none_is_refused_with_what_is_wanted) {
   const std::string too_long(97, 'a');
   for (const std::string& text : {std::string(""),
-                                 std::string("openai/clip"),
-                                 std::string("hf:"),
-                                 std::string("hf:clip"),
-                                 std::string("hf:/clip"),
-                                 std::string("hf:openai/"),
-                                 std::string("hf:a/b/c"),
-                                 std::string("hf:a/.."),
-                                 std::string("hf:../b"),
-                                 std::string("hf:a/b@"),
-                                 std::string("hf:a/b@../x"),
-                                 std::string("hf:a/b@/x"),
-                                 std::string("hf:a/b@x y"),
-                                 std::string("hf:a/b@x?y"),
-                                 std::string("hf:a/b@x@y"),
-                                 std::string("hf:a/b?c"),
-                                 std::string("hf:a b/c"),
-                                 std::string("hf:-a/b"),
-                                 std::string("hf:a/b@-x"),
-                                 std::string("hf:a/b\n"),
-                                 "hf:" + too_long + "/b",
-                                 "hf:a/" + too_long,
-                                 "hf:a/b@" + std::string(257, 'x'),
-                                 std::string("https://hub/a/b")}) {
+                                  std::string("openai/clip"),
+                                  std::string("hf:"),
+                                  std::string("hf:clip"),
+                                  std::string("hf:/clip"),
+                                  std::string("hf:openai/"),
+                                  std::string("hf:a/b/c"),
+                                  std::string("hf:a/.."),
+                                  std::string("hf:../b"),
+                                  std::string("hf:a/b@"),
+                                  std::string("hf:a/b@../x"),
+                                  std::string("hf:a/b@/x"),
+                                  std::string("hf:a/b@x y"),
+                                  std::string("hf:a/b@x?y"),
+                                  std::string("hf:a/b@x@y"),
+                                  std::string("hf:a/b?c"),
+                                  std::string("hf:a b/c"),
+                                  std::string("hf:-a/b"),
+                                  std::string("hf:a/b@-x"),
+                                  std::string("hf:a/b\n"),
+                                  "hf:" + too_long + "/b",
+                                  "hf:a/" + too_long,
+                                  "hf:a/b@" + std::string(257, 'x'),
+                                  std::string("https://hub/a/b")}) {
     const auto ref = parse_hub_ref(text);
     ASSERT_FALSE(ref.is_ok()) << text;
     EXPECT_EQ(ref.status().code(), Code::kInvalid);
@@ -229,6 +229,14 @@ TEST(HubListing, documents_made_to_hurt_are_refused) {
   };
   EXPECT_EQ(code_of(nested(limits::kHubJsonDepthMax - 1)), Code::kOk);
   EXPECT_EQ(code_of(nested(limits::kHubJsonDepthMax + 1)), Code::kUnreadable);
+  EXPECT_NE(parse_hub_listing(R"({"x": "\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "sha": 1})")
+                .status()
+                .message()
+                .find("'sha' is 1"),
+            std::string::npos);
+  std::string wide = "{\"x\": [";
+  while (wide.size() < limits::kHubListingBytesMax - 10) wide += "{},";
+  EXPECT_EQ(code_of(wide + "{}]}"), Code::kUnreadable);
   auto many = whole_listing();
   many["siblings"] = Json::array();
   for (std::uint32_t i = 0; i < limits::kHubListingFilesMax; ++i) {

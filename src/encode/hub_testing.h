@@ -12,12 +12,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "encode/hub.h"
+#include "encode/test_support.h"
 
 extern char** environ;
 
@@ -117,5 +120,103 @@ inline void put_file(const std::string& path, const std::string& bytes) {
 inline void leave_proxies() {
   for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"}) ::unsetenv(name);
 }
+
+inline constexpr const char* kVision = "onnx/vision_model.onnx";
+inline constexpr const char* kFolder = "/encoders/tiny";
+
+// A hub with a repository of random bytes, and a machine in memory to pull to: its clock jumps where a client waits.
+class HubTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    PICTOR_NEED(python());
+    leave_proxies();
+    put("config.json", R"({"model_type": "clip"})");
+    put("preprocessor_config.json", random_bytes(800, 1));
+    put("tokenizer.json", random_bytes(90'000, 2));
+    put("README.md", "not needed");
+    put("readme.md", "not needed either");
+    put("model.safetensors", random_bytes(5000, 3));
+    put("onnx/model.onnx", random_bytes(5000, 4));
+    put(kVision, random_bytes(300'000, 5));
+    put("onnx/vision_model.onnx_data", random_bytes(200'000, 6));
+    put("onnx/vision_model_int8.onnx", random_bytes(70'000, 7));
+    put("onnx/text_model.onnx", random_bytes(150'000, 8));
+    put("onnx/text_model_int8.onnx", random_bytes(40'000, 9));
+    server_ = std::make_unique<HubServer>(scratch_.path("root"));
+    ASSERT_TRUE(server_->runs());
+    request_.ref = {"acme/tiny", "main"};
+    request_.folder = kFolder;
+    request_.endpoint = server_->endpoint();
+  }
+
+  void put(const std::string& path, const std::string& bytes) { put_file(scratch_.path("root/" + path), bytes); }
+  std::string served(const std::string& path) { return read_text(scratch_.path("root/" + path)); }
+
+  Result<PulledRepo> pull() { return pull_to(env_); }
+  Result<PulledRepo> pull_to(Env& env) {
+    HttpClient http(env, options_);
+    return pull_repository(env, http, request_);
+  }
+
+  // Everything that was wanted is there, right, and said to be there; and nothing else but the lock.
+  void expect_whole(const Result<PulledRepo>& pulled) { expect_whole(pulled, env_); }
+  void expect_whole(const Result<PulledRepo>& pulled, Env& env) {
+    ASSERT_TRUE(pulled.is_ok()) << pulled.status().to_string();
+    const auto said = read_pulled(env, request_.folder);
+    ASSERT_TRUE(said.is_ok()) << said.status().to_string();
+    EXPECT_EQ(said->commit, "0123456789abcdef0123456789abcdef01234567");
+    EXPECT_EQ(said->licence, "apache-2.0");
+    std::set<std::string> names;
+    for (const auto& file : said->files) {
+      const auto bytes = read_file(env, join_path(request_.folder, file.path), 1 << 20);
+      ASSERT_TRUE(bytes.is_ok()) << bytes.status().to_string();
+      EXPECT_EQ(as_text(*bytes), served(file.path)) << file.path;
+      EXPECT_EQ(file.sha256, sha256(*bytes)) << file.path;
+      EXPECT_EQ(file.bytes, bytes->size());
+      names.insert(file.path);
+    }
+    EXPECT_EQ(names, wanted_);
+    auto there = names_in(env, request_.folder + "/onnx");
+    for (const auto& name : names_in(env, request_.folder)) there.insert(name);
+    std::set<std::string> expected = {"onnx", "pulled.json", "pull.lock"};
+    for (const auto& name : wanted_) expected.insert(file_name(name));
+    EXPECT_EQ(there, expected);
+  }
+
+  static std::set<std::string> names_in(Env& env, const std::string& folder) {
+    std::set<std::string> names;
+    const auto entries = env.list(folder);
+    if (!entries.is_ok()) return names;
+    for (const auto& entry : *entries) names.insert(entry.name);
+    return names;
+  }
+
+  // Nothing wrong is taken for right: neither the manifest nor the file under its own name is there.
+  void expect_refused(const Result<PulledRepo>& pulled, Code code, const std::string& words,
+                      const std::string& file = kVision) {
+    ASSERT_FALSE(pulled.is_ok());
+    EXPECT_EQ(pulled.status().code(), code) << pulled.status().to_string();
+    EXPECT_NE(pulled.status().message().find(words), std::string::npos) << pulled.status().message();
+    EXPECT_LT(pulled.status().message().size(), 1000U);
+    EXPECT_FALSE(exists(env_, request_.folder + "/pulled.json"));
+    EXPECT_FALSE(exists(env_, request_.folder + "/" + file));
+  }
+
+  std::vector<Served> requests_for(const std::string& key) {
+    std::vector<Served> out;
+    for (auto& one : server_->log()) {
+      if (one.key == key && (one.status / 100 == 2 || one.role == "store")) out.push_back(one);
+    }
+    return out;
+  }
+
+  ScratchFolder scratch_;
+  std::unique_ptr<HubServer> server_;
+  SimulatedEnv env_{17};
+  HttpOptions options_;
+  PullRequest request_;
+  std::set<std::string> wanted_ = {"config.json", "preprocessor_config.json",    "tokenizer.json",
+                                   kVision,       "onnx/vision_model.onnx_data", "onnx/text_model.onnx"};
+};
 
 }  // namespace pictor::test

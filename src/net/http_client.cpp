@@ -259,7 +259,7 @@ class ParsedUrl {
   }
   std::string get(CURLUPart part) {
     char* text = nullptr;
-    if (curl_url_get(handle_, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    if (curl_url_get(handle_, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) != CURLUE_OK) return {};
     std::string out(text);
     curl_free(text);
     return out;
