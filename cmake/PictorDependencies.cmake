@@ -13,6 +13,8 @@ pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp>=1.2 libwebpdemux>=1.2)
 pkg_check_modules(Heif REQUIRED IMPORTED_TARGET libheif>=1.15)
 pkg_check_modules(Avif REQUIRED IMPORTED_TARGET libavif>=0.11)
 pkg_check_modules(Lcms REQUIRED IMPORTED_TARGET lcms2>=2.12)
+# net/: src/net/http_client.cpp is the only file that knows it.
+find_package(CURL 7.85 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(LibArchive 3.6 REQUIRED)
 find_package(spdlog 1.10 REQUIRED)

@@ -101,6 +101,7 @@ class SteppingClock final : public Env {
   Result<std::unique_ptr<FileLock>> lock(const std::string& p) override { return real().lock(p); }
   Result<std::uint64_t> free_bytes(const std::string& p) override { return real().free_bytes(p); }
   std::int64_t wall_us() override { return real().wall_us(); }
+  void wait_us(std::int64_t us) override { real().wait_us(us); }
   void random(std::span<std::byte> out) override { real().random(out); }
 
  private:

@@ -13,6 +13,13 @@ TEST(Hash, sha256_of_abc_is_the_published_one) {
   EXPECT_EQ(sha256(as_bytes("abc")).hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Hash, sha1_of_a_git_blob_is_the_name_that_git_gives_it) {
+  Sha1Stream stream;
+  stream.add(as_bytes(std::string_view("blob 6\0", 7)));
+  stream.add(as_bytes("hello\n"));
+  EXPECT_EQ(stream.finish(), "ce013625030ba8dba906f756967f9e9ca394464a");
+}
+
 TEST(Hash, crc32c_of_the_check_string_is_the_published_one) {
   EXPECT_EQ(crc32c(as_bytes("123456789")), 0xE3069283U);
   EXPECT_EQ(crc32c(as_bytes("6789"), crc32c(as_bytes("12345"))), 0xE3069283U);

@@ -88,6 +88,7 @@ class Env {
 
   virtual std::int64_t wall_us() = 0;                 // microseconds since 1970
   virtual std::int64_t monotonic_us() = 0;            // microseconds since some start; never goes back
+  virtual void wait_us(std::int64_t us) = 0;          // the thread sleeps that long; a simulated clock jumps
   virtual void random(std::span<std::byte> out) = 0;  // good enough for keys
 };
 

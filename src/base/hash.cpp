@@ -48,18 +48,20 @@ int hex_digit(char c) {
   return -1;
 }
 
-}  // namespace
-
-std::string Hash256::hex() const {
+std::string to_hex(std::span<const std::uint8_t> bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string text;
-  text.reserve(64);
+  text.reserve(2 * bytes.size());
   for (const auto byte : bytes) {
     text.push_back(kDigits[byte >> 4]);
     text.push_back(kDigits[byte & 15]);
   }
   return text;
 }
+
+}  // namespace
+
+std::string Hash256::hex() const { return to_hex(bytes); }
 
 Result<Hash256> Hash256::from_hex(std::string_view text) {
   if (text.size() != 64) {
@@ -100,6 +102,25 @@ Hash256 Sha256Stream::finish() {
   Hash256 hash;
   EVP_DigestFinal_ex(state_->context, hash.bytes.data(), nullptr);
   return hash;
+}
+
+struct Sha1Stream::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() { EVP_DigestInit_ex(context, EVP_sha1(), nullptr); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha1Stream::Sha1Stream() : state_(std::make_unique<State>()) {}
+Sha1Stream::~Sha1Stream() = default;
+
+void Sha1Stream::add(ByteView bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
+
+std::string Sha1Stream::finish() {
+  std::array<std::uint8_t, 20> digest{};
+  EVP_DigestFinal_ex(state_->context, digest.data(), nullptr);
+  return to_hex(digest);
 }
 
 Hash256 sha256(ByteView bytes) {

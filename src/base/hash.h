@@ -1,7 +1,7 @@
-// SHA-256 for names of content and CRC-32C for damage.
+// SHA-256 for names of content and CRC-32C for damage; SHA-1 only where git gave the name.
 //
 // Sha256 is the 256-bit hash everywhere a hash names something (content, space, weights); CRC-32C guards bytes on disk.
-// Thread safety: free functions and values; one Sha256Stream belongs to one thread.
+// Thread safety: free functions and values; one stream belongs to one thread.
 #pragma once
 
 #include <array>
@@ -40,6 +40,23 @@ class Sha256Stream {
   void add_field(std::string_view bytes);
   // REQUIRES: called once, last.
   Hash256 finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Hashes bytes that come in pieces by SHA-1, as git names its blobs. It finds damage; it does not stop a forger.
+class Sha1Stream {
+ public:
+  Sha1Stream();
+  ~Sha1Stream();
+  Sha1Stream(const Sha1Stream&) = delete;
+  Sha1Stream& operator=(const Sha1Stream&) = delete;
+
+  void add(ByteView bytes);
+  // 40 lower-case hexadecimal digits. REQUIRES: called once, last.
+  std::string finish();
 
  private:
   struct State;

@@ -109,6 +109,25 @@ inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
 
+// --- net ---
+inline constexpr std::uint32_t kHttpUrlBytesMax = 8 * 1024;        // one address, a redirect's included
+inline constexpr std::uint32_t kHttpHeadBytesMax = 256 * 1024;     // all headers of one answer
+inline constexpr std::uint32_t kHttpUnwantedBytesMax = 64 * 1024;  // body of an answer that is only a status
+inline constexpr std::uint32_t kHttpRedirectsMax = 8;              // addresses one request may be sent on to
+inline constexpr std::uint32_t kHttpAttemptsMax = 1000;            // tries for one file, however much each brought
+inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;       // a try that brought as much was not in vain
+inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;          // an access token
+
+// --- hub ---
+inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing
+inline constexpr std::uint32_t kHubListingFilesMax = 20'000;           // files in it
+inline constexpr std::uint32_t kHubJsonDepthMax = 32;                  // nesting of it
+inline constexpr std::uint32_t kHubNameBytesMax = 96;                  // an owner, a repository
+inline constexpr std::uint32_t kHubRevisionBytesMax = 256;             // a branch, a tag, a commit
+inline constexpr std::uint32_t kHubPathBytesMax = 1024;                // a file's path in a repository
+inline constexpr std::uint32_t kHubFilesMax = 64;                      // files of one encoder that are pulled
+inline constexpr std::uint64_t kHubEncoderBytesMax = 32 * kGiB;        // bytes of them in all
+
 // --- observe ---
 inline constexpr std::uint32_t kLogTextBytesMax = 4096;  // one text of a log line
 

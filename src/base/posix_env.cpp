@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+#include <thread>
 
 #include "base/env.h"
 
@@ -243,6 +244,8 @@ class PosixEnv : public Env {
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
   }
+
+  void wait_us(std::int64_t us) override { std::this_thread::sleep_for(std::chrono::microseconds(us)); }
 
   void random(std::span<std::byte> out) override {
     std::size_t done = 0;

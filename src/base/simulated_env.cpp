@@ -450,6 +450,8 @@ std::int64_t SimulatedEnv::monotonic_us() {
   return state_->clock_us;
 }
 
+void SimulatedEnv::wait_us(std::int64_t us) { advance_us(us); }
+
 void SimulatedEnv::random(std::span<std::byte> out) {
   const std::lock_guard lock(state_->mutex);
   for (auto& byte : out) byte = static_cast<std::byte>(state_->disk.below(256));

@@ -68,6 +68,7 @@ class SimulatedEnv : public Env {
   Result<std::uint64_t> free_bytes(const std::string& path) override;
   std::int64_t wall_us() override;
   std::int64_t monotonic_us() override;
+  void wait_us(std::int64_t us) override;  // as advance_us
   void random(std::span<std::byte> out) override;
 
  private:

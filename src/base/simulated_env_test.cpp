@@ -250,7 +250,8 @@ TEST(SimulatedEnv, the_clock_moves_only_by_hand_and_random_numbers_repeat_with_t
   SimulatedEnv env(1);
   SimulatedEnv twin(1);
   const auto wall = env.wall_us();
-  env.advance_us(5);
+  env.advance_us(2);
+  env.wait_us(3);
   EXPECT_EQ(env.monotonic_us(), 5);
   EXPECT_EQ(env.wall_us(), wall + 5);
   Bytes one(16);

@@ -99,6 +99,17 @@ for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 
     save("encode_tokenizer_fuzz", str(number), text.encode())
 
 
+large = {"sha256": "c" * 64, "size": 9, "pointerSize": 134}
+hub_files = [{"rfilename": name, "size": 9, "blobId": "b" * 40} for name in ("config.json", "tokenizer.json", "README.md")]
+hub_files += [{"rfilename": "onnx/" + name, "size": 9, "blobId": "b" * 40, "lfs": large}
+              for name in ("vision_model.onnx", "vision_model.onnx_data", "text_model.onnx", "model_fp16.onnx")]
+listing = {"sha": "a" * 40, "cardData": {"license": ["mit"]}, "gated": False, "siblings": hub_files}
+pulled = {"pulled": 1, "repository": "acme/tiny", "revision": "main", "commit": "a" * 40, "variant": "", "licence": "mit",
+          "files": [{"path": "config.json", "sha256": "c" * 64, "bytes": 9}]}
+for number, text in enumerate((json.dumps(listing), json.dumps(pulled), "hf:acme/tiny@refs/pr/1")):
+    save("encode_hub_fuzz", str(number), text.encode())
+
+
 def segment(spaces):
     """As docs/formats/segment.md says, with zeros for sums: the fuzz target mends those."""
     data, table = bytearray(64 + 32 * 5 * len(spaces)), bytearray()
