@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 namespace pictor {
 namespace {
@@ -9,18 +10,22 @@ namespace {
 constexpr std::uint64_t kMagic = 0x314C444D54434950;  // "PICTMDL1"
 constexpr std::size_t kHeaderBytes = 64;              // keeps what follows aligned for vector loads
 constexpr std::string_view kSuffix = ".compiled";
+constexpr std::string_view kSumSuffix = ".sum";
+constexpr std::size_t kSumBytesMax = 512;
+constexpr std::size_t kSamples = 64;
+constexpr std::size_t kSampleBytes = 4096;
 
 std::string entry_path(const std::string& folder, const Hash256& key) {
   return join_path(folder, key.hex().substr(0, 32) + std::string(kSuffix));
 }
 
-void remove_oldest(Env& env, const std::string& folder) {
+void remove_oldest(Env& env, const std::string& folder, std::string_view suffix) {
   const auto entries = env.list(folder);
   if (!entries.is_ok()) return;
   std::vector<std::pair<std::int64_t, std::string>> models;
   for (const auto& entry : *entries) {
     const auto path = join_path(folder, entry.name);
-    if (entry.kind != FileKind::kFile || !entry.name.ends_with(kSuffix)) continue;
+    if (entry.kind != FileKind::kFile || !entry.name.ends_with(suffix)) continue;
     if (const auto info = env.info(path); info.is_ok()) models.emplace_back(info->modified_us, path);
   }
   std::ranges::sort(models);
@@ -29,7 +34,43 @@ void remove_oldest(Env& env, const std::string& folder) {
   }
 }
 
+// The first page, which holds what the network is, and others all over the file.
+std::uint32_t crc_of_samples(ByteView bytes) {
+  std::uint32_t crc = 0;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    const std::size_t at = bytes.size() / kSamples * i;
+    crc = crc32c(bytes.subspan(at, std::min(kSampleBytes, bytes.size() - at)), crc);
+  }
+  return crc;
+}
+
 }  // namespace
+
+std::string content_name(Env& env, const std::string& folder, const std::string& path, ByteView bytes) {
+  const auto compute = [&bytes] { return std::to_string(bytes.size()) + " " + std::to_string(crc32c(bytes)); };
+  std::error_code failed;
+  const std::string absolute = std::filesystem::absolute(path, failed).string();
+  const auto info = env.info(path);
+  if (failed || !info.is_ok()) return compute();
+  const auto remembered = join_path(folder, sha256(as_bytes(absolute)).hex().substr(0, 32) + std::string(kSumSuffix));
+  const std::string known = std::to_string(bytes.size()) + " " + std::to_string(info->modified_us) + " " +
+                            std::to_string(crc_of_samples(bytes)) + "\n";
+  // "SIZE TIME SAMPLES\nSIZE CRC CRC_OF_THE_LINES_BEFORE"
+  if (const auto file = read_file(env, remembered, kSumBytesMax); file.is_ok()) {
+    const auto text = as_text(*file);
+    const auto last = text.rfind(' ');
+    const bool whole = last != std::string_view::npos &&
+                       text.substr(last + 1) == std::to_string(crc32c(as_bytes(text.substr(0, last))));
+    if (whole && text.starts_with(known)) return std::string(text.substr(known.size(), last - known.size()));
+  }
+  const auto content = compute();
+  const auto lines = known + content;
+  const auto text = lines + " " + std::to_string(crc32c(as_bytes(lines)));
+  if (env.make_dirs(folder).is_ok() && write_file_atomic(env, remembered, as_bytes(text)).is_ok()) {
+    remove_oldest(env, folder, kSumSuffix);
+  }
+  return content;
+}
 
 std::unique_ptr<CachedModel> find_cached_model(Env& env, const std::string& folder, const Hash256& key) {
   auto file = env.open(entry_path(folder, key), OpenMode::kRead);
@@ -57,7 +98,7 @@ void keep_cached_model(Env& env, const std::string& folder, const Hash256& key, 
   std::memcpy(entry.data() + 16, &crc, sizeof(crc));
   std::ranges::copy(as_bytes(bytes), entry.begin() + kHeaderBytes);
   if (!env.make_dirs(folder).is_ok()) return;
-  if (write_file_atomic(env, entry_path(folder, key), entry).is_ok()) remove_oldest(env, folder);
+  if (write_file_atomic(env, entry_path(folder, key), entry).is_ok()) remove_oldest(env, folder, kSuffix);
 }
 
 }  // namespace pictor

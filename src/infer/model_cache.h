@@ -28,4 +28,9 @@ std::unique_ptr<CachedModel> find_cached_model(Env& env, const std::string& fold
 // Makes the folder when needed, and removes the oldest entries above limits::kCompiledModelsMax.
 void keep_cached_model(Env& env, const std::string& folder, const Hash256& key, std::string_view bytes);
 
+// What stands for a file's content in the key of a compiled network: its size and CRC-32C. The sum is remembered in the
+// folder, since reading a network takes a sixth of a warm start; it is believed for the same path, size, time of change
+// and sampled pages (two versions of a network often share all but the last).
+std::string content_name(Env& env, const std::string& folder, const std::string& path, ByteView bytes);
+
 }  // namespace pictor

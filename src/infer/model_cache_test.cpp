@@ -67,6 +67,41 @@ TEST_F(ModelCache, the_oldest_entries_go_when_there_are_too_many) {
   EXPECT_NE(find_cached_model(env_, folder(), key(static_cast<int>(limits::kCompiledModelsMax) + 2)), nullptr);
 }
 
+TEST_F(ModelCache, the_sum_of_a_file_is_remembered_until_the_file_changes) {
+  Bytes content(1 << 20, std::byte{7});
+  const auto path = root_ + "/network";
+  const auto name = [&] { return content_name(env_, folder(), path, content); };
+  const auto write = [&] { ASSERT_TRUE(write_file_atomic(env_, path, content).is_ok()); };
+  write();
+  const auto time = std::filesystem::last_write_time(path);
+  const auto first = name();
+  EXPECT_EQ(first, std::to_string(content.size()) + " " + std::to_string(crc32c(content)));
+  // Between samples, at the same time: only here the memory shows.
+  content[5000] = std::byte{8};
+  EXPECT_EQ(name(), first);
+  write();
+  std::filesystem::last_write_time(path, time + std::chrono::seconds(1));
+  const auto second = name();
+  EXPECT_NE(second, first);
+  // In a sample, at the same time.
+  content[100] = std::byte{9};
+  EXPECT_NE(name(), second);
+  // A damaged memory is none.
+  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+    auto kept = read_file(env_, entry.path().string(), 1000);
+    ASSERT_TRUE(kept.is_ok());
+    for (auto& byte : *kept) {
+      byte ^= std::byte{1};
+      ASSERT_TRUE(write_file_atomic(env_, entry.path().string(), *kept).is_ok());
+      EXPECT_EQ(name(), std::to_string(content.size()) + " " + std::to_string(crc32c(content)));
+      byte ^= std::byte{1};
+    }
+  }
+  content.resize(10);
+  EXPECT_EQ(name(), "10 " + std::to_string(crc32c(content)));
+  EXPECT_EQ(content_name(env_, folder(), root_ + "/missing", {}), "0 0");
+}
+
 TEST_F(ModelCache, a_folder_that_cannot_be_made_is_no_error) {
   ASSERT_TRUE(write_file_atomic(env_, root_ + "/file", as_bytes("x")).is_ok());
   keep_cached_model(env_, root_ + "/file/models", key(1), "x");

@@ -54,14 +54,15 @@ Needed find_needed(const OnnxNetwork& network, std::span<const std::string> outp
   return needed;
 }
 
-// The name in field `number` of a message (8 in a tensor, 1 in all others).
+// The name in field `number` of a message (8 in a tensor, 1 in all others); the last one counts.
 std::string_view name_in(ByteView message, std::uint32_t number) {
+  std::string_view name;
   WireReader reader(message);
   WireField field;
   while (reader.next(field)) {
-    if (field.number == number) return as_text(field.bytes);
+    if (field.number == number) name = as_text(field.bytes);
   }
-  return {};
+  return name;
 }
 
 Bytes cut_graph(const OnnxNetwork& network, std::span<const std::string> outputs) {

@@ -97,6 +97,16 @@ TEST(OnnxFile, a_field_that_claims_more_than_is_there_is_named_with_both_numbers
   expect_says(parse_onnx(out.bytes(), "it").status(), Code::kUnreadable, "claims 10000000000 bytes, 0 are left");
 }
 
+TEST(OnnxFile, a_field_of_a_wrong_kind_is_refused) {
+  auto number_for_network = Message().number(1, 9).number(7, 5);
+  number_for_network.message(7, Message());
+  expect_says(parsed(number_for_network).status(), Code::kUnreadable, "field 7 is of a wrong kind");
+  // Passed over by others, it would hide that these are floats.
+  const auto hidden =
+      Message().number(1, 1).number(2, 1).text(2, "").text(8, "w").bytes(4, as_bytes("\xFF\xFF\xFF\x7F"));
+  expect_says(graph_parsed(Message().message(5, hidden)).status(), Code::kUnreadable, "field 2 is of a wrong kind");
+}
+
 TEST(OnnxFile, a_tensor_has_exactly_the_bytes_that_its_shape_claims) {
   EXPECT_TRUE(graph_parsed(Message().message(5, f32("w", {2, 2}, {1, 2, 3, 4}))).is_ok());
   expect_says(graph_parsed(Message().message(5, f32("w", {2, 2}, {1, 2, 3}))).status(), Code::kUnreadable,

@@ -38,6 +38,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {7, 8, 20, 25}, {1}));
       switch (field.number) {
         case 1: network_.ir_version = static_cast<std::int64_t>(field.value); break;
         case 7:
@@ -68,6 +69,16 @@ class Parser {
   }
   Status whole(const WireReader& reader) const {
     return reader.fault().empty() ? Status::ok() : unreadable("is cut off or damaged: " + reader.fault());
+  }
+
+  // Readers pass over a known field of a wrong kind, or take it for another thing; here it is refused.
+  Status check_kind(const WireField& field, std::initializer_list<std::uint32_t> messages,
+                    std::initializer_list<std::uint32_t> numbers = {}) const {
+    const auto is_one = [&field](auto list) { return std::ranges::find(list, field.number) != list.end(); };
+    const bool wrong =
+        (is_one(messages) && field.type != WireField::kBytes) || (is_one(numbers) && field.type != WireField::kVarint);
+    return wrong ? unreadable("is damaged: field " + std::to_string(field.number) + " is of a wrong kind")
+                 : Status::ok();
   }
 
   Status name(const WireField& field, std::string_view& out) const {
@@ -106,6 +117,7 @@ class Parser {
     WireField field;
     std::string_view domain;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {}, {2}));
       if (field.number == 1) PICTOR_TRY(name(field, domain));
       if (field.number == 2) opset.version = static_cast<std::int64_t>(field.value);
     }
@@ -120,6 +132,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {1, 2}));
       if (field.number == 1 || field.number == 2) PICTOR_TRY(graph(field.bytes, 1, nullptr));
     }
     return whole(reader);
@@ -129,6 +142,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {7}));
       if (field.number == 7) PICTOR_TRY(node(field.bytes, field.whole, 1, nullptr));
     }
     return whole(reader);
@@ -142,6 +156,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {1, 5, 11, 12, 13, 14, 15}));
       switch (field.number) {
         case 1: PICTOR_TRY(node(field.bytes, field.whole, depth, taken)); break;
         case 5: PICTOR_TRY(tensor(field.bytes, depth == 0)); break;
@@ -173,6 +188,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {5}));
       switch (field.number) {
         case 1:
         case 2: {
@@ -201,6 +217,7 @@ class Parser {
     // A message that comes twice is joined by some readers and replaced by others.
     std::set<std::uint32_t> seen;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {5, 6, 10, 11, 22, 23}));
       const bool single = field.number == 5 || field.number == 6 || field.number == 22;
       if (single && !seen.insert(field.number).second) return unreadable("has an attribute with two values");
       switch (field.number) {
@@ -221,6 +238,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {1, 2}));
       if (field.number == 1 || field.number == 2) PICTOR_TRY(tensor(field.bytes, false));
       if (field.number == 1) dense.type = network_.tensors.back().type;
       if (field.number == 3) PICTOR_TRY(dimensions(field, dense.shape));
@@ -256,6 +274,7 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {6, 9, 13}, {2, 14}));
       const bool packed = field.type == WireField::kBytes;
       switch (field.number) {
         case 1: PICTOR_TRY(dimensions(field, tensor.shape)); break;
@@ -344,6 +363,7 @@ class Parser {
     WireField field;
     bool has_type = false;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {2}));
       if (field.number == 1) PICTOR_TRY(name(field, port.name));
       if (field.number != 2) continue;
       if (std::exchange(has_type, true)) return unreadable("gives '" + shown_name(port.name) + "' two types");
@@ -359,10 +379,12 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {1}));
       if (field.number != 1) continue;
       WireReader tensor(field.bytes);
       WireField part;
       while (tensor.next(part)) {
+        PICTOR_TRY(check_kind(part, {2}, {1}));
         if (part.number == 1) port.type = static_cast<std::int32_t>(part.value);
         if (part.number == 2) PICTOR_TRY(port_shape(part.bytes, port));
       }
@@ -376,12 +398,14 @@ class Parser {
     WireReader reader(bytes);
     WireField field;
     while (reader.next(field)) {
+      PICTOR_TRY(check_kind(field, {1}));
       if (field.number != 1) continue;
       std::int64_t size = -1;
       std::string_view dimension;
       WireReader parts(field.bytes);
       WireField part;
       while (parts.next(part)) {
+        PICTOR_TRY(check_kind(part, {}, {1}));
         if (part.number == 1) size = static_cast<std::int64_t>(part.value);
         if (part.number == 2) PICTOR_TRY(name(part, dimension));
       }

@@ -188,7 +188,7 @@ class OpenVinoRuntime final : public Runtime {
     const auto& folder = options.cache_folder;
     Hash256 key;
     if (!folder.empty()) {
-      PICTOR_ASSIGN(key, cache_key(file, options));
+      PICTOR_ASSIGN(key, cache_key(file, path, options));
       if (auto cached = find_cached_model(env, folder, key)) {
         if (auto model = read_cached(std::move(cached), path, options)) return model;
       }
@@ -224,7 +224,7 @@ class OpenVinoRuntime final : public Runtime {
   }
 
   // Names everything that decides what compiling gives.
-  Result<Hash256> cache_key(const OnnxFile& file, const ModelOptions& options) const {
+  Result<Hash256> cache_key(const OnnxFile& file, const std::string& path, const ModelOptions& options) const {
     Sha256Stream hash;
     hash.add_field(ov::get_openvino_version().buildNumber);
     hash.add_field(isa_class());
@@ -233,15 +233,12 @@ class OpenVinoRuntime final : public Runtime {
     hash.add_field(std::to_string(options.batch));
     for (const auto& output : options.outputs) hash.add_field("output " + output);
     for (const auto& [name, shape] : options.shapes) hash.add_field("shape " + name + " " + shape_text(shape));
-    const auto add = [&hash](ByteView bytes) {
-      hash.add_field(std::to_string(bytes.size()));
-      hash.add_field(std::to_string(crc32c(bytes)));
-    };
-    add(file.bytes());
+    auto& env = Env::real();
+    hash.add_field(content_name(env, options.cache_folder, path, file.bytes()));
     for (const auto& outer : file.external_files()) {
-      PICTOR_ASSIGN(const auto opened, Env::real().open(outer, OpenMode::kRead));
+      PICTOR_ASSIGN(const auto opened, env.open(outer, OpenMode::kRead));
       PICTOR_ASSIGN(const auto mapping, opened->map());
-      add(mapping->bytes());
+      hash.add_field(content_name(env, options.cache_folder, outer, mapping->bytes()));
     }
     return hash.finish();
   }

@@ -6,8 +6,10 @@ import io
 import json
 import pathlib
 import struct
+import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 
 from PIL import Image, PngImagePlugin
@@ -97,6 +99,12 @@ for number, text in enumerate(("brand = 'Acme' and price < 20", "not (a.b in ('x
     save("store_filter_fuzz", str(number), text.encode())
 for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 [MASK]", "emoji \U0001f469\u200d\U0001f680")):
     save("encode_tokenizer_fuzz", str(number), text.encode())
+
+with tempfile.TemporaryDirectory() as folder:
+    subprocess.run([sys.executable, root / "tests/golden/make_tiny_onnx.py", folder], check=True)
+    for network in sorted(pathlib.Path(folder).rglob("*.onnx")):
+        if network.stat().st_size < 20000:
+            save("infer_onnx_fuzz", network.name, network.read_bytes())
 
 
 large = {"sha256": "c" * 64, "size": 9, "pointerSize": 134}
