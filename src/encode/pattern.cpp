@@ -104,26 +104,27 @@ class Search {
 
   // The next match from byte `from` on; nothing when there is none.
   Result<std::optional<Part>> next(std::size_t from) {
-    for (unsigned long steps = kFewSteps;; steps *= 8) {
-      const int found = attempt(from, steps);
+    for (std::uint64_t steps = kFewSteps;; steps *= 8) {
+      steps = std::min(steps, budget_);
+      const int found = steps > 0 ? attempt(from, steps) : ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
       if (found == ONIG_MISMATCH) return std::optional<Part>();
       if (found >= 0) {
         return std::optional(
             Part{static_cast<std::size_t>(region_->beg[0]), static_cast<std::size_t>(region_->end[0]), true});
       }
       const bool is_long = found == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER || found == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER;
-      if (!is_long || steps > budget_) {
+      budget_ -= steps;
+      if (!is_long || budget_ == 0) {
         return Status(Code::kLimit, "a pattern of the tokenizer needs too many steps for this text of " +
                                         std::to_string(text_.size()) + " bytes: send a shorter text");
       }
-      budget_ -= steps;
     }
   }
 
  private:
-  static constexpr unsigned long kFewSteps = 512;
+  static constexpr std::uint64_t kFewSteps = 512;
 
-  int attempt(std::size_t from, unsigned long steps) {
+  int attempt(std::size_t from, std::uint64_t steps) {
     onig_initialize_match_param(param_.get());
     onig_set_match_stack_limit_size_of_match_param(param_.get(), limits::kPatternStackMax);
     onig_set_retry_limit_in_match_of_match_param(param_.get(), steps);
