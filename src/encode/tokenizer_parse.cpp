@@ -28,7 +28,7 @@ class TokenizerParser {
     special.insert(special.end(), out_.before_.begin(), out_.before_.end());
     special.insert(special.end(), out_.after_.begin(), out_.after_.end());
     std::ranges::sort(special);
-    special.erase(std::ranges::unique(special).begin(), special.end());
+    special.erase(std::unique(special.begin(), special.end()), special.end());
     return std::move(out_);
   }
 
