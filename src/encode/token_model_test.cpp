@@ -247,8 +247,7 @@ TEST(Tokenizer, one_word_of_the_whole_text_is_taken_apart_by_every_model) {
   EXPECT_EQ(parsed(json).encode(letters, limits::kTokensMax)->ids, Ids(limits::kTokensMax, 9));
   json = unigram();
   json["model"]["vocab"].push_back({std::string(256, 'a'), -2.0});
-  EXPECT_EQ(parsed(json).encode(letters, limits::kTokensMax)->ids,
-            Ids(limits::kTextQueryBytesMax / 256, 6));
+  EXPECT_EQ(parsed(json).encode(letters, limits::kTokensMax)->ids, Ids(limits::kTextQueryBytesMax / 256, 6));
 }
 
 TEST(WordCache, words_up_to_the_limit_are_remembered_and_give_way_to_others) {

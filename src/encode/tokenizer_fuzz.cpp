@@ -1,5 +1,5 @@
-// libFuzzer: what begins with '{' is, up to the first zero byte, a tokenizer.json, and the rest is a text. Of anything else
-// the first byte chooses a good tokenizer, one of every kind of model, which reads the rest.
+// libFuzzer: what begins with '{' is, up to the first zero byte, a tokenizer.json, and the rest is a text. Of anything
+// else the first byte chooses a good tokenizer, one of every kind of model, which reads the rest.
 #include <algorithm>
 #include <array>
 #include <cstdlib>

@@ -76,7 +76,6 @@ void JsonView::refuse_unsupported(const std::string& seen, const std::string& kn
 }
 
 bool JsonView::is_null() const { return json(value_).is_null(); }
-bool JsonView::is_text() const { return json(value_).is_string(); }
 bool JsonView::is_list() const { return json(value_).is_array(); }
 bool JsonView::has(const char* name) const { return json(value_).is_object() && json(value_).contains(name); }
 
@@ -104,7 +103,8 @@ std::size_t JsonView::list_size(std::size_t size_max) const {
 }
 
 std::string JsonView::text(std::size_t bytes_max) const {
-  if (!is_text()) refuse(Code::kUnreadable, std::string("is ") + json(value_).type_name() + ", a string is wanted");
+  if (!json(value_).is_string())
+    refuse(Code::kUnreadable, std::string("is ") + json(value_).type_name() + ", a string is wanted");
   const auto& text = json(value_).get_ref<const std::string&>();
   if (text.size() > bytes_max) {
     refuse(Code::kLimit,
