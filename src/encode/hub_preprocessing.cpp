@@ -36,8 +36,8 @@ const std::map<std::string, Defaults>& processors() {
       {"Blip", {Filter::kBicubic, kClipMean, kClipStd, false, false, 384}},
       {"ViT", {Filter::kBilinear, kHalf, kHalf, false, false}},
       {"Bit", {Filter::kBicubic, kClipMean, kClipStd, true, true}},
-      {"ConvNext", {Filter::kBilinear, kImageNetMean, kImageNetStd, false, true, 384}},
-      {"EfficientNet", {Filter::kNearest, kImageNetMean, kImageNetStd, false, false, 346}}};
+      {"ConvNext", {Filter::kBilinear, kHalf, kHalf, false, true, 384}},
+      {"EfficientNet", {Filter::kNearest, kHalf, kHalf, false, false, 346}}};
   return all;
 }
 
@@ -46,11 +46,27 @@ std::string without(std::string name, const std::string& end) {
   return name;
 }
 
-// "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPImageProcessorFast" -> "CLIP".
-std::string family_of(const Config& config) {
+// "CLIPImageProcessor", "CLIPFeatureExtractor", "CLIPImageProcessorFast" -> "CLIP". Older files leave it to the kind of
+// model.
+std::string family_of(const Config& config, const HubFiles& files) {
   std::string name = config.text("image_processor_type", config.text("feature_extractor_type", ""));
-  if (name.empty())
+  if (name.empty()) {
+    static const std::map<std::string, std::string> kByModel = {{"clip", "CLIP"},
+                                                                {"chinese_clip", "ChineseCLIP"},
+                                                                {"siglip", "Siglip"},
+                                                                {"blip", "Blip"},
+                                                                {"vit", "ViT"},
+                                                                {"dinov2", "Bit"},
+                                                                {"convnext", "ConvNext"},
+                                                                {"convnextv2", "ConvNext"},
+                                                                {"resnet", "ConvNext"},
+                                                                {"bit", "Bit"},
+                                                                {"efficientnet", "EfficientNet"}};
+    const auto model = Config::read(files, "config.json");
+    const auto found = kByModel.find(model ? model->text("model_type", "") : "");
+    if (found != kByModel.end()) return found->second;
     config.unsupported("neither 'image_processor_type' nor 'feature_extractor_type' says what it is for");
+  }
   const std::string family = without(without(without(name, "Fast"), "ImageProcessor"), "FeatureExtractor");
   if (processors().contains(family)) return family;
   std::string known;
@@ -144,7 +160,7 @@ void set_geometry(const Config& config, const std::string& family, const Default
   if (!config.flag("do_resize", true))
     config.unsupported("'do_resize' is false: pictures of any size cannot be encoded");
   const Size size = read_size(config, "size", defaults.size, defaults.int_is_shortest);
-  prepare.filter = filter_of(config, config.whole("resample", static_cast<std::uint64_t>(-1)));
+  prepare.filter = config.has("resample") ? filter_of(config, config.whole("resample", 0)) : defaults.filter;
   if (family == "ConvNext") return set_convnext(config, size, prepare);
   std::optional<Size> crop;
   if (config.flag("do_center_crop", defaults.center_crop)) {
@@ -181,9 +197,9 @@ void set_numbers(const Config& config, const std::string& family, const Defaults
   }
 }
 
-HubPreprocessing read_processor(const Config& config) {
+HubPreprocessing read_processor(const Config& config, const HubFiles& files) {
   HubPreprocessing out;
-  const std::string family = family_of(config);
+  const std::string family = family_of(config, files);
   Defaults defaults = processors().at(family);
   out.rule = family + "ImageProcessor";
   out.prepare.crop_offset = CropOffset::kFloor;
@@ -244,7 +260,7 @@ HubPreprocessing read_timm(const Config& config) {
 }
 
 HubPreprocessing read_any(const HubFiles& files) {
-  if (const auto config = Config::read(files, "preprocessor_config.json")) return read_processor(*config);
+  if (const auto config = Config::read(files, "preprocessor_config.json")) return read_processor(*config, files);
   if (const auto config = Config::read(files, "open_clip_config.json")) return read_open_clip(*config);
   if (const auto config = Config::read(files, "config.json")) {
     for (const char* field : {"pretrained_cfg", "default_cfg"}) {

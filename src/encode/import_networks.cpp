@@ -96,7 +96,9 @@ ImageChoice choose_output(const NetworkDescription& network, const HubFiles& fil
   if ((type.starts_with("vit") || type.starts_with("deit") || type.starts_with("dinov2")) && has("last_hidden_state")) {
     return {"last_hidden_state", Pooling::kCls};
   }
-  if (has("pooler_output")) return {"pooler_output", Pooling::kNone};
+  // EfficientNet's export pools with a window larger than its map, which OpenVINO refuses; it means the global average.
+  const bool odd_pooler = type.starts_with("efficientnet") && has("last_hidden_state");
+  if (has("pooler_output") && !odd_pooler) return {"pooler_output", Pooling::kNone};
   if (has("last_hidden_state")) {
     const auto rank = find(network.outputs, "last_hidden_state")->shape.size();
     return {"last_hidden_state", rank == 4 ? Pooling::kMean : Pooling::kCls};

@@ -28,6 +28,7 @@ void rewrite_whole(TextOnWay& text, Function function) {
   const std::size_t head_bytes = head.empty() ? 0 : function(head).size();
   text.bytes = function(text.bytes);
   text.head_bytes = std::min(head_bytes, text.bytes.size());
+  while (text.head_bytes < text.bytes.size() && (text.bytes[text.head_bytes] & 0xC0) == 0x80) ++text.head_bytes;
 }
 
 void clean(TextOnWay& text) {

@@ -88,17 +88,17 @@ Status cut_by(Words& words, Behavior behavior, IsMatch is_match) {
   return cut_each(words, behavior, [&](std::string_view text) -> Result<Parts> { return parts_by(text, is_match); });
 }
 
-// Writes each word anew by write(word, is_at_start, out).
+// Writes each word anew by write(word, its bytes at the start of the text, out), which returns what these have become.
 template <typename Write>
 void rewrite_each(Words& words, Write write) {
   Words out;
   for (const auto& span : words.spans) {
     const auto word = std::string_view(words.text.bytes).substr(span.begin, span.end - span.begin);
-    const bool is_at_start = span.begin < words.text.head_bytes;
+    const std::size_t head = std::min(std::max(words.text.head_bytes, span.begin), span.end) - span.begin;
     const std::size_t begin = out.text.bytes.size();
-    write(word, is_at_start, out.text.bytes);
+    const std::size_t new_head = write(word, head, out.text.bytes);
     if (begin == out.text.bytes.size()) continue;
-    if (is_at_start) out.text.head_bytes = begin + 1;
+    if (head > 0) out.text.head_bytes = begin + new_head;
     out.spans.push_back({begin, out.text.bytes.size()});
   }
   words = std::move(out);
@@ -117,16 +117,24 @@ const Result<Pattern>& gpt2_pattern() {
 
 Status run(const cut::ByteLevel& step, Words& words) {
   if (step.add_prefix_space) {
-    rewrite_each(words, [](std::string_view word, bool, std::string& out) {
-      if (!word.starts_with(' ')) out += ' ';
+    rewrite_each(words, [](std::string_view word, std::size_t head, std::string& out) {
+      const bool is_apart = word.starts_with(' ');
+      if (!is_apart) out += ' ';
       out += word;
+      return head + (is_apart ? 0 : 1);
     });
   }
   if (step.use_regex) {
     if (!gpt2_pattern().is_ok()) return gpt2_pattern().status();
     PICTOR_TRY(cut_each(words, Behavior::kIsolated, [](std::string_view text) { return gpt2_pattern()->parts(text); }));
   }
-  rewrite_each(words, [](std::string_view word, bool, std::string& out) { append_byte_level(word, out); });
+  rewrite_each(words, [](std::string_view word, std::size_t head, std::string& out) {
+    const std::size_t begin = out.size();
+    append_byte_level(word.substr(0, head), out);
+    const std::size_t new_head = out.size() - begin;
+    append_byte_level(word.substr(head), out);
+    return new_head;
+  });
   return Status::ok();
 }
 
@@ -135,18 +143,25 @@ Status run(const cut::Delimiter& step, Words& words) {
 }
 
 Status run(const cut::Metaspace& step, Words& words) {
-  rewrite_each(words, [&](std::string_view word, bool is_at_start, std::string& out) {
-    const bool has_mark = word.starts_with(' ') || word.starts_with(step.replacement);
-    const bool wanted =
-        step.prepend == cut::PrependScheme::kAlways || (step.prepend == cut::PrependScheme::kFirst && is_at_start);
-    if (wanted && !has_mark) out += step.replacement;
-    for (const char byte : word) {
+  const auto add = [&](std::string_view text, std::string& out) {
+    for (const char byte : text) {
       if (byte == ' ') {
         out += step.replacement;
       } else {
         out += byte;
       }
     }
+  };
+  rewrite_each(words, [&](std::string_view word, std::size_t head, std::string& out) {
+    const std::size_t begin = out.size();
+    const bool has_mark = word.starts_with(' ') || word.starts_with(step.replacement);
+    const bool wanted =
+        step.prepend == cut::PrependScheme::kAlways || (step.prepend == cut::PrependScheme::kFirst && head > 0);
+    if (wanted && !has_mark) out += step.replacement;
+    add(word.substr(0, head), out);
+    const std::size_t new_head = out.size() - begin;
+    add(word.substr(head), out);
+    return new_head;
   });
   if (!step.split) return Status::ok();
   std::size_t at = 0;

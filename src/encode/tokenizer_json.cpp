@@ -1,6 +1,10 @@
 #include "encode/tokenizer_json.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace pictor {
@@ -24,6 +28,43 @@ const std::string& token_of(const Json& value, const JsonView& list, std::size_t
   return text;
 }
 
+// The number as the reference reads it: its JSON library multiplies the digits by a power of ten in double precision,
+// which is off by a bit in some of them, and that bit decides between paths of equal score. Files have the shortest
+// digits.
+double as_reference_reads(double value) {
+  constexpr int kPowerMax = 308;
+  static const auto kPowers = [] {
+    std::array<double, kPowerMax + 1> powers{};
+    for (int i = 0; i <= kPowerMax; ++i) {
+      const auto text = "1e" + std::to_string(i);
+      std::from_chars(text.data(), text.data() + text.size(), powers[static_cast<std::size_t>(i)]);
+    }
+    return powers;
+  }();
+  std::array<char, 32> text{};
+  const auto* end =
+      std::to_chars(text.data(), text.data() + text.size(), std::fabs(value), std::chars_format::scientific).ptr;
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text.data();
+  for (bool is_fraction = false; at < end && *at != 'e'; ++at) {
+    if (*at == '.') {
+      is_fraction = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+    exponent -= is_fraction ? 1 : 0;
+  }
+  int written = 0;
+  if (at < end) std::from_chars(at[1] == '+' ? at + 2 : at + 1, end, written);
+  exponent += written;
+  auto out = static_cast<double>(digits);
+  for (; exponent < -kPowerMax && out != 0.0; exponent += kPowerMax) out /= kPowers[kPowerMax];
+  const double power = kPowers[static_cast<std::size_t>(std::min(std::abs(exponent), kPowerMax))];
+  out = exponent >= 0 ? out * power : out / power;
+  return value < 0 ? -out : out;
+}
+
 }  // namespace
 
 void JsonView::refuse(Code code, const std::string& message) const {
@@ -35,7 +76,6 @@ void JsonView::refuse_unsupported(const std::string& seen, const std::string& kn
 }
 
 bool JsonView::is_null() const { return json(value_).is_null(); }
-bool JsonView::is_text() const { return json(value_).is_string(); }
 bool JsonView::is_list() const { return json(value_).is_array(); }
 bool JsonView::has(const char* name) const { return json(value_).is_object() && json(value_).contains(name); }
 
@@ -63,7 +103,8 @@ std::size_t JsonView::list_size(std::size_t size_max) const {
 }
 
 std::string JsonView::text(std::size_t bytes_max) const {
-  if (!is_text()) refuse(Code::kUnreadable, std::string("is ") + json(value_).type_name() + ", a string is wanted");
+  if (!json(value_).is_string())
+    refuse(Code::kUnreadable, std::string("is ") + json(value_).type_name() + ", a string is wanted");
   const auto& text = json(value_).get_ref<const std::string&>();
   if (text.size() > bytes_max) {
     refuse(Code::kLimit,
@@ -145,7 +186,8 @@ std::vector<std::pair<std::string, double>> JsonView::scored_texts() const {
     if (!item.is_array() || item.size() != 2 || !item[1].is_number() || !std::isfinite(item[1].get<double>())) {
       refuse(Code::kUnreadable, "item " + std::to_string(i) + " is not a token and its score");
     }
-    out.emplace_back(token_of(item[0], *this, i), item[1].get<double>());
+    const double score = item[1].get<double>();
+    out.emplace_back(token_of(item[0], *this, i), item[1].is_number_float() ? as_reference_reads(score) : score);
   }
   return out;
 }

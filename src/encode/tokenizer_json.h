@@ -28,7 +28,6 @@ class JsonView {
 
   const std::string& path() const { return path_; }
   bool is_null() const;
-  bool is_text() const;
   bool is_list() const;
   bool has(const char* name) const;
 

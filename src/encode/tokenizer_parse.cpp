@@ -28,7 +28,7 @@ class TokenizerParser {
     special.insert(special.end(), out_.before_.begin(), out_.before_.end());
     special.insert(special.end(), out_.after_.begin(), out_.after_.end());
     std::ranges::sort(special);
-    special.erase(std::ranges::unique(special).begin(), special.end());
+    special.erase(std::unique(special.begin(), special.end()), special.end());
     return std::move(out_);
   }
 
@@ -86,19 +86,17 @@ class TokenizerParser {
       }
       if (!added.token.content.empty()) (added.is_normalised ? normalised : raw).push_back(std::move(added.token));
     }
-    want_distinct(list, raw);
-    want_distinct(list, normalised);
-    out_.raw_added_ = AddedTokens(std::move(raw));
-    out_.normalised_added_ = AddedTokens(std::move(normalised));
+    out_.raw_added_ = distinct(std::move(raw));
+    out_.normalised_added_ = distinct(std::move(normalised));
   }
 
-  static void want_distinct(const JsonView& list, const std::vector<AddedToken>& tokens) {
-    std::map<std::string_view, std::int64_t> seen;
-    for (const auto& token : tokens) {
-      if (!seen.emplace(token.content, token.id).second) {
-        list.refuse(Code::kUnreadable, "two tokens are looked for as '" + token.content + "'");
-      }
-    }
+  // Of two that are looked for as the same text the first stands: the reference takes either.
+  static AddedTokens distinct(std::vector<AddedToken> tokens) {
+    std::map<std::string, AddedToken> first;
+    for (auto& token : tokens) first.try_emplace(token.content, token);
+    tokens.clear();
+    for (auto& [content, token] : first) tokens.push_back(std::move(token));
+    return AddedTokens(std::move(tokens));
   }
 
   void post_processor(const JsonView& part, std::size_t depth) {

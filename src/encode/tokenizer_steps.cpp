@@ -44,8 +44,6 @@ std::string character(const JsonView& view) {
   return text;
 }
 
-using Normalizers = std::vector<NormalizerStep>;
-
 normalizers::Bert bert_normalizer(const JsonView& part) {
   normalizers::Bert step;
   step.clean_text = part.flag("clean_text", true);
@@ -76,8 +74,6 @@ std::optional<NormalizerStep> normalizer_step(const JsonView& part, const std::s
   }
   return std::nullopt;
 }
-
-std::optional<PreTokenizerStep> pre_tokenizer_step(const JsonView& part, const std::string& type);
 
 // Reads a step, or a Sequence of steps under the name `list`, into a flat list.
 template <typename Step, typename Read>
@@ -160,7 +156,7 @@ std::optional<PreTokenizerStep> pre_tokenizer_step(const JsonView& part, const s
 }  // namespace
 
 std::vector<NormalizerStep> parse_normalizer(const JsonView& part) {
-  Normalizers steps;
+  std::vector<NormalizerStep> steps;
   add_steps(part, "normalizers", 0, normalizer_step, steps);
   return steps;
 }

@@ -205,6 +205,13 @@ bool breaks_between(int before, int after) {
   return before != UTF8PROC_BOUNDCLASS_PREPEND;
 }
 
+std::string to_utf8(std::u32string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const auto point : text) append_utf8(point, out);
+  return out;
+}
+
 }  // namespace
 
 std::size_t point_bytes(char first) {
@@ -246,25 +253,10 @@ bool is_utf8(std::string_view text, std::size_t& bad_at) {
   return true;
 }
 
-std::optional<std::u32string> from_utf8(std::string_view text, std::size_t& bad_at) {
-  if (!is_utf8(text, bad_at)) return std::nullopt;
-  std::u32string out;
-  out.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) out.push_back(next_point(text, at));
-  return out;
-}
-
 void append_utf8(char32_t point, std::string& out) {
   std::array<utf8proc_uint8_t, 4> bytes{};
   const auto count = utf8proc_encode_char(static_cast<utf8proc_int32_t>(point), bytes.data());
   out.append(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(count));
-}
-
-std::string to_utf8(std::u32string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const auto point : text) append_utf8(point, out);
-  return out;
 }
 
 bool is_space(char32_t point) {

@@ -6,17 +6,14 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace pictor::unicode {
 
-// The code points of well-formed UTF-8; nothing when it is not (`bad_at` is then the first byte that is wrong).
-std::optional<std::u32string> from_utf8(std::string_view text, std::size_t& bad_at);
+// Whether the text is well-formed; `bad_at` is else the first byte that is wrong.
 bool is_utf8(std::string_view text, std::size_t& bad_at);
 void append_utf8(char32_t point, std::string& out);
-std::string to_utf8(std::u32string_view text);
 // The code point that begins at byte `at`, which moves behind it. REQUIRES: well-formed UTF-8, at < text.size().
 char32_t next_point(std::string_view text, std::size_t& at);
 // How many bytes the code point takes that begins with this byte.

@@ -5,6 +5,7 @@ One folder a fuzz target, named as the target. Pictures come from Pillow; nothin
 import io
 import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -97,8 +98,12 @@ for card in sorted((root / "models").glob("*.json")):
 for number, text in enumerate(("brand = 'Acme' and price < 20", "not (a.b in ('x', 'y')) or exists c",
                                "@width >= 100 and name like 'pre%'", "text contains 'red' or x != null and y = true")):
     save("store_filter_fuzz", str(number), text.encode())
-for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 [MASK]", "emoji \U0001f469\u200d\U0001f680")):
-    save("encode_tokenizer_fuzz", str(number), text.encode())
+# A text's first byte chooses the tokenizer; those of the fuzz target are seeds for its parser too.
+for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 [MASK]", "emoji \U0001f469\u200d\U0001f680 aab <|end|>", "XaX a\u0001 ﬁ")):
+    for choice in b"0123":
+        save("encode_tokenizer_fuzz", f"{number}{choice}", bytes([choice]) + text.encode())
+for number, text in enumerate(re.findall(r'R"\((.*?)\)"', (root / "src/encode/tokenizer_fuzz.cpp").read_text(), re.DOTALL)):
+    save("encode_tokenizer_fuzz", f"json{number}", text.replace("CHARSMAP", "BAAAAAAAAAAA").encode() + b"\0a b aab")
 
 with tempfile.TemporaryDirectory() as folder:
     subprocess.run([sys.executable, root / "tests/golden/make_tiny_onnx.py", folder], check=True)
