@@ -198,7 +198,9 @@ def main():
             check(options.out, chosen)
         elif options.bench:
             import bench
-            bench.make(options.out / "bench", options.seed, say)
+            with tempfile.TemporaryDirectory() as folder:
+                pictures = [picture for _, _, picture in Shared(pathlib.Path(folder), options.seed).pictures]
+            bench.make(options.out / "bench", chosen, options.seed, pictures, say)
         else:
             make(options.out, chosen, options.seed)
     except (records.RecordError, json.JSONDecodeError, OSError, KeyError) as error:
