@@ -76,7 +76,7 @@ def check_dependencies():
     table = (ROOT / "docs/reference/dependencies.md").read_text()
     names = [line.split()[1] for line in (ROOT / "tools/packages.txt").read_text().splitlines()
              if line and not line.startswith("#")]
-    for requirements in ("tools/requirements.txt", "tools/requirements-bench.txt"):
+    for requirements in ("tools/requirements.txt", "tools/requirements-bench.txt", "tools/requirements-golden.txt"):
         names += [line.partition("==")[0] for line in (ROOT / requirements).read_text().splitlines()
                   if line and not line.startswith("#")]
     for name in names:
