@@ -2,8 +2,10 @@
 import shutil
 import time
 
+import numpy
 import torch
 import transformers
+
 from export import check, export
 from family import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD, RESCALE, only
 from hf import SIZE, preparer, save_config
@@ -39,17 +41,20 @@ def resnet50():
 MODELS = {"vit-b-32": vit_b32, "vit-s-16": vit_s16, "resnet-50": resnet50}
 
 
-def make(out, seed, say):
-    for name, build in MODELS.items():
+def make(out, chosen, seed, pictures, say):
+    for name in chosen or MODELS:
+        build = MODELS[name]
         began = time.monotonic()
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name / "onnx").mkdir(parents=True)
         model, outputs, file, preprocessor = build()
         enliven(model, seed)
-        pixels = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
-        settle(model, pixels)
         save_config(out / name, model)
-        preparer(out / name, preprocessor)
+        prepare, _ = preparer(out / name, preprocessor)
+        pixels = torch.from_numpy(numpy.stack([prepare(picture) for picture in pictures]))
+        # Noise in place of pictures would leave deep batch norms nothing but rounding to enlarge.
+        settle(model, pixels)
+        pixels = pixels[:2]
 
         def run(network, pixel_values):
             return only(network(pixel_values=pixel_values), *outputs)

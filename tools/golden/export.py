@@ -5,12 +5,10 @@ import numpy
 import onnxruntime
 import torch
 
+from records import RecordError
+
 OPSET = 14
 WANTED_COSINE = 0.999999
-
-
-class ExportError(Exception):
-    """Which file departs from torch, by how much, and what was wanted."""
 
 
 class Outputs(torch.nn.Module):
@@ -37,7 +35,7 @@ def spell_out_padding(model):
         if isinstance(module, torch.nn.Conv2d) and isinstance(module.padding, str):
             whole = [d * (k - 1) if module.padding == "same" else 0 for d, k in zip(module.dilation, module.kernel_size)]
             if any(size % 2 for size in whole):
-                raise ExportError(f"a convolution pads {whole} in all, which is not the same on both sides")
+                raise RecordError(f"a convolution pads {whole} in all, which is not the same on both sides")
             module.padding = tuple(size // 2 for size in whole)
 
 
@@ -51,7 +49,8 @@ def export(path, model, function, inputs):
     with warnings.catch_warnings():
         # The tracer warns of every Python branch that depends on a shape; check() below is the proof.
         warnings.simplefilter("ignore")
-        torch.onnx.export(Outputs(model, function), tuple(inputs.values()), str(path), input_names=list(inputs),
+        # eval(): the exporter gives a module the mode back that it had, and a new one is in training.
+        torch.onnx.export(Outputs(model, function).eval(), tuple(inputs.values()), str(path), input_names=list(inputs),
                           output_names=list(outputs), dynamic_axes=axes, opset_version=OPSET, do_constant_folding=True)
 
 
@@ -80,7 +79,7 @@ def check(path, inputs, outputs):
             wanted = outputs[name][row]
             worst = min(worst, cosine(many[row], wanted), cosine(one[0], wanted))
             if many[row].shape != wanted.shape:
-                raise ExportError(f"{path}: '{name}' is {many[row].shape} a row, torch gives {wanted.shape}")
+                raise RecordError(f"{path}: '{name}' is {many[row].shape} a row, torch gives {wanted.shape}")
     if worst < WANTED_COSINE:
-        raise ExportError(f"{path}: cosine {worst:.7f} to torch, {WANTED_COSINE} wanted")
+        raise RecordError(f"{path}: cosine {worst:.7f} to torch, {WANTED_COSINE} wanted")
     return worst

@@ -17,7 +17,7 @@ def preparer(hub, preprocessor):
     processor = AutoImageProcessor.from_pretrained(hub, use_fast=False)
 
     def prepare(picture):
-        return processor(images=picture, return_tensors="np")["pixel_values"][0]
+        return processor(images=picture, return_tensors="np")["pixel_values"][0].astype(numpy.float32)
 
     return prepare, type(processor).__name__
 

@@ -16,7 +16,7 @@ FOLDER/NAME/stages/         manifest.json and one file a stage, its records one 
 Stages of a picture: decoded (u8 H x W x 3), tensor (f32 3 x H x W), each named output of the network, vector, vector_unit.
 Stages of a text: token_ids and attention_mask (i64), token_ids_json where tokenizer.json says otherwise than the
 reference's own tokenizer, each named output, vector, vector_unit. Outputs and vectors come from torch, one item at a time;
-the ONNX files are only compared with them. docs/formats/golden.md says the same with an example.
+the ONNX files are only compared with them. docs/formats/golden.md is the format in full.
 """
 import argparse
 import json
@@ -30,11 +30,10 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-# Nothing here may ask a hub for anything, or leave something in the user's home.
+# Nothing here may ask a hub for anything or leave something in the home folder; one thread, so that bits repeat.
 HOME = tempfile.TemporaryDirectory()
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false",
-                  HF_HOME=HOME.name,
-                  OPENBLAS_NUM_THREADS="2", OMP_NUM_THREADS="2")
+                  HF_HOME=HOME.name, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 import records  # noqa: E402
 
 SEED = 4
@@ -107,7 +106,8 @@ def make_family(name, build, out, shared, seed):
     write_manifest(folder, seed, family.reference,
                    checks={"onnx_cosine_min": onnx, "sensitivity": seen, "tokenizer_json_departs": departs},
                    heads=head_rows(family, {"image": image_rows, "text": text_rows}),
-                   items=item_rows(folder / "stages", shared.folder, shared.pictures, lines), records=shared.decoded(folder) + writer.close())
+                   items=item_rows(folder / "stages", shared.folder, shared.pictures, lines),
+                   records=shared.decoded(folder) + writer.close())
     say(f"{name}: {time.monotonic() - began:.1f} s, onnx {min(onnx.values()):.8f}, moved {seen['moved_by_a_column_first']:.5f}, "
         f"apart {seen['other_picture_median']:.3f}, {len(departs)} texts where tokenizer.json departs")
 
@@ -198,7 +198,9 @@ def main():
             check(options.out, chosen)
         elif options.bench:
             import bench
-            bench.make(options.out / "bench", options.seed, say)
+            with tempfile.TemporaryDirectory() as folder:
+                pictures = [picture for _, _, picture in Shared(pathlib.Path(folder), options.seed).pictures]
+            bench.make(options.out / "bench", chosen, options.seed, pictures, say)
         else:
             make(options.out, chosen, options.seed)
     except (records.RecordError, json.JSONDecodeError, OSError, KeyError) as error:

@@ -1,6 +1,7 @@
 """Runs the reference over pictures and texts, records every stage, and holds the ONNX files against it."""
 import numpy
 import torch
+
 from export import check, export
 from inputs import WITHOUT_TENSOR
 from records import RecordError

@@ -69,7 +69,7 @@ def train_siglip(path):
     path.write_bytes(model.getvalue())
 
 
-def siglip_fast(path, length):
+def siglip_fast(path):
     """tokenizer.json as SigLIP repositories have it: T5's Unigram after lower case and without punctuation."""
     proto = import_protobuf().ModelProto.FromString(path.read_bytes())
     tokenizer = Tokenizer(Unigram([(piece.piece, piece.score) for piece in proto.pieces], proto.trainer_spec.unk_id, False))
@@ -81,8 +81,6 @@ def siglip_fast(path, length):
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     marks = [AddedToken(mark, lstrip=True, rstrip=True, normalized=False, special=True) for mark in ("</s>", "<unk>")]
     tokenizer.add_special_tokens(marks)
-    tokenizer.enable_truncation(length)
-    tokenizer.enable_padding(length=length, pad_id=1, pad_token="</s>")
     return tokenizer
 
 
@@ -92,6 +90,9 @@ def write_siglip(hub, length=64):
     train_siglip(hub / "spiece.model")
     slow = SiglipTokenizer(str(hub / "spiece.model"), model_max_length=length)
     slow.save_pretrained(hub)
-    fast = siglip_fast(hub / "spiece.model", length)
+    fast = siglip_fast(hub / "spiece.model")
+    # As on the hub, the file says nothing of length and padding: tokenizer_config.json and the model's class do.
     fast.save(str(hub / "tokenizer.json"))
+    fast.enable_truncation(length)
+    fast.enable_padding(length=length, pad_id=1, pad_token="</s>")
     return slow, fast
