@@ -63,7 +63,7 @@ std::string content_name(Env& env, const std::string& folder, const std::string&
                        text.substr(last + 1) == std::to_string(crc32c(as_bytes(text.substr(0, last))));
     if (whole && text.starts_with(known)) return std::string(text.substr(known.size(), last - known.size()));
   }
-  const auto content = compute();
+  auto content = compute();
   const auto lines = known + content;
   const auto text = lines + " " + std::to_string(crc32c(as_bytes(lines)));
   if (env.make_dirs(folder).is_ok() && write_file_atomic(env, remembered, as_bytes(text)).is_ok()) {

@@ -16,7 +16,7 @@ Status check_outputs(const OnnxNetwork& network, std::span<const std::string> ou
     }
     if (std::ranges::find(network.outputs, outputs[i], &OnnxPort::name) != network.outputs.end()) continue;
     std::string known;
-    for (const auto& port : network.outputs) known += (known.empty() ? "" : ", ") + shown_name(port.name);
+    for (const auto& port : network.outputs) known.append(known.empty() ? "" : ", ").append(shown_name(port.name));
     return {Code::kInvalid, "'" + path + "' has no output '" + outputs[i] + "'; it has: " + known};
   }
   return Status::ok();

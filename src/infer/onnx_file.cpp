@@ -64,37 +64,49 @@ Result<OnnxFile> OnnxFile::open(Env& env, const std::string& path) {
   return out;
 }
 
+namespace {
+
+// `sizes` are those of the files that were found before, by their paths.
+Status check_outer(Env& env, const OnnxTensor& tensor, const std::string& path,
+                   std::map<std::string, std::uint64_t>& sizes) {
+  const std::string which = "'" + path + "': tensor '" + shown_name(tensor.name) + "' ";
+  const std::string shown = "'" + shown_name(tensor.location) + "'";
+  if (!stays_in_folder(tensor.location)) {
+    return {Code::kInvalid, which + "lies in " + shown +
+                                ", which is not within the network's folder: do not use this file, it may be hostile"};
+  }
+  const auto outer = join_path(parent_path(path), tensor.location);
+  auto known = sizes.find(outer);
+  if (known == sizes.end()) {
+    const auto info = env.info(outer);
+    if (!info.is_ok() || info->kind != FileKind::kFile) {
+      return {Code::kNotFound, which + "lies in the file " + shown +
+                                   ", which is missing beside the network: fetch it too, under that name"};
+    }
+    known = sizes.emplace(outer, info->size).first;
+  }
+  const std::uint64_t size = known->second;
+  const bool fits = tensor.offset <= size && tensor.bytes <= size - tensor.offset;
+  if (fits && (tensor.length == 0 || tensor.length == tensor.bytes)) return Status::ok();
+  return {Code::kUnreadable, which + "claims " + std::to_string(tensor.bytes) + " bytes from byte " +
+                                 std::to_string(tensor.offset) + " of " + shown + ", which has " +
+                                 std::to_string(size) + (fits ? " and gives it " + std::to_string(tensor.length) : "")};
+}
+
+std::vector<std::string> paths_of(const std::map<std::string, std::uint64_t>& sizes) {
+  std::vector<std::string> paths;
+  for (const auto& [path, size] : sizes) paths.push_back(path);
+  return paths;
+}
+
+}  // namespace
+
 Status OnnxFile::check_external(Env& env, const std::string& path) {
   std::map<std::string, std::uint64_t> sizes;
   for (const auto& tensor : network_.tensors) {
-    if (!tensor.external) continue;
-    const std::string which = "'" + path + "': tensor '" + shown_name(tensor.name) + "' ";
-    const std::string shown = "'" + shown_name(tensor.location) + "'";
-    if (!stays_in_folder(tensor.location)) {
-      return {Code::kInvalid,
-              which + "lies in " + shown +
-                  ", which is not within the network's folder: do not use this file, it may be hostile"};
-    }
-    const auto outer = join_path(parent_path(path), tensor.location);
-    auto known = sizes.find(outer);
-    if (known == sizes.end()) {
-      const auto info = env.info(outer);
-      if (!info.is_ok() || info->kind != FileKind::kFile) {
-        return {Code::kNotFound, which + "lies in the file " + shown +
-                                     ", which is missing beside the network: fetch it too, under that name"};
-      }
-      known = sizes.emplace(outer, info->size).first;
-    }
-    const std::uint64_t size = known->second;
-    const bool fits = tensor.offset <= size && tensor.bytes <= size - tensor.offset;
-    if (!fits || (tensor.length != 0 && tensor.length != tensor.bytes)) {
-      return {Code::kUnreadable, which + "claims " + std::to_string(tensor.bytes) + " bytes from byte " +
-                                     std::to_string(tensor.offset) + " of " + shown + ", which has " +
-                                     std::to_string(size) +
-                                     (fits ? " and gives it " + std::to_string(tensor.length) : "")};
-    }
+    if (tensor.external) PICTOR_TRY(check_outer(env, tensor, path, sizes));
   }
-  for (const auto& [file, size] : sizes) external_files_.push_back(file);
+  external_files_ = paths_of(sizes);
   return Status::ok();
 }
 

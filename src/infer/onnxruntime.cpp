@@ -31,15 +31,26 @@ namespace {
 void no_log(void* /*parameter*/, OrtLoggingLevel /*level*/, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* /*message*/) {}
 
-// One of a process, never taken down: the library has threads and statics of its own that outlive ours.
+// One of a process, made before all else of the library is used, and never taken down: the library has threads and
+// statics of its own that outlive ours.
 Ort::Env& environment() {
   static auto* env = new Ort::Env(ORT_LOGGING_LEVEL_FATAL, "pictor", no_log, nullptr);
   return *env;
 }
 
+// What comes after "[ONNXRuntimeError] : 1 : FAIL : "; before it are places in the library's own source.
 std::string short_cause(const std::exception& error) {
   constexpr std::size_t kCauseBytesMax = 500;
-  return shown_name(std::string_view(error.what()).substr(0, kCauseBytesMax));
+  std::string_view text = error.what();
+  if (const auto mark = text.rfind("[ONNXRuntimeError]"); mark != std::string_view::npos) {
+    auto at = mark;
+    for (int part = 0; part < 3 && at != std::string_view::npos; ++part) at = text.find(" : ", at + 1);
+    if (at != std::string_view::npos) text = text.substr(at + 3);
+  }
+  std::string cause(text.substr(0, kCauseBytesMax));
+  std::ranges::replace_if(
+      cause, [](unsigned char c) { return c < 0x20; }, ' ');
+  return cause;
 }
 
 // Numbers of one tensor as ONNX Runtime gets them; `halves` holds them when the network has half precision.
@@ -273,6 +284,18 @@ class OrtRuntime final : public Runtime {
   OrtRuntime(OnnxRuntimeOptions options, std::string version, std::string isa_class)
       : options_(std::move(options)), version_(std::move(version)), isa_class_(std::move(isa_class)) {}
 
+  // Whether sessions can be set up at all: on CUDA the provider and all it needs is opened here.
+  Status check() const {
+    try {
+      environment();
+      session_options({});
+      return Status::ok();
+    } catch (const std::exception& error) {
+      const std::string advice = is_cuda() ? "; tools/setup cuda installs what it needs" : "";
+      return {Code::kUnsupported, name() + " cannot be used: " + short_cause(error) + advice};
+    }
+  }
+
   std::string name() const override { return "onnxruntime " + version_ + (is_cuda() ? " cuda" : " cpu"); }
   std::string isa_class() const override { return isa_class_; }
 
@@ -377,7 +400,8 @@ class OrtRuntime final : public Runtime {
       return {Code::kUnsupported, "'" + path + "' has operations that ONNX Runtime does not know: " + named +
                                       ": export it with other ones"};
     }
-    const bool unsupported = unknown || cause.find("NOT_IMPLEMENTED") != std::string::npos;
+    const bool unsupported =
+        unknown || std::string_view(error.what()).find("NOT_IMPLEMENTED") != std::string_view::npos;
     return {unsupported ? Code::kUnsupported : Code::kUnreadable,
             "'" + path + "' cannot be read as a network (ONNX is wanted): " + cause};
   }
@@ -412,7 +436,9 @@ Result<std::unique_ptr<Runtime>> make_onnxruntime_runtime(const OnnxRuntimeOptio
                                           std::to_string(ORT_API_VERSION) + " or later is wanted");
   }
   Ort::InitApi(api);
-  return std::unique_ptr<Runtime>(std::make_unique<OrtRuntime>(options, version, isa_class));
+  auto runtime = std::make_unique<OrtRuntime>(options, version, isa_class);
+  PICTOR_TRY(runtime->check());
+  return std::unique_ptr<Runtime>(std::move(runtime));
 }
 
 }  // namespace pictor

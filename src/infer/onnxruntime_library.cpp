@@ -70,7 +70,7 @@ Result<std::string> find_library(const OnnxRuntimeOptions& options) {
 }
 
 std::string opening_error() {
-  const char* error = ::dlerror();
+  const char* error = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps it per thread
   return error == nullptr ? "no cause was given" : error;
 }
 

@@ -231,8 +231,12 @@ class OpenVinoRuntime final : public Runtime {
     hash.add_field(std::to_string(options.threads));
     hash.add_field(std::to_string(options.parallel_requests));
     hash.add_field(std::to_string(options.batch));
-    for (const auto& output : options.outputs) hash.add_field("output " + output);
-    for (const auto& [name, shape] : options.shapes) hash.add_field("shape " + name + " " + shape_text(shape));
+    hash.add_field(std::to_string(options.outputs.size()));
+    for (const auto& output : options.outputs) hash.add_field(output);
+    for (const auto& [name, shape] : options.shapes) {
+      hash.add_field(name);
+      hash.add_field(shape_text(shape));
+    }
     auto& env = Env::real();
     hash.add_field(content_name(env, options.cache_folder, path, file.bytes()));
     for (const auto& outer : file.external_files()) {

@@ -31,6 +31,18 @@ Status check_bytes(const std::string& name, const std::vector<std::int64_t>& sha
   return Status::ok();
 }
 
+Status no_such_input(const std::vector<ModelPort>& inputs, const std::string& name, const std::string& path) {
+  std::string known;
+  for (const auto& port : inputs) known.append(known.empty() ? "" : ", ").append(port.name);
+  return {Code::kInvalid, "'" + path + "' has no input '" + name + "' to fix the size of; it has: " + known};
+}
+
+Status wrong_size(const std::string& name, const std::vector<std::int64_t>& shape,
+                  const std::vector<std::int64_t>& wanted, const std::string& path) {
+  return {Code::kInvalid,
+          "'" + path + "', input '" + name + "' is " + shape_text(shape) + ", it cannot be " + shape_text(wanted)};
+}
+
 }  // namespace
 
 std::string shape_text(std::span<const std::int64_t> shape) {
@@ -81,20 +93,13 @@ Result<Shapes> fixed_shapes(const std::vector<ModelPort>& inputs, const ModelOpt
   }
   for (const auto& [name, wanted] : options.shapes) {
     const auto found = out.find(name);
-    if (found == out.end()) {
-      std::string known;
-      for (const auto& port : inputs) known += (known.empty() ? "" : ", ") + port.name;
-      return Status(Code::kInvalid, "'" + path + "' has no input '" + name + "' to fix the size of; it has: " + known);
-    }
+    if (found == out.end()) return no_such_input(inputs, name, path);
     auto& shape = found->second;
     bool fits = wanted.size() == shape.size();
     for (std::size_t i = 0; fits && i < shape.size(); ++i) {
       fits = wanted[i] == -1 || (wanted[i] > 0 && (shape[i] < 0 || shape[i] == wanted[i]));
     }
-    if (!fits) {
-      return Status(Code::kInvalid, "'" + path + "', input '" + name + "' is " + shape_text(shape) + ", it cannot be " +
-                                        shape_text(wanted));
-    }
+    if (!fits) return wrong_size(name, shape, wanted, path);
     for (std::size_t i = 0; i < shape.size(); ++i) shape[i] = std::max(shape[i], wanted[i]);
   }
   for (const auto& [name, shape] : out) PICTOR_TRY(check_bytes(name, shape));

@@ -2,6 +2,7 @@
 // (no library, no GPU) must say so clearly, and the rest is skipped for it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -49,8 +50,6 @@ class Conformance : public testing::TestWithParam<const char*> {
     EXPECT_NE(model.status().message().find(name), std::string::npos) << model.status().to_string();
     return model.status();
   }
-
-  bool is_cuda() const { return runtime_->isa_class().starts_with("cuda/"); }
 
   std::unique_ptr<Runtime> runtime_;
 };
@@ -354,6 +353,18 @@ TEST_P(Conformance, a_file_that_reaches_out_of_its_folder_or_claims_too_much_is_
   expect_refused(refusal("huge.onnx"), Code::kLimit, "10000000000");
   expect_refused(refusal("claims.onnx"), Code::kLimit, "10000000000");
   expect_refused(refusal("twice.onnx"), Code::kUnreadable, "two networks");
+}
+
+TEST_P(Conformance, weights_that_are_no_numbers_are_found_before_and_show_after) {
+  EXPECT_EQ(check_weights_finite(tiny_network("nan.onnx")).code(), Code::kUnreadable);
+  const auto model = load("nan.onnx");
+  ASSERT_NE(model, nullptr);
+  const std::vector<float> zeros(10'000);
+  const TensorView view[] = {{"x", ElementType::kF32, {1, 10'000}, zeros.data()}};
+  const auto outputs = model->run(view);
+  ASSERT_TRUE(outputs.is_ok()) << outputs.status().to_string();
+  EXPECT_TRUE(std::isnan(outputs->at(0).values[7777]));
+  EXPECT_EQ(std::ranges::count_if(outputs->at(0).values, [](float value) { return std::isnan(value); }), 1);
 }
 
 TEST_P(Conformance, an_operation_or_a_number_type_that_is_unknown_is_unsupported) {
