@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
+
+#include "encode/hub_files.h"
 
 namespace pictor {
 namespace {
@@ -26,9 +27,8 @@ bool is_name(std::string_view text) {
 }
 
 bool is_revision(std::string_view text) {
-  return !text.empty() && text.size() <= limits::kHubRevisionBytesMax && is_plain(text, "-_./+") &&
-         text.front() != '/' && text.front() != '-' && text.back() != '/' && text.front() != '.' &&
-         text.find("..") == std::string_view::npos && text.find("//") == std::string_view::npos;
+  return text.size() <= limits::kHubRevisionBytesMax && is_plain(text, "-_./+") && path_fault(text).empty() &&
+         text.front() != '-' && text.front() != '.' && text.find("..") == std::string_view::npos;
 }
 
 std::string lower(std::string text) {

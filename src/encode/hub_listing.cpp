@@ -118,7 +118,7 @@ std::string read_licence(const Json& root) {
   if (licence == nullptr) return {};
   if (!licence->is_array()) return text_of(*licence, "cardData.license", limits::kShortTextBytesMax);
   std::string all;
-  for (const auto& one : list_of(*licence, "cardData.license", 16)) {
+  for (const auto& one : list_of(*licence, "cardData.license", 8)) {
     all += (all.empty() ? "" : ", ") + text_of(one, "cardData.license", limits::kShortTextBytesMax);
   }
   return all;

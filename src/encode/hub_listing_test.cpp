@@ -37,6 +37,7 @@ TEST(HubRef, what_is_none_is_refused_with_what_is_wanted) {
                                   std::string("hf:a/b@/x"),
                                   std::string("hf:a/b@x y"),
                                   std::string("hf:a/b@x?y"),
+                                  std::string("hf:a/b@x/."),
                                   std::string("hf:a/b@x@y"),
                                   std::string("hf:a/b?c"),
                                   std::string("hf:a b/c"),

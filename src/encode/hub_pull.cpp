@@ -227,8 +227,8 @@ class Puller {
       PICTOR_ASSIGN(const bool right, is_right(file, part, hashes));
       if (right) {
         PICTOR_TRY(env_.rename(part, path));
-        PICTOR_TRY(forget_download(env_, part));
         PICTOR_TRY(env_.sync_dir(parent_path(path)));
+        PICTOR_TRY(forget_download(env_, part));
         return hashes;
       }
       PICTOR_TRY(forget_download(env_, part));

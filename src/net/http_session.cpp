@@ -161,7 +161,9 @@ Status Patience::next(const HttpOutcome& failed, std::uint64_t brought) {
   if (asked_s && *asked_s > options_.retry_after_s_max) {
     return {Code::kBusy, failed.status.message() + "; it asks to wait " + std::to_string(*asked_s) + " s"};
   }
-  return wait(asked_s ? *asked_s * 1'000'000 : backoff_us());
+  const auto wait_us = asked_s ? *asked_s * 1'000'000 : backoff_us();
+  if (options_.on_wait) options_.on_wait(failed.status, wait_us / 1000);
+  return wait(wait_us);
 }
 
 // Doubled each time, and drawn from its upper half, so that many clients do not come back in step.

@@ -32,6 +32,7 @@ struct HttpOptions {
   std::uint32_t redirects_max = limits::kHttpRedirectsMax;
   std::string certificates_file;  // trusted instead of the system's; empty: the system's
   const std::atomic<bool>* cancel = nullptr;
+  std::function<void(const Status& why, std::int64_t wait_ms)> on_wait;  // before each wait, for people; may be null
 };
 
 struct HttpProgress {

@@ -106,11 +106,17 @@ TEST_F(Net, what_no_other_try_can_mend_is_not_tried_again) {
 }
 
 TEST_F(Net, retry_after_is_obeyed_and_one_that_is_no_number_is_passed_over) {
+  std::int64_t said_ms = 0;
+  options_.on_wait = [&](const Status& why, std::int64_t wait_ms) {
+    EXPECT_EQ(why.code(), Code::kBusy);
+    said_ms = wait_ms;
+  };
   play({{429, {{"retry-after", "7"}}, "", {}}, {200, {}, "text", {}}});
   const auto text = client().get({"http://host/", ""}, 10);
   ASSERT_TRUE(text.is_ok());
   EXPECT_EQ(*text, "text");
   EXPECT_EQ(env_.monotonic_us(), 7'000'000);
+  EXPECT_EQ(said_ms, 7000);
   play({{429, {{"retry-after", "-7"}}, "", {}}, {200, {}, "text", {}}});
   EXPECT_TRUE(client().get({"http://host/", ""}, 10).is_ok());
   EXPECT_LE(env_.monotonic_us(), 8'000'000);

@@ -46,14 +46,30 @@ class Kill : public testing::Test {
     return pid;
   }
 
-  // Waits that long, or until the process ends.
-  static void live(pid_t pid, std::chrono::milliseconds longest) {
-    const auto until = std::chrono::steady_clock::now() + longest;
+  // Waits until the process ends, or `enough` says so.
+  template <typename Enough>
+  static void live(pid_t pid, Enough enough) {
     siginfo_t ended{};
-    while (ended.si_pid == 0 && std::chrono::steady_clock::now() < until) {
+    while (ended.si_pid == 0 && !enough()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG | WNOWAIT);
     }
+  }
+  static auto after(std::uint64_t ms) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+    return [until] { return std::chrono::steady_clock::now() >= until; };
+  }
+
+  static std::uint64_t bytes_in(const std::string& folder) {
+    std::uint64_t bytes = 0;
+    for (const auto& [name, unused] : kFiles) {
+      for (const char* end : {"", ".part"}) {
+        std::error_code none;
+        const auto size = std::filesystem::file_size(folder + "/" + name + end, none);
+        bytes += none ? 0 : size;
+      }
+    }
+    return bytes;
   }
 
   // True when the process was still running; else it must have ended well.
@@ -101,9 +117,10 @@ TEST_F(Kill, of_a_pulling_process_at_any_moment_loses_no_byte_and_registers_no_w
       if (HasFatalFailure()) return;
       const auto pid = start(folder);
       ASSERT_GT(pid, 0);
-      // The last one lives for as long as it takes.
-      const auto life_ms = kills < wanted ? random() % 90 : 60'000;
-      live(pid, std::chrono::milliseconds(life_ms));
+      // Most die while they receive, some while they start; the last one lives for as long as it takes.
+      const auto before = bytes_in(folder);
+      if (random() % 4 != 0) live(pid, [&] { return bytes_in(folder) > before; });
+      live(pid, after(kills < wanted ? random() % 60 : 60'000));
       killed = kill(pid);
       kills += killed ? 1 : 0;
       ASSERT_LT(life, 1000);

@@ -45,7 +45,8 @@ nolength: a right answer that does not say its length weak: a weak ETag, breaks 
 class Hub:
     def __init__(self, root):
         self.root = pathlib.Path(root)
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
+        self.running = 0
         self.faults = {}
         self.requests = []
         self.large = 1000
@@ -91,6 +92,7 @@ class Hub:
             self.pace_us = int(words[1])
         elif words[0] == "log":
             with self.lock:
+                self.lock.wait_for(lambda: self.running == 0, 20)  # a client has its answer before we have our line
                 lines, self.requests = self.requests, []
             return "\n".join([str(len(lines)), *lines])
         elif words[0] == "tls":
@@ -114,6 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(url.path)
         self.status, self.start, self.sent = 0, 0, 0
         self.key = path
+        with self.hub.lock:
+            self.hub.running += 1
         try:
             self.answer(path)
         except OSError:
@@ -121,6 +125,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "-").replace(" ", "_")
         with self.hub.lock:
             self.hub.requests.append(f"{self.role} {self.key} {self.status} {self.start} {self.sent} {token}")
+            self.hub.running -= 1
+            self.hub.lock.notify_all()
 
     def answer(self, path):
         prefix = f"/{REPOSITORY}/resolve/{COMMIT}/"
