@@ -7,17 +7,27 @@
 #include "infer/protobuf.h"
 
 namespace pictor {
+namespace {
+
+Status asked_twice(const std::string& output, const std::string& path) {
+  return {Code::kInvalid, "output '" + output + "' of '" + path + "' is asked for twice"};
+}
+
+Status no_such_output(const OnnxNetwork& network, const std::string& output, const std::string& path) {
+  std::string known;
+  for (const auto& port : network.outputs) known.append(known.empty() ? "" : ", ").append(shown_name(port.name));
+  return {Code::kInvalid, "'" + path + "' has no output '" + output + "'; it has: " + known};
+}
+
+}  // namespace
 
 Status check_outputs(const OnnxNetwork& network, std::span<const std::string> outputs, const std::string& path) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto before = outputs.begin() + static_cast<std::ptrdiff_t>(i);
-    if (std::find(outputs.begin(), before, outputs[i]) != before) {
-      return {Code::kInvalid, "output '" + outputs[i] + "' of '" + path + "' is asked for twice"};
+  std::set<std::string_view> asked;
+  for (const auto& output : outputs) {
+    if (!asked.insert(output).second) return asked_twice(output, path);
+    if (std::ranges::find(network.outputs, output, &OnnxPort::name) == network.outputs.end()) {
+      return no_such_output(network, output, path);
     }
-    if (std::ranges::find(network.outputs, outputs[i], &OnnxPort::name) != network.outputs.end()) continue;
-    std::string known;
-    for (const auto& port : network.outputs) known.append(known.empty() ? "" : ", ").append(shown_name(port.name));
-    return {Code::kInvalid, "'" + path + "' has no output '" + outputs[i] + "'; it has: " + known};
   }
   return Status::ok();
 }

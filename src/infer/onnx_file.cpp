@@ -95,6 +95,7 @@ Status check_outer(Env& env, const OnnxTensor& tensor, const std::string& path,
 
 std::vector<std::string> paths_of(const std::map<std::string, std::uint64_t>& sizes) {
   std::vector<std::string> paths;
+  paths.reserve(sizes.size());
   for (const auto& [path, size] : sizes) paths.push_back(path);
   return paths;
 }
