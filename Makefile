@@ -35,7 +35,7 @@ check: ## format, layers, docs, static analysis
 	@tools/check
 
 slow: ## sanitizers, long crash tests, fuzzers for a minute each
-	@tools/setup build test check models bench
+	@tools/setup build test check models bench golden
 	@tools/slow
 
 asan tsan: ## the tests under a sanitizer

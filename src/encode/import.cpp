@@ -105,6 +105,8 @@ ImportedEncoder import_whole(Env& env, const Runtime& runtime, const ImportReque
     const auto bytes = need(read_file(env, networks.tokenizer, limits::kTokenizerBytesMax), "tokenizer.json");
     const auto tokenizer = need(Tokenizer::parse(as_text(bytes)), "tokenizer.json");
     add_text_tower(runtime, files, networks, tokenizer, out);
+    // OpenCLIP fills up with 0, whatever its tokenizer's files say; the vector does not show it.
+    if (out.rule == "open_clip") out.details.text->pad_id = 0;
   }
   add_head(request, choice, out);
   for (const auto& file : out.files) {

@@ -193,7 +193,7 @@ class OpenVinoRuntime final : public Runtime {
         if (auto model = read_cached(std::move(cached), path, options)) return model;
       }
     }
-    PICTOR_ASSIGN(const auto network, read_for_openvino(path, options));
+    PICTOR_ASSIGN(const auto network, read_for_openvino(file, path, options));
     std::vector<ov::CompiledModel> compiled;
     for (std::size_t i = 0; i < copies_of(options); ++i) {
       compiled.push_back(core_->compile_model(network, kDevice, settings(options)));

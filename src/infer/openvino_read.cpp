@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <openvino/frontend/manager.hpp>
 #include <set>
+#include <sstream>
 
 #include "infer/ports.h"
 
@@ -14,6 +15,16 @@ std::shared_ptr<ov::Model> read_onnx(const std::string& path) {
   ov::frontend::FrontEndManager readers;
   const auto reader = readers.load_by_framework("onnx");
   return reader->convert(reader->load(path));
+}
+
+// What is not wanted is cut away before OpenVINO sees it: an operation there that it does not take must not matter.
+Result<std::shared_ptr<ov::Model>> read_cut(const OnnxFile& file, const std::string& path,
+                                            const std::vector<std::string>& outputs) {
+  PICTOR_ASSIGN(const auto bytes, cut_onnx(file.network(), file.bytes(), outputs, path));
+  std::istringstream stream{std::string(as_text(bytes))};
+  ov::frontend::FrontEndManager readers;
+  const auto reader = readers.load_by_framework("onnx");
+  return reader->convert(reader->load(static_cast<std::istream*>(&stream), path));  // weights lie beside `path`
 }
 
 // Optimising joins tensors, and the joint one keeps the names of all. The name that the file gave is in the name of the
@@ -85,8 +96,14 @@ Status fix_shapes(ov::Model& network, const ModelOptions& options, const std::st
 
 }  // namespace
 
-Result<std::shared_ptr<ov::Model>> read_for_openvino(const std::string& path, const ModelOptions& options) {
-  auto network = read_onnx(path);
+Result<std::shared_ptr<ov::Model>> read_for_openvino(const OnnxFile& file, const std::string& path,
+                                                     const ModelOptions& options) {
+  std::shared_ptr<ov::Model> network;
+  if (!options.outputs.empty() && options.outputs.size() < file.network().outputs.size()) {
+    PICTOR_ASSIGN(network, read_cut(file, path, options.outputs));
+  } else {
+    network = read_onnx(path);
+  }
   if (!options.outputs.empty()) network = cut(network, options.outputs);
   network = widen(network);
   PICTOR_TRY(fix_shapes(*network, options, path));

@@ -12,7 +12,8 @@
 namespace pictor {
 
 // REQUIRES: the file was checked (OnnxFile::open), and has the wanted outputs.
-Result<std::shared_ptr<ov::Model>> read_for_openvino(const std::string& path, const ModelOptions& options);
+Result<std::shared_ptr<ov::Model>> read_for_openvino(const OnnxFile& file, const std::string& path,
+                                                     const ModelOptions& options);
 
 ov::element::Type element_of(ElementType type);
 Result<ModelPort> port_of(const ov::Output<const ov::Node>& port, const std::string& path);

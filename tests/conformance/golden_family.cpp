@@ -15,12 +15,10 @@ std::string key_of(const std::string& item, const std::string& stage, const std:
   return item + "/" + stage + "/" + head;
 }
 
-}  // namespace
-
-std::vector<std::string> golden_families() {
+std::vector<std::string> folders_in(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(kGolden, none)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
     if (std::filesystem::exists(entry.path() / "hub") && std::filesystem::exists(entry.path() / "stages")) {
       names.push_back(entry.path().filename());
     }
@@ -29,6 +27,11 @@ std::vector<std::string> golden_families() {
   return names;
 }
 
+}  // namespace
+
+std::vector<std::string> golden_families() { return folders_in(kGolden); }
+std::vector<std::string> golden_preparations() { return folders_in(kGolden + "/prepare"); }
+
 GoldenFamily read_golden_family(const std::string& name) {
   GoldenFamily family;
   family.name = name;
@@ -36,7 +39,7 @@ GoldenFamily read_golden_family(const std::string& name) {
   const std::filesystem::path stages = kGolden + "/" + name + "/stages";
   std::ifstream in(stages / "manifest.json");
   const auto manifest = nlohmann::json::parse(in);
-  for (const auto& head : manifest["heads"]) {
+  for (const auto& head : manifest.value("heads", nlohmann::json::array())) {
     family.heads.push_back({head["name"], head["tower"], head["output"], head["pool"], head["dim"]});
   }
   for (const auto& item : manifest["items"]) {

@@ -44,6 +44,8 @@ struct GoldenFamily {
 
 // Names of the families that set-up made; empty when it made none.
 std::vector<std::string> golden_families();
+// Configurations of preprocessing alone, for read_golden_family("prepare/NAME").
+std::vector<std::string> golden_preparations();
 GoldenFamily read_golden_family(const std::string& name);
 
 }  // namespace pictor::test
