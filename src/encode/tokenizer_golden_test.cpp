@@ -17,6 +17,13 @@ std::string seed() {
   return given == nullptr ? "20260401" : given;
 }
 
+// A sanitizer looks for other faults than wrong ids, and takes its time.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kFamilyLines = 1'000;
+#else
+constexpr int kFamilyLines = 20'000;
+#endif
+
 // A text as a person can read and type it again.
 std::string escaped(std::string_view text) {
   std::string out;
@@ -64,15 +71,14 @@ Compared compare_lines(const Tokenizer& tokenizer, const std::string& name, cons
 
 class TokenizerFamilies : public testing::Test {
  protected:
-  static constexpr int kLines = 20'000;
   static constexpr int kFamilies = 14;
 
   static void SetUpTestSuite() {
     if (!std::filesystem::exists(test::python())) return;
     folder_ = std::make_unique<test::ScratchFolder>();
-    ran_well_ =
-        test::run_golden("tokenizer_families.py", "'" + folder_->path() + "' " + seed() + " " + std::to_string(kLines) +
-                                                      " 2>'" + folder_->path("log") + "'");
+    ran_well_ = test::run_golden("tokenizer_families.py", "'" + folder_->path() + "' " + seed() + " " +
+                                                              std::to_string(kFamilyLines) + " 2>'" +
+                                                              folder_->path("log") + "'");
   }
   static void TearDownTestSuite() { folder_.reset(); }
 
@@ -91,7 +97,7 @@ class TokenizerFamilies : public testing::Test {
   static inline bool ran_well_ = false;
 };
 
-TEST_F(TokenizerFamilies, ids_equal_the_reference_on_twenty_thousand_lines_of_each_family) {
+TEST_F(TokenizerFamilies, ids_equal_the_reference_on_every_line_of_each_family) {
   RecordProperty("seed", seed());
   int families = 0;
   int patchwork_lines = 0;
@@ -107,12 +113,12 @@ TEST_F(TokenizerFamilies, ids_equal_the_reference_on_twenty_thousand_lines_of_ea
       patchwork_lines += compared.lines;
     } else {
       ++families;
-      EXPECT_EQ(compared.lines + broken, kLines) << name;
-      EXPECT_LE(broken, kLines / 100) << name << ": the reference breaks down too often for this to say anything";
+      EXPECT_EQ(compared.lines + broken, kFamilyLines) << name;
+      EXPECT_LE(broken, kFamilyLines / 100) << name << ": the reference breaks down too often for this to say anything";
     }
   }
   EXPECT_EQ(families, kFamilies);
-  EXPECT_GT(patchwork_lines, kLines / 2);
+  EXPECT_GT(patchwork_lines, kFamilyLines / 2);
 }
 
 class TokenizerGolden : public testing::Test {
