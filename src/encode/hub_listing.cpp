@@ -61,7 +61,7 @@ std::uint64_t bytes_of(const Json& value, const std::string& where) {
 }
 
 std::string hex_of(const Json& value, const std::string& where, std::size_t digits) {
-  const auto text = text_of(value, where, limits::kShortTextBytesMax);
+  auto text = text_of(value, where, limits::kShortTextBytesMax);
   const bool hex = std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (text.size() != digits || !hex) {
     refuse("'" + where + "' is '" + shown(text) + "', " + std::to_string(digits) + " hexadecimal digits are wanted");

@@ -264,8 +264,8 @@ class Puller {
 
   // Offline, and no pull has ended here: what there is of what one wanted.
   Status missing() {
-    const auto none = Status(Code::kNotFound, "offline: " + wanted() + " was never pulled to '" + request_.folder +
-                                                  "'; pull it once without offline mode");
+    auto none = Status(Code::kNotFound, "offline: " + wanted() + " was never pulled to '" + request_.folder +
+                                            "'; pull it once without offline mode");
     const auto bytes = read_file(env_, in_folder(kPullingFile), limits::kHubListingBytesMax);
     if (!bytes.is_ok()) return none;
     const auto files = parse_pulling(as_text(*bytes));

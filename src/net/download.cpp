@@ -13,7 +13,7 @@ namespace pictor {
 namespace {
 
 constexpr std::string_view kStateMark = "pictor-part 1\n";
-constexpr std::uint64_t kStateBytesMax = 16 * 1024;
+constexpr std::uint64_t kStateBytesMax = 16 * limits::kKiB;
 constexpr std::int64_t kProgressEveryUs = 100'000;
 
 std::string state_path(const std::string& path) { return path + ".state"; }

@@ -229,10 +229,11 @@ HttpOutcome HttpClient::State::fetch(const Url& url, const std::string& token, c
   }
 }
 
-HttpClient::HttpClient(Env& env, HttpOptions options) : HttpClient(env, options, make_curl_transport(env, options)) {}
+HttpClient::HttpClient(Env& env, const HttpOptions& options)
+    : HttpClient(env, options, make_curl_transport(env, options)) {}
 
-HttpClient::HttpClient(Env& env, HttpOptions options, std::unique_ptr<Transport> transport)
-    : state_(new State{env, std::move(options), std::move(transport)}) {}
+HttpClient::HttpClient(Env& env, const HttpOptions& options, std::unique_ptr<Transport> transport)
+    : state_(new State{env, options, std::move(transport)}) {}
 
 HttpClient::~HttpClient() = default;
 

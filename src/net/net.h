@@ -63,8 +63,8 @@ class Transport;
 
 class HttpClient {
  public:
-  HttpClient(Env& env, HttpOptions options);
-  HttpClient(Env& env, HttpOptions options, std::unique_ptr<Transport> transport);  // for tests of this room
+  HttpClient(Env& env, const HttpOptions& options);
+  HttpClient(Env& env, const HttpOptions& options, std::unique_ptr<Transport> transport);  // for tests of this room
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
