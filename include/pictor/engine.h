@@ -28,9 +28,9 @@ struct EngineOptions {
   std::string cards_folder;  // models/
   std::string weights_folder;
   std::string encoders_folder;  // encoders that were added, one folder each; made when needed
-  std::string cache_folder;  // compiled models; empty: none
-  std::size_t threads = 0;   // 0: all processors
-  bool create = true;        // make the data folder when it does not exist
+  std::string cache_folder;     // compiled models; empty: none
+  std::size_t threads = 0;      // 0: all processors
+  bool create = true;           // make the data folder when it does not exist
 };
 
 // One picture to index.
@@ -162,11 +162,47 @@ struct HeadInfo {
   SpaceId space;
 };
 
+struct EncoderProgress {
+  std::string file;
+  std::uint64_t bytes = 0, bytes_total = 0;  // of all files
+  std::size_t files_done = 0, files_total = 0;
+  double bytes_per_second = 0;
+};
+
 struct EncoderInfo {
   std::string name, description, licence, source, precision;
   bool ready = false;  // its weights are here
   std::string advice;  // when not ready: the command that makes it so
   std::vector<HeadInfo> heads;
+  bool added = false;       // by a user: can be removed
+  std::string folder;       // of its files
+  std::uint64_t bytes = 0;  // of its files
+  std::string card;         // the card, JSON
+};
+
+// An encoder in the hub's layout, to be made one of ours.
+struct EncoderRequest {
+  std::string folder;     // add: where it is
+  std::string hub;        // pull: "hf:owner/name" or "hf:owner/name@revision"
+  std::string name;       // in Pictor; empty: from the folder's or the repository's
+  std::string variant;    // "fp16", "int8", ...; empty: the plain one
+  std::string output;     // of the image network; empty: by the kind of model
+  std::string pooling;    // "cls", "mean"; empty: by the kind of model
+  std::uint32_t dim = 0;  // only the first numbers of each vector (Matryoshka); 0: all
+  std::string licence;    // empty: as the repository says
+  // For pull: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
+  std::string endpoint, token;
+  bool offline = false;
+  const std::atomic<bool>* cancel = nullptr;
+  std::function<void(const EncoderProgress&)> progress;  // of a pull; at most ten times a second
+  std::function<void(const std::string&)> told;          // what a person waits for; may be null
+};
+
+struct AddedEncoder {
+  EncoderInfo info;
+  std::string preprocessing;       // whose: "CLIPImageProcessor", "timm", "open_clip"
+  std::vector<std::string> notes;  // what a person should know of it
+  std::uint64_t bytes_received = 0;
 };
 
 struct CollectionInfo {
@@ -210,6 +246,16 @@ class Engine {
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
   virtual Result<std::vector<EncoderInfo>> encoders() = 0;
+  // Reads the folder, runs its networks once, and copies it to EngineOptions::encoders_folder, whole or not at all.
+  // kExists: there is one of that name. kUnsupported, kUnreadable: what is not read, and where.
+  virtual Result<AddedEncoder> add_encoder(const EncoderRequest& request) = 0;
+  // Fetches a repository, verifies each file against its listing, then adds it. The same call goes on where an earlier
+  // one was interrupted.
+  virtual Result<AddedEncoder> pull_encoder(const EncoderRequest& request) = 0;
+  // Reads all its files and compares them with the card's hashes.
+  virtual Status verify_encoder(const std::string& name) = 0;
+  // kMismatch while a collection uses it, kInvalid when it came with Pictor.
+  virtual Status remove_encoder(const std::string& name) = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
   // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,

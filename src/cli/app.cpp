@@ -51,6 +51,10 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->default_str("~/.local/share/pictor");
   app.add_option("--models", options.models, "Folder of the encoder cards")->envname("PICTOR_MODELS")->type_name("DIR");
   app.add_option("--weights", options.weights, "Folder of their weights")->envname("PICTOR_WEIGHTS")->type_name("DIR");
+  app.add_option("--encoders", options.encoders, "Folder of encoders that were added")
+      ->envname("PICTOR_ENCODERS")
+      ->type_name("DIR")
+      ->default_str("~/.local/share/pictor/encoders");
   app.add_option("--threads", options.threads, "Threads; 0 takes all processors")
       ->envname("PICTOR_THREADS")
       ->check(CLI::Range(0, static_cast<int>(limits::kThreadsMax)).description(""))
@@ -77,10 +81,10 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
 
 std::vector<Command> add_commands(CLI::App& app) {
   std::vector<Command> commands;
-  for (const auto add :
-       {add_index_command, add_search_command, add_get_command, add_delete_command, add_collections_command,
-        add_stats_command, add_verify_command, add_export_command, add_encoders_command, add_embed_command,
-        add_bench_command, add_version_command, add_completion_command, add_man_command, add_help_all_command}) {
+  for (const auto add : {add_index_command, add_search_command, add_get_command, add_delete_command,
+                         add_collections_command, add_stats_command, add_verify_command, add_export_command,
+                         add_encoders_command, add_encoder_command, add_embed_command, add_bench_command,
+                         add_version_command, add_completion_command, add_man_command, add_help_all_command}) {
     commands.push_back(add(app));
   }
   return commands;
@@ -182,6 +186,7 @@ void fill_defaults(GlobalOptions& options) {
   if (options.data.empty()) options.data = default_data_folder();
   if (options.models.empty()) options.models = default_models_folder();
   if (options.weights.empty()) options.weights = default_weights_folder();
+  if (options.encoders.empty()) options.encoders = default_encoders_folder();
 }
 
 }  // namespace

@@ -172,6 +172,29 @@ class FakeEngine : public Engine {
                                            std::span<const std::byte>) override {
     return std::vector<float>{0.25F, 0.5F};
   }
+  Result<AddedEncoder> add_encoder(const EncoderRequest& request) override {
+    encoder_requests.push_back(request);
+    if (!encoder_status.is_ok()) return encoder_status;
+    AddedEncoder added;
+    added.info.name = request.name;
+    added.info.precision = "f32";
+    added.preprocessing = "CLIPImageProcessor";
+    added.notes = {"the vectors are class scores"};
+    return added;
+  }
+  Result<AddedEncoder> pull_encoder(const EncoderRequest& request) override { return add_encoder(request); }
+  Status verify_encoder(const std::string& name) override {
+    asked_of_encoders.push_back("verify " + name);
+    return encoder_status;
+  }
+  Status remove_encoder(const std::string& name) override {
+    asked_of_encoders.push_back("remove " + name);
+    return encoder_status;
+  }
+
+  std::vector<EncoderRequest> encoder_requests;
+  std::vector<std::string> asked_of_encoders;
+  Status encoder_status;
 
  private:
   CollectionInfo info() const {
@@ -272,6 +295,10 @@ class CliTest : public ::testing::Test {
                                              std::span<const std::byte> f) override {
       return engine_->embed_picture(e, h, f);
     }
+    Result<AddedEncoder> add_encoder(const EncoderRequest& r) override { return engine_->add_encoder(r); }
+    Result<AddedEncoder> pull_encoder(const EncoderRequest& r) override { return engine_->pull_encoder(r); }
+    Status verify_encoder(const std::string& n) override { return engine_->verify_encoder(n); }
+    Status remove_encoder(const std::string& n) override { return engine_->remove_encoder(n); }
 
    private:
     std::shared_ptr<FakeEngine> engine_;

@@ -117,19 +117,36 @@ std::string collections_json(const std::vector<CollectionInfo>& collections) {
 
 std::string collection_json(const CollectionInfo& collection) { return dumped(collection_object(collection)); }
 
+namespace {
+
+Json encoder_object(const EncoderInfo& info) {
+  return {{"name", info.name},
+          {"description", info.description},
+          {"licence", info.licence},
+          {"source", info.source},
+          {"precision", info.precision},
+          {"ready", info.ready},
+          {"advice", info.advice},
+          {"added", info.added},
+          {"folder", info.folder},
+          {"bytes", info.bytes},
+          {"heads", heads_array(info.heads)}};
+}
+
+}  // namespace
+
 std::string encoders_json(const std::vector<EncoderInfo>& encoders) {
   Json array = Json::array();
-  for (const EncoderInfo& info : encoders) {
-    array.push_back({{"name", info.name},
-                     {"description", info.description},
-                     {"licence", info.licence},
-                     {"source", info.source},
-                     {"precision", info.precision},
-                     {"ready", info.ready},
-                     {"advice", info.advice},
-                     {"heads", heads_array(info.heads)}});
-  }
+  for (const EncoderInfo& info : encoders) array.push_back(encoder_object(info));
   return dumped({{"encoders", array}});
+}
+
+std::string added_encoder_json(const AddedEncoder& added) {
+  Json out = encoder_object(added.info);
+  out["preprocessing"] = added.preprocessing;
+  out["notes"] = added.notes;
+  out["bytes_received"] = added.bytes_received;
+  return dumped(out);
 }
 
 std::string faults_json(const std::vector<FaultInfo>& faults) {

@@ -43,6 +43,7 @@ std::string environment(const std::string& name) {
 }
 
 std::string default_data_folder() { return home_folder("XDG_DATA_HOME", ".local/share"); }
+std::string default_encoders_folder() { return join_path(default_data_folder(), "encoders"); }
 std::string default_cache_folder() { return home_folder("XDG_CACHE_HOME", ".cache"); }
 std::string default_models_folder() { return compiled_or_installed(PICTOR_DEFAULT_MODELS, "models"); }
 std::string default_weights_folder() { return compiled_or_installed(PICTOR_DEFAULT_WEIGHTS, "weights"); }
@@ -53,6 +54,7 @@ Result<Engine*> Session::engine(bool create) {
   options.data_folder = options_.data;
   options.cards_folder = options_.models;
   options.weights_folder = options_.weights;
+  options.encoders_folder = options_.encoders;
   options.cache_folder = default_cache_folder();
   options.threads = options_.threads;
   options.create = create;

@@ -20,7 +20,7 @@ namespace pictor {
 enum class LogLevel { kError, kWarn, kInfo, kDebug };
 
 struct GlobalOptions {
-  std::string data, models, weights;
+  std::string data, models, weights, encoders;
   std::size_t threads = 0;
   bool json = false;
   bool quiet = false;
@@ -75,6 +75,7 @@ Command add_stats_command(CLI::App& parent);
 Command add_verify_command(CLI::App& parent);
 Command add_export_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
+Command add_encoder_command(CLI::App& parent);
 Command add_embed_command(CLI::App& parent);
 Command add_bench_command(CLI::App& parent);
 Command add_version_command(CLI::App& parent);
@@ -95,6 +96,7 @@ Result<std::string> first_head(Engine& engine, const std::string& encoder, bool 
 std::string default_data_folder();
 std::string default_models_folder();
 std::string default_weights_folder();
+std::string default_encoders_folder();
 std::string default_cache_folder();
 
 // "try: ..." for an error; empty when its message says enough.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/base.h"
+#include "encode/hub.h"
 #include "image/image.h"
 #include "infer/infer.h"
 #include "pictor/types.h"
@@ -100,6 +101,28 @@ Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& place
 // the command that mends it. Towers are loaded when first used. `env` and `runtime` must outlive the encoder.
 Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
                                               const Runtime& runtime, const EncoderOptions& options);
+// An encoder as the hub has it, made one of ours: preprocessing, pooling, token limits and padding come from the
+// folder's own files, the networks are looked at and run once.
+struct AddEncoderRequest {
+  std::string folder;   // with config.json; the networks lie in it or in its onnx/
+  std::string name;     // of the encoder; empty: made from the folder's
+  std::string variant;  // "": vision_model.onnx; "fp16": vision_model_fp16.onnx; ...
+  std::string source;   // where it came from, for the card; empty: the folder
+  std::string licence;  // empty: "unknown"
+  // For what the configuration does not say; empty, 0: as it says.
+  std::string output;     // of the image network
+  std::string pooling;    // "cls", "mean"
+  std::uint32_t dim = 0;  // the first so many numbers (Matryoshka)
+};
+struct AddEncoderReport {
+  std::string name;
+  std::string preprocessing;       // whose rules: "CLIPImageProcessor", "timm", "open_clip"
+  std::vector<std::string> notes;  // what a person should know of it
+};
+// Copies it to places.encoders_folder/NAME/, whole or not at all. kExists: there is one of that name.
+Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
+                                     const AddEncoderRequest& request);
+
 // Reads all weights of the encoder and compares them with its card. (open_encoder does not read again what it once
 // found right and has kept its size and time of change.)
 Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name);

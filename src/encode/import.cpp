@@ -193,4 +193,17 @@ Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::stri
   return env.sync_dir(encoders_folder);
 }
 
+Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
+                                     const AddEncoderRequest& request) {
+  if (places.encoders_folder.empty()) return Status(Code::kInvalid, "no folder was given for encoders that are added");
+  PICTOR_ASSIGN(const auto imported, import_encoder(env, runtime, request));
+  const auto& name = imported.details.card.name;
+  PICTOR_ASSIGN(const auto cards, list_cards(env, places));
+  if (std::ranges::find(cards, name, &EncoderCard::name) != cards.end()) {
+    return Status(Code::kExists, "there is an encoder '" + name + "' already: give this one another --name");
+  }
+  PICTOR_TRY(install_encoder(env, imported, places.encoders_folder));
+  return AddEncoderReport{name, imported.rule, imported.notes};
+}
+
 }  // namespace pictor

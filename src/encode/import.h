@@ -11,17 +11,7 @@
 
 namespace pictor {
 
-struct ImportRequest {
-  std::string folder;   // with config.json; the networks lie in it or in its onnx/
-  std::string name;     // of the encoder; empty: made from the folder's
-  std::string variant;  // "": vision_model.onnx; "fp16": vision_model_fp16.onnx; ...
-  std::string source;   // where it came from, for the card; empty: the folder
-  std::string licence;  // empty: "unknown"
-  // For what the configuration does not say; empty, 0: as it says.
-  std::string output;     // of the image network
-  std::string pooling;    // "cls", "mean"
-  std::uint32_t dim = 0;  // the first so many numbers (Matryoshka)
-};
+using ImportRequest = AddEncoderRequest;
 
 struct ImportedFile {
   std::string from;  // path

@@ -33,6 +33,15 @@ Result<EncoderCard> Encoders::card(const std::string& name) {
                                      (known.empty() ? "none (is --models right?)" : known));
 }
 
+bool Encoders::is_added(const EncoderCard& card) const {
+  return !places_.encoders_folder.empty() && parent_path(card.folder) == places_.encoders_folder;
+}
+
+void Encoders::forget(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(open_, [&name](const auto& one) { return one.first.first == name; });
+}
+
 Result<std::vector<EncoderCard>> Encoders::cards() { return list_cards(env_, places_); }
 
 Status Encoders::ready(const EncoderCard& card) {

@@ -26,6 +26,12 @@ class Encoders {
   Result<std::shared_ptr<const Encoder>> open(const std::string& name, EncodeFor purpose);
   Result<EncoderCard> card(const std::string& name);
   Result<std::vector<EncoderCard>> cards();
+  Result<AddEncoderReport> add(const AddEncoderRequest& request) {
+    return add_encoder(env_, places_, *runtime_, request);
+  }
+  Status verify(const std::string& name) { return verify_weights(env_, places_, name); }
+  bool is_added(const EncoderCard& card) const;
+  void forget(const std::string& name);  // closes it, once nobody uses it any more
   // Ok when the weights of the card are all there with the right sizes.
   Status ready(const EncoderCard& card);
 

@@ -82,6 +82,7 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
     : env_(env),
       pool_(threads),
       folder_(std::move(folder)),
+      cache_folder_(options.cache_folder),
       encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
                 threads),
       backend_(make_local_backend(env, &pool_)) {}
@@ -186,24 +187,6 @@ Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
   std::vector<FaultInfo> out;
   out.reserve(faults.size());
   for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});
-  return out;
-}
-
-Result<std::vector<EncoderInfo>> EngineImpl::encoders() {
-  PICTOR_ASSIGN(const auto cards, encoders_.cards());
-  std::vector<EncoderInfo> out;
-  for (const auto& card : cards) {
-    EncoderInfo info{card.name, card.description, card.licence, card.source, precision_name(card.precision), true, "",
-                     {}};
-    if (const auto status = encoders_.ready(card); !status.is_ok()) {
-      info.ready = false;
-      info.advice = status.message();
-    }
-    for (const auto& head : card.heads) {
-      info.heads.push_back({head.name, head.dim, head.metric, head.images, head.texts, head.space});
-    }
-    out.push_back(std::move(info));
-  }
   return out;
 }
 

@@ -31,6 +31,10 @@ class EngineImpl final : public Engine {
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
   Result<std::vector<EncoderInfo>> encoders() override;
+  Result<AddedEncoder> add_encoder(const EncoderRequest& request) override;
+  Result<AddedEncoder> pull_encoder(const EncoderRequest& request) override;
+  Status verify_encoder(const std::string& name) override;
+  Status remove_encoder(const std::string& name) override;
   Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
                                          std::span<const std::string> texts) override;
   Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
@@ -41,10 +45,12 @@ class EngineImpl final : public Engine {
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
   std::string batch_id();
+  EncoderInfo encoder_info(const EncoderCard& card);
 
   Env& env_;
   ThreadPool pool_;
   std::unique_ptr<DataFolder> folder_;
+  std::string cache_folder_;
   Encoders encoders_;
   std::unique_ptr<Backend> backend_;
 };
