@@ -84,8 +84,8 @@ inline constexpr std::uint64_t kNormalisedBytesMax = 4 * kMiB;   // what a text 
 inline constexpr std::uint64_t kPatternStepsPerByte = 64;        // steps back of a regular expression, a byte of text
 inline constexpr std::uint32_t kPatternStackMax = 1'000'000;     // places a regular expression may come back to
 inline constexpr std::uint32_t kPatternBytesMax = 16 * 1024;     // a regular expression of a tokenizer
-inline constexpr std::uint32_t kVocabularyMax = 4'000'000;        // tokens of a tokenizer without the added ones
-inline constexpr std::uint32_t kMergesMax = 4'000'000;            // merges of byte-pair encoding
+inline constexpr std::uint32_t kVocabularyMax = 4'000'000;       // tokens of a tokenizer without the added ones
+inline constexpr std::uint32_t kMergesMax = 4'000'000;           // merges of byte-pair encoding
 inline constexpr std::uint32_t kCachedWordsMax = 16'384;         // words whose ids a tokenizer remembers
 inline constexpr std::uint32_t kCachedWordBytesMax = 64;         // the longest of them
 

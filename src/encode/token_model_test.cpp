@@ -271,7 +271,10 @@ TEST(WordCache, words_up_to_the_limit_are_remembered_and_give_way_to_others) {
 }
 
 TEST(Tokenizer, threads_that_share_one_get_the_same_ids) {
-  const auto tokenizer = parsed(byte_pair());
+  auto json = byte_pair();
+  json["pre_tokenizer"] = {
+      {"type", "Split"}, {"pattern", {{"Regex", "z+"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const auto tokenizer = parsed(json);
   const auto work = [&](std::size_t first) {
     for (std::size_t i = 0; i < 2000; ++i) {
       const std::string text = std::string((first + i) % 50, 'a') + "bc";

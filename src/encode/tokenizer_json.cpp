@@ -171,7 +171,8 @@ std::vector<std::pair<std::string, std::string>> JsonView::merges() const {
     if (blank == std::string::npos || line.find(' ', blank + 1) != std::string::npos) {
       refuse(Code::kUnreadable, "item " + std::to_string(i) + " is not two tokens with a blank between");
     }
-    if (line.size() > 2 * limits::kTokenBytesMax) refuse(Code::kLimit, "item " + std::to_string(i) + " is too long");
+    if (line.size() > std::size_t{2} * limits::kTokenBytesMax)
+      refuse(Code::kLimit, "item " + std::to_string(i) + " is too long");
     out.emplace_back(line.substr(0, blank), line.substr(blank + 1));
   }
   return out;
