@@ -53,6 +53,14 @@ Status check_size(const OutputTensor& tensor, std::size_t wanted) {
                                std::to_string(wanted)};
 }
 
+// What the card asks of a network that cannot do it is a mismatch of the two, not a wrong request.
+Result<std::unique_ptr<Model>> load_network(const TowerPlace& place, const std::string& path,
+                                            const ModelOptions& options) {
+  auto model = place.runtime.load(path, options);
+  if (model.status().code() != Code::kInvalid) return model;
+  return Status(Code::kMismatch, model.status().message()).in("the network is not what its card says");
+}
+
 bool takes_one(const EncoderCard& card) { return ImageEncoder::pass_pictures(card) == 1; }
 
 }  // namespace
@@ -72,7 +80,7 @@ Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place
   for (const auto& [name, unused] : details.image->outputs) options.outputs.push_back(name);
   const auto& prepare = details.card.prepare;
   options.shapes[details.image->input] = {-1, 3, prepare.height, prepare.width};
-  PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, options));
+  PICTOR_ASSIGN(encoder->model_, load_network(place, path, options));
   const auto ports = encoder->check_ports();
   if (!ports.is_ok()) return ports.in("'" + path + "'");
   PICTOR_TRY(encoder->add_heads(place));
@@ -133,7 +141,7 @@ Result<std::unique_ptr<TextEncoder>> TextEncoder::load(const TowerPlace& place, 
   const auto path = join_path(place.folder, details.text->file);
   auto options = place.options;
   options.outputs = {details.text->output};
-  PICTOR_ASSIGN(encoder->model_, place.runtime.load(path, options));
+  PICTOR_ASSIGN(encoder->model_, load_network(place, path, options));
   const auto ports = encoder->check_ports();
   if (!ports.is_ok()) return ports.in("'" + path + "'");
   for (std::size_t i = 0; i < details.heads.size(); ++i) {
