@@ -45,6 +45,7 @@ class Fields {
   template <typename T>
   T choice(const char* name, const std::map<std::string, T>& choices) {
     std::vector<std::string> known;
+    known.reserve(choices.size());
     for (const auto& [word, unused] : choices) known.push_back(word);
     return choices.at(one_of(name, known));
   }

@@ -67,7 +67,7 @@ std::string family_of(const Config& config, const HubFiles& files) {
     if (found != kByModel.end()) return found->second;
     config.unsupported("neither 'image_processor_type' nor 'feature_extractor_type' says what it is for");
   }
-  const std::string family = without(without(without(name, "Fast"), "ImageProcessor"), "FeatureExtractor");
+  std::string family = without(without(without(name, "Fast"), "ImageProcessor"), "FeatureExtractor");
   if (processors().contains(family)) return family;
   std::string known;
   for (const auto& [one, unused] : processors()) known += (known.empty() ? "" : ", ") + one;

@@ -172,17 +172,17 @@ OutputTensor probe(const Runtime& runtime, const std::string& path, const std::s
 void add_network_files(const std::string& path, const NetworkDescription& network, std::vector<std::string>& data,
                        ImportedEncoder& out) {
   const auto add = [&out](const std::string& from) {
-    const std::string name = file_name(from);
+    std::string name = file_name(from);
     if (std::ranges::find(out.files, name, &ImportedFile::name) == out.files.end()) out.files.push_back({from, name});
     return name;
   };
   add(path);
-  for (const auto& file : network.external_files) {
-    if (parent_path(file) != parent_path(path)) {
-      fail(Code::kUnsupported, "'" + path + "' keeps weights in '" + file + "', which is not beside it");
-    }
-    data.push_back(add(file));
+  const auto beside = [&path](const std::string& file) { return parent_path(file) == parent_path(path); };
+  const auto astray = std::ranges::find_if_not(network.external_files, beside);
+  if (astray != network.external_files.end()) {
+    fail(Code::kUnsupported, "'" + path + "' keeps weights in '" + *astray + "', which is not beside it");
   }
+  for (const auto& file : network.external_files) data.push_back(add(file));
 }
 
 }  // namespace
@@ -252,10 +252,6 @@ ImageChoice add_image_tower(const Runtime& runtime, const ImportRequest& request
 }
 
 namespace {
-
-struct TextShape {
-  std::size_t tokens = 0;  // 0: any number
-};
 
 std::uint64_t tokens_max_of(const HubFiles& files, std::size_t fixed) {
   if (fixed != 0) return fixed;
