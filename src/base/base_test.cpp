@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 
 namespace pictor {
 namespace {
@@ -23,6 +24,29 @@ TEST(Hash, sha1_of_a_git_blob_is_the_name_that_git_gives_it) {
 TEST(Hash, crc32c_of_the_check_string_is_the_published_one) {
   EXPECT_EQ(crc32c(as_bytes("123456789")), 0xE3069283U);
   EXPECT_EQ(crc32c(as_bytes("6789"), crc32c(as_bytes("12345"))), 0xE3069283U);
+}
+
+// The definition, a bit at a time (RFC 3720, appendix B.4).
+std::uint32_t crc32c_by_definition(ByteView bytes) {
+  std::uint32_t sum = ~0U;
+  for (const std::byte byte : bytes) {
+    sum ^= static_cast<std::uint32_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1) ^ ((sum & 1) != 0 ? 0x82F63B78U : 0U);
+  }
+  return ~sum;
+}
+
+TEST(Hash, crc32c_of_any_length_is_as_defined_and_goes_on_from_any_place) {
+  std::mt19937 random(20260921);
+  Bytes bytes(40'000);
+  for (auto& byte : bytes) byte = static_cast<std::byte>(random());
+  const ByteView all(bytes);
+  for (const std::size_t size : {0UL, 1UL, 7UL, 8UL, 12'287UL, 12'288UL, 12'289UL, 24'575UL, 24'576UL, 39'999UL}) {
+    const auto wanted = crc32c_by_definition(all.first(size));
+    EXPECT_EQ(crc32c(all.first(size)), wanted) << size << " bytes";
+    const std::size_t cut = size == 0 ? 0 : random() % size;
+    EXPECT_EQ(crc32c(all.subspan(cut, size - cut), crc32c(all.first(cut))), wanted) << size << " bytes cut at " << cut;
+  }
 }
 
 TEST(Hash, a_hash_reads_back_what_it_prints_and_refuses_other_text) {
