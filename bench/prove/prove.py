@@ -16,7 +16,8 @@ import common  # noqa: E402
 
 common.enter_venv("numpy", "PIL", "onnxruntime", "faiss", "openvino")
 import claims  # noqa: E402
-import line  # noqa: E402,F401  (registers its claims)
+import encoders  # noqa: E402,F401  (these two register their claims)
+import line  # noqa: E402,F401
 
 
 def arguments():

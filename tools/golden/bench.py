@@ -49,12 +49,13 @@ def make(out, chosen, seed, pictures, say):
         (out / name / "onnx").mkdir(parents=True)
         model, outputs, file, preprocessor = build()
         enliven(model, seed)
-        save_config(out / name, model)
         prepare, _ = preparer(out / name, preprocessor)
         pixels = torch.from_numpy(numpy.stack([prepare(picture) for picture in pictures]))
         # Noise in place of pictures would leave deep batch norms nothing but rounding to enlarge.
         settle(model, pixels)
         pixels = pixels[:2]
+        model.save_pretrained(out / name)  # config.json, and the weights for torch's own side of the measurement
+        save_config(out / name, model)
 
         def run(network, pixel_values):
             return only(network(pixel_values=pixel_values), *outputs)
