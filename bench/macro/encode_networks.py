@@ -102,7 +102,7 @@ def make_peer_int8(name, fp32, card):
     from onnxruntime.quantization.shape_inference import quant_pre_process
     out.parent.mkdir(parents=True, exist_ok=True)
     prepared, aside = out.with_suffix(".prepared"), out.with_suffix(".part")
-    quant_pre_process(str(fp32), str(prepared))
+    quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
     port = onnxruntime.InferenceSession(str(fp32), providers=["CPUExecutionProvider"]).get_inputs()[0].name
     prepare = encode_peer.Prepare(card)
 

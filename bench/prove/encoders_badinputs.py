@@ -94,7 +94,7 @@ def json_of_wrong_kind(hub, random):
 
 
 # What is done, and a word of which one must be in the reason.
-CASES = ((unknown_operator, ("QuantumLeap",)), (wrong_shape, ("shape", "channels", "3 x", "takes", "vision_model")),
+CASES = ((unknown_operator, ("QuantumLeap",)), (wrong_shape, ("takes 'pixel_values' as",)),
          (missing_file, ("onnx", "tokenizer.json", "preprocessor_config.json")), (nan_weights, ("NaN", "no number", "not finite")),
          (huge_claim, ("claims", "bytes")), (huge_length, ("claims", "bytes", "cut", "ends", "limit")),
          (deep_json, ("deep", "JSON", "json")), (outside_weights, ("outside", "folder")),

@@ -97,7 +97,10 @@ def wrong_bytes(context):
             server.ask("fault", file, random.choice(WRONG), 100, random.randrange(100))
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
+            server.log()
             went = pull(server, folder, "pulled")
+            if not any(file in entry for entry in server.log()):
+                continue  # an encoder needs no such file: it was not asked for
             tried += 1
             if went.status == 0 or registered(folder, "pulled"):
                 let_in.append(file)

@@ -131,6 +131,19 @@ std::string image_input(const NetworkDescription& network) {
        "the image network has no input of n x 3 x height x width; it has " + names_of(network.inputs));
 }
 
+// Said here: the run time would answer a network for five channels with a page of its own words.
+void check_input_shape(const NetworkDescription& network, const std::string& input, const PrepareSpec& prepare) {
+  const auto& shape = find(network.inputs, input)->shape;
+  const std::vector<std::int64_t> wanted = {-1, 3, prepare.height, prepare.width};
+  bool fits = shape.size() == wanted.size();
+  for (std::size_t i = 1; fits && i < wanted.size(); ++i) fits = shape[i] == -1 || shape[i] == wanted[i];
+  if (fits) return;
+  fail(Code::kUnsupported, "the image network takes '" + input + "' as " + shape_text(shape) +
+                               " (-1: any size), but the preprocessing makes n x 3 x " +
+                               std::to_string(prepare.height) + " x " + std::to_string(prepare.width) +
+                               "; export it for that size, or mend preprocessor_config.json");
+}
+
 // Tokens that stand for no place of the picture: what is left over beside the grid of patches.
 std::uint32_t prefix_of(const HubFiles& files, const PrepareSpec& prepare, std::uint32_t tokens) {
   const auto config = vision_config(files);
@@ -235,6 +248,7 @@ ImageChoice add_image_tower(const Runtime& runtime, const ImportRequest& request
   tower.input = image_input(network);
   add_network_files(networks.image, network, tower.data, out);
   const auto& prepare = out.details.card.prepare;
+  check_input_shape(network, tower.input, prepare);
   const auto tensor = probe(runtime, networks.image, tower.input, choice.output, prepare);
   auto shape = image_output(tensor, files, prepare);
   ImageChoice made = choice;
