@@ -30,7 +30,9 @@ struct EngineOptions {
   std::string encoders_folder;  // encoders that were added, one folder each; made when needed
   std::string cache_folder;     // compiled models; empty: none
   std::size_t threads = 0;      // 0: all processors
-  bool create = true;           // make the data folder when it does not exist
+  // Vectors of query pictures and texts that are remembered, so that the same bytes are embedded once; 0: none.
+  std::uint64_t vector_cache_bytes = 32 * 1024 * 1024;
+  bool create = true;  // make the data folder when it does not exist
 };
 
 // One picture to index.
@@ -82,10 +84,13 @@ struct IngestReport {
 
 struct IngestRequest {
   std::string collection;
-  std::string encoder;    // of a new collection; empty: the default, or the collection's own
-  std::string keep;       // "original", "thumbnail", "reference", "none"; empty: the collection's
-  bool force = false;     // embed again what is unchanged
-  std::size_t batch = 0;  // 0: chosen
+  std::string encoder;  // of a new collection; empty: the default, or the collection's own
+  std::string keep;     // "original", "thumbnail", "reference", "none"; empty: the collection's
+  // Patch tokens that a new collection keeps of every picture: "f16", "int8", "none"; empty: the collection's, or none.
+  std::string tokens;
+  std::uint32_t tokens_dim = 0;  // the first so many numbers of each; 0: all
+  bool force = false;            // embed again what is unchanged
+  std::size_t batch = 0;         // 0: chosen
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(const IngestProgress&)> progress;  // at most ten times a second, one thread at a time
   std::function<void(const Quarantined&)> quarantined;  // as it happens
@@ -107,7 +112,9 @@ struct Query {
   std::string where;  // filter, empty: none
   bool with_vectors = false;
   bool explain = false;
-  std::int64_t deadline_us = 0;  // on Env::monotonic_us; 0: none
+  // On Env::monotonic_us; 0: none. A picture or text that cannot be embedded by then is refused with kCancelled; a scan
+  // that cannot end by then answers with complete = false.
+  std::int64_t deadline_us = 0;
 };
 
 struct Hit {
@@ -154,6 +161,12 @@ struct StoredItem {
   std::map<std::string, std::vector<float>> vectors;  // by head; empty unless asked for
 };
 
+struct StoredTokens {
+  TokenGrid grid;
+  std::string codec;           // "f16", "int8": how they are kept
+  std::vector<float> numbers;  // grid.numbers(), place after place, row by row
+};
+
 struct HeadInfo {
   std::string name;
   std::uint32_t dim = 0;
@@ -174,6 +187,7 @@ struct EncoderInfo {
   bool ready = false;  // its weights are here
   std::string advice;  // when not ready: the command that makes it so
   std::vector<HeadInfo> heads;
+  TokenGrid grid;           // of patch tokens; none when its card names no such output
   bool added = false;       // by a user: can be removed
   std::string folder;       // of its files
   std::uint64_t bytes = 0;  // of its files
@@ -211,6 +225,10 @@ struct CollectionInfo {
   Sequence sequence = 0;
   std::uint64_t items = 0, rows_dead = 0, rows_fresh = 0, segments = 0;
   std::uint64_t database_bytes = 0, segment_bytes = 0, blob_bytes = 0;
+  std::string tokens = "none";  // "f16", "int8"
+  TokenGrid token_grid;
+  std::uint64_t tokens_items = 0, tokens_bytes = 0;  // within database_bytes
+  std::uint64_t tokens_item_bytes = 0;               // of one item
 };
 
 struct FaultInfo {
@@ -233,6 +251,8 @@ class Engine {
   // The kept original or thumbnail; for keep=reference the file that the source names, if it is still there unchanged.
   virtual Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection,
                                                                 const std::string& id) = 0;
+  // The patch tokens that are kept of an item; nothing when it does not exist or has none.
+  virtual Result<std::optional<StoredTokens>> tokens(const std::string& collection, const std::string& id) = 0;
   virtual Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) = 0;
   virtual Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) = 0;
   // Every item alive that passes the filter (empty: all), oldest first.

@@ -1,6 +1,7 @@
 // The nouns that users of the library and all rooms share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +25,17 @@ struct Score {
   friend bool operator==(Score, Score) = default;
   friend auto operator<=>(Score, Score) = default;
 };
+
+// The patch tokens of one picture: height x width places of it, row by row, `dim` numbers each.
+struct TokenGrid {
+  std::uint32_t height = 0, width = 0, dim = 0;  // all 0: there is none
+  std::size_t places() const { return std::size_t{height} * width; }
+  std::size_t numbers() const { return places() * dim; }
+  friend bool operator==(const TokenGrid&, const TokenGrid&) = default;
+};
+// How tokens are kept. Numbers are stored on disk. kF16: rounded to nearest, ties to even. kInt8: symmetric, one f32
+// scale a token: its largest number / 127.
+enum class TokenCodec : std::uint8_t { kNone = 0, kF16 = 1, kInt8 = 2 };
 
 // A row of one collection: internal, never reused, never shown.
 using RowId = std::uint64_t;

@@ -249,6 +249,7 @@ class CountingCollection final : public Collection {
   Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256&) const override {
     return unused();
   }
+  Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<KnownSource>> known_source(std::string_view) const override { return unused(); }
 
  private:

@@ -110,6 +110,7 @@ Status run(Session& session, const Options& options) {
   if (options.inputs.empty() && options.collection.empty()) {
     return {Code::kInvalid, "nothing to measure: give pictures, or a collection with --collection"};
   }
+  session.options().vector_cache = false;  // the same pictures are embedded again and again
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   BenchFigures figures;
   figures.encoder = options.encoder.empty() ? "default" : options.encoder;

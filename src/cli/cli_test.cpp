@@ -343,6 +343,33 @@ TEST_F(CliTest, get_prints_an_item_and_writes_its_picture) {
   EXPECT_EQ(run({"get", "a.png", "--picture", folder_ / "p.png", "--force"}), 0);
 }
 
+TEST_F(CliTest, get_writes_kept_tokens_behind_a_header) {
+  add_item("a.png");
+  EXPECT_EQ(run({"get", "a.png", "--tokens", folder_ / "t"}), 3);
+  EXPECT_NE(err().find("no tokens of item 'a.png' are kept"), std::string::npos) << err();
+  engine_->kept_tokens = {{1, 2, 3}, "int8", {1, 2, 3, 4, 5, 6.5F}};
+  ASSERT_EQ(run({"get", "a.png", "--tokens", folder_ / "t"}), 0) << err();
+  EXPECT_NE(out().find("1 x 2 of 3 numbers, kept as int8"), std::string::npos) << out();
+  const std::string file = folder_.read("t");
+  ASSERT_EQ(file.size(), 32U + 6 * sizeof(float));
+  EXPECT_TRUE(file.starts_with("PICTOKEN"));
+  std::uint32_t header[4];
+  float last = 0;
+  std::memcpy(header, file.data() + 8, sizeof(header));
+  std::memcpy(&last, file.data() + 32 + 5 * sizeof(float), sizeof(last));
+  EXPECT_EQ(std::vector<std::uint32_t>(header, header + 4), (std::vector<std::uint32_t>{1, 1, 2, 3}));
+  EXPECT_EQ(last, 6.5F);
+}
+
+TEST_F(CliTest, index_hands_on_what_tokens_are_to_be_kept) {
+  folder_.write("in/a.png", "x");
+  EXPECT_EQ(run({"index", folder_ / "in", "--tokens", "f32"}), 2);
+  EXPECT_EQ(run({"index", folder_ / "in", "--tokens", "int8", "--tokens-dim", "128"}), 0) << err();
+  ASSERT_EQ(engine_->requests.size(), 1U);
+  EXPECT_EQ(engine_->requests[0].tokens, "int8");
+  EXPECT_EQ(engine_->requests[0].tokens_dim, 128U);
+}
+
 TEST_F(CliTest, verify_ends_with_12_when_something_is_damaged) {
   EXPECT_EQ(run({"verify"}), 0);
   engine_->faults = {{"default", "segment 3", "checksum differs", "pictor rebuild"}};

@@ -48,6 +48,7 @@ class FakeEngine : public Engine {
   std::vector<StoredItem> items;
   std::vector<FaultInfo> faults;
   Bytes kept_picture;
+  StoredTokens kept_tokens;
   Status failure;  // of every call when set
   std::vector<Query> queries;
   std::vector<IngestRequest> requests;
@@ -120,6 +121,11 @@ class FakeEngine : public Engine {
     PICTOR_TRY(failure);
     if (kept_picture.empty()) return std::optional<Bytes>();
     return std::optional<Bytes>(kept_picture);
+  }
+  Result<std::optional<StoredTokens>> tokens(const std::string&, const std::string&) override {
+    PICTOR_TRY(failure);
+    if (kept_tokens.numbers.empty()) return std::optional<StoredTokens>();
+    return std::optional(kept_tokens);
   }
   Result<std::uint64_t> remove(const std::string&, std::span<const std::string> ids) override {
     std::uint64_t removed = 0;
@@ -268,6 +274,9 @@ class CliTest : public ::testing::Test {
     }
     Result<std::optional<std::vector<std::byte>>> picture(const std::string& c, const std::string& i) override {
       return engine_->picture(c, i);
+    }
+    Result<std::optional<StoredTokens>> tokens(const std::string& c, const std::string& i) override {
+      return engine_->tokens(c, i);
     }
     Result<std::uint64_t> remove(const std::string& c, std::span<const std::string> i) override {
       return engine_->remove(c, i);

@@ -10,7 +10,7 @@ namespace pictor {
 namespace {
 
 struct Options {
-  std::string id, collection = "default", picture;
+  std::string id, collection = "default", picture, tokens;
   bool vectors = false, force = false;
 };
 
@@ -43,6 +43,30 @@ Status write_picture(Session& session, Engine& engine, const Options& options) {
   return file->finish();
 }
 
+// docs/formats/tokens.md: a header of 32 bytes, then the numbers as f32, all little-endian.
+Bytes tokens_file(const StoredTokens& tokens) {
+  ByteWriter out;
+  out.put(as_bytes("PICTOKEN"));
+  for (const std::uint32_t number : {1U, tokens.grid.height, tokens.grid.width, tokens.grid.dim, 0U, 0U})
+    out.put(number);
+  out.put(std::as_bytes(std::span(tokens.numbers)));
+  return out.take();
+}
+
+Status write_tokens(Session& session, Engine& engine, const Options& options) {
+  PICTOR_ASSIGN(const std::optional<StoredTokens> tokens, engine.tokens(options.collection, options.id));
+  if (!tokens) {
+    return {Code::kNotFound, "no tokens of item '" + options.id + "' are kept (see 'tokens' in pictor stats)"};
+  }
+  PICTOR_ASSIGN(const auto file, OutputFile::create(session.env(), options.tokens, options.force));
+  PICTOR_TRY(file->write(as_text(tokens_file(*tokens))));
+  PICTOR_TRY(file->finish());
+  if (session.json() || session.options().quiet) return Status::ok();
+  session.out() << pad_right("tokens", 18) << tokens->grid.height << " x " << tokens->grid.width << " of "
+                << tokens->grid.dim << " numbers, kept as " << tokens->codec << "\n";
+  return Status::ok();
+}
+
 Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const std::optional<StoredItem> item, engine->get(options.collection, options.id, options.vectors));
@@ -51,6 +75,7 @@ Status run(Session& session, const Options& options) {
     session.out() << item_json(*item, true) << "\n";
   else
     print_item(session, *item);
+  if (!options.tokens.empty()) PICTOR_TRY(write_tokens(session, *engine, options));
   return options.picture.empty() ? Status::ok() : write_picture(session, *engine, options);
 }
 
@@ -63,9 +88,12 @@ Command add_get_command(CLI::App& parent) {
   add_collection_option(app, options->collection);
   app.add_flag("--vectors", options->vectors, "With its vectors");
   app.add_option("--picture", options->picture, "Write the kept picture to this file")->type_name("FILE");
-  app.add_flag("--force", options->force, "Replace that file when it exists");
-  set_examples(app, {"pictor get photos/cat.jpg", "pictor get photos/cat.jpg --vectors --json",
-                     "pictor get photos/cat.jpg --picture cat-again.jpg"});
+  app.add_option("--tokens", options->tokens, "Write the kept patch tokens to this file: a header, then f32 numbers")
+      ->type_name("FILE");
+  app.add_flag("--force", options->force, "Replace a file that exists");
+  set_examples(app,
+               {"pictor get photos/cat.jpg", "pictor get photos/cat.jpg --vectors --json",
+                "pictor get photos/cat.jpg --picture cat-again.jpg", "pictor get photos/cat.jpg --tokens cat.tokens"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

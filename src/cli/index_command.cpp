@@ -16,7 +16,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> inputs;
-  std::string collection = "default", encoder, keep, quarantine;
+  std::string collection = "default", encoder, keep, tokens, quarantine;
+  std::uint32_t tokens_dim = 0;
   SourceOptions source;
   bool force = false, no_progress = false, strict = false;
   std::size_t batch = 0;
@@ -134,6 +135,8 @@ Status run(Session& session, const Options& options) {
   request.collection = options.collection;
   request.encoder = options.encoder;
   request.keep = options.keep;
+  request.tokens = options.tokens;
+  request.tokens_dim = options.tokens_dim;
   request.force = options.force;
   request.batch = options.batch;
   request.cancel = &interrupt.flag();
@@ -197,6 +200,13 @@ Command add_index_command(CLI::App& parent) {
                  "What a new collection keeps of its pictures (reference: only where they are)")
       ->check(CLI::IsMember({"original", "thumbnail", "reference", "none"}).description(""))
       ->type_name("original|thumbnail|reference|none");
+  app.add_option("--tokens", options->tokens,
+                 "Patch tokens that a new collection keeps of every picture, from the same pass of the network")
+      ->check(CLI::IsMember({"none", "f16", "int8"}).description(""))
+      ->type_name("none|f16|int8");
+  app.add_option("--tokens-dim", options->tokens_dim, "Keep only the first N numbers of each token")
+      ->check(CLI::Range(1, static_cast<int>(limits::kTokenNumbersMax)).description(""))
+      ->type_name("N");
   app.add_flag("--force", options->force, "Embed again what is unchanged");
   app.add_flag("--strict", options->strict, "Exit with status 6 when any picture was refused");
   app.add_option("--quarantine", options->quarantine, "Write what was refused to this file, a JSON object a line")

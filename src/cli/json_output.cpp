@@ -46,6 +46,12 @@ Json heads_array(const std::vector<HeadInfo>& heads) {
   return array;
 }
 
+// null when there is none.
+Json grid_object(const TokenGrid& grid) {
+  if (grid.numbers() == 0) return nullptr;
+  return {{"height", grid.height}, {"width", grid.width}, {"dim", grid.dim}};
+}
+
 Json collection_object(const CollectionInfo& info) {
   return {{"name", info.name},
           {"encoder", info.encoder},
@@ -59,7 +65,13 @@ Json collection_object(const CollectionInfo& info) {
           {"segments", info.segments},
           {"database_bytes", info.database_bytes},
           {"segment_bytes", info.segment_bytes},
-          {"blob_bytes", info.blob_bytes}};
+          {"blob_bytes", info.blob_bytes},
+          {"tokens",
+           {{"codec", info.tokens},
+            {"grid", grid_object(info.token_grid)},
+            {"items", info.tokens_items},
+            {"item_bytes", info.tokens_item_bytes},
+            {"bytes", info.tokens_bytes}}}};
 }
 
 Json hit_object(const Hit& hit, std::size_t rank) {
@@ -130,6 +142,7 @@ Json encoder_object(const EncoderInfo& info) {
           {"added", info.added},
           {"folder", info.folder},
           {"bytes", info.bytes},
+          {"grid", grid_object(info.grid)},
           {"heads", heads_array(info.heads)}};
 }
 

@@ -58,6 +58,7 @@ Result<Engine*> Session::engine(bool create) {
   options.cache_folder = default_cache_folder();
   options.threads = options_.threads;
   options.create = create;
+  if (!options_.vector_cache) options.vector_cache_bytes = 0;
   log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));

@@ -22,6 +22,7 @@ enum class LogLevel { kError, kWarn, kInfo, kDebug };
 struct GlobalOptions {
   std::string data, models, weights, encoders;
   std::size_t threads = 0;
+  bool vector_cache = true;  // off where equal pictures are to be embedded again: bench
   bool json = false;
   bool quiet = false;
   LogLevel log_level = LogLevel::kWarn;

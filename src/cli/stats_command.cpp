@@ -40,6 +40,12 @@ Status run(Session& session, const std::string& collection) {
   row("database", bytes_text(info.database_bytes));
   row("segments", bytes_text(info.segment_bytes));
   row("pictures", bytes_text(info.blob_bytes));
+  if (info.token_grid.numbers() > 0) {
+    const TokenGrid& grid = info.token_grid;
+    row("tokens", info.tokens + ", " + std::to_string(grid.height) + " x " + std::to_string(grid.width) + " of " +
+                      std::to_string(grid.dim) + " numbers: " + bytes_text(info.tokens_item_bytes) + " an item, " +
+                      bytes_text(info.tokens_bytes) + " in the database");
+  }
   Table heads({{"head", Column::Kind::kText},
                {"dim", Column::Kind::kNumber},
                {"metric", Column::Kind::kText},

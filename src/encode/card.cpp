@@ -115,6 +115,7 @@ class CardParser {
       if (!used_.contains(file.path)) refuse("file '" + file.path + "' is used by no tower and no head");
     }
     for (std::size_t i = 0; i < card.heads.size(); ++i) card.heads[i].space = space_of(out_, i);
+    set_grid(out_);
     return std::move(out_);
   }
 

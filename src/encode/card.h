@@ -91,11 +91,16 @@ struct CardDetails {
   std::optional<ImageTower> image;
   std::optional<TextTower> text;
   std::vector<HeadDetails> heads;  // as card.heads
+  std::string grid_output;         // of the image network, that card.grid is in; empty: none
 
   const CardFile* file(std::string_view path) const;
+  bool is_read(std::string_view output) const;  // by a head
 };
 
 Result<CardDetails> parse_card_details(std::string_view json);
+
+// Finds the output whose numbers belong to places of the picture: tokens before maps, else by name. Sets card.grid.
+void set_grid(CardDetails& details);
 
 // The card's text, which parse_card_details reads back to the same. `card.source` becomes its one source.
 // REQUIRES: the picture's fit is not kCropThenResize.

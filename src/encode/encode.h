@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/base.h"
+#include "encode/batcher.h"
 #include "encode/hub.h"
 #include "image/image.h"
 #include "infer/infer.h"
@@ -54,6 +55,7 @@ struct EncoderCard {
   DecodeSpec decode;
   PrepareSpec prepare;
   std::vector<CardHead> heads;
+  TokenGrid grid;      // of patch tokens; none when no output of the image network has places
   std::string json;    // the card as it was read
   std::string folder;  // where its files are; empty when the card was not read from its place
 
@@ -70,6 +72,11 @@ struct EncoderOptions {
   bool check_hashes = true;  // read the weights once and compare with the card
 };
 
+struct EncodedImages {
+  std::vector<std::vector<float>> heads;  // as encode_images
+  std::vector<float> tokens;              // n * card().grid.numbers()
+};
+
 class Encoder {
  public:
   virtual ~Encoder() = default;
@@ -83,6 +90,8 @@ class Encoder {
   // n * dim numbers; one forward pass for all heads.
   virtual Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors,
                                                                 std::size_t n) const = 0;
+  // The same vectors, and the patch tokens from the same forward pass. kUnsupported when the card has no grid.
+  virtual Result<EncodedImages> encode_images_with_tokens(std::span<const float> tensors, std::size_t n) const = 0;
   // Returns n * dim numbers in `head`, which must have `texts`. Long texts are cut at the card's token limit.
   virtual Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head) const = 0;
   // True when the text had more tokens than the encoder reads.

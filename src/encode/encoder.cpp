@@ -40,21 +40,38 @@ class CardEncoder final : public Encoder {
   std::string runtime_name() const override { return place_.runtime.name(); }
   std::size_t pass_pictures() const override { return ImageEncoder::pass_pictures(card()); }
   Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors, std::size_t n) const override;
+  Result<EncodedImages> encode_images_with_tokens(std::span<const float> tensors, std::size_t n) const override;
   Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head) const override;
   Result<bool> text_is_cut(std::string_view text) const override;
 
  private:
+  Result<EncodedImages> encode_all(std::span<const float> tensors, std::size_t n, bool with_tokens) const;
+  Result<EncodedImages> run(const ImageEncoder& tower, std::span<const float> tensors, std::size_t n,
+                            bool with_tokens) const;
+  Result<const ImageEncoder*> image_tower(bool with_tokens) const;
+  Status check_same_vectors(const ImageEncoder& plain, const ImageEncoder& with_grid) const;
   Result<const Tokenizer*> tokenizer() const;
 
   CardDetails details_;
   TowerPlace place_;
-  mutable Lazy<ImageEncoder> image_;
+  mutable Lazy<ImageEncoder> image_, image_with_grid_;
   mutable Lazy<TextEncoder> text_;
   mutable Lazy<Tokenizer> tokenizer_;
 };
 
 Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<const float> tensors,
                                                                    std::size_t n) const {
+  PICTOR_ASSIGN(auto out, encode_all(tensors, n, false));
+  return std::move(out.heads);
+}
+
+Result<EncodedImages> CardEncoder::encode_images_with_tokens(std::span<const float> tensors, std::size_t n) const {
+  if (card().grid.numbers() != 0) return encode_all(tensors, n, true);
+  return Status(Code::kUnsupported,
+                "encoder '" + card().name + "' has no patch tokens: no output that its card names is tokens or a map");
+}
+
+Result<EncodedImages> CardEncoder::encode_all(std::span<const float> tensors, std::size_t n, bool with_tokens) const {
   if (!details_.image) return Status(Code::kInvalid, "encoder '" + card().name + "' takes no pictures");
   const auto& prepare = card().prepare;
   const std::size_t size = std::size_t{3} * prepare.width * prepare.height;
@@ -63,18 +80,55 @@ Result<std::vector<std::vector<float>>> CardEncoder::encode_images(std::span<con
                                       std::to_string(n * size) + " numbers, " + std::to_string(tensors.size()) +
                                       " were given");
   }
-  PICTOR_ASSIGN(const auto* tower, image_.get([this] { return ImageEncoder::load(place_, details_); }));
-  std::vector<std::vector<float>> out;
-  for (const auto& head : card().heads) {
-    if (head.images) out.emplace_back(n * head.dim);
+  PICTOR_ASSIGN(const auto* tower, image_tower(with_tokens));
+  PICTOR_ASSIGN(auto out, run(*tower, tensors, n, with_tokens));
+  Metrics::global().add(metric::kEncodePictures, static_cast<double>(n));
+  return out;
+}
+
+Result<const ImageEncoder*> CardEncoder::image_tower(bool with_tokens) const {
+  const auto plain = image_.get([this] { return ImageEncoder::load(place_, details_); });
+  if (!plain.is_ok() || !with_tokens || details_.is_read(details_.grid_output)) return plain;
+  return image_with_grid_.get([&]() -> Result<std::unique_ptr<ImageEncoder>> {
+    PICTOR_ASSIGN(auto tower, ImageEncoder::load(place_, details_, true));
+    PICTOR_TRY(check_same_vectors(**plain, *tower));
+    return tower;
+  });
+}
+
+// One more output is another network to the run time, and it may join other operations together. A SpaceId does not
+// know of tokens, so the vectors must have the same bits with and without: tried on a few pictures.
+Status CardEncoder::check_same_vectors(const ImageEncoder& plain, const ImageEncoder& with_grid) const {
+  constexpr std::size_t kProbes = 4;
+  const auto& prepare = card().prepare;
+  std::vector<float> tensors(kProbes * 3 * prepare.width * prepare.height);
+  std::uint32_t state = 1;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    state = state * 1664525U + 1013904223U;
+    tensors[i] = static_cast<float>(state >> 16) / 32768.0F - 1.0F;
+    if (i % 64 != 0) tensors[i] = tensors[i] / 4 + tensors[i - 1] * 3 / 4;  // neighbours are alike, as in pictures
   }
+  PICTOR_ASSIGN(const auto wanted, run(plain, tensors, kProbes, false));
+  PICTOR_ASSIGN(const auto seen, run(with_grid, tensors, kProbes, true));
+  if (seen.heads == wanted.heads) return Status::ok();
+  return {Code::kUnsupported, "encoder '" + card().name + "' makes other vectors when its output '" +
+                                  details_.grid_output + "' is asked for too: tokens cannot be kept beside them"};
+}
+
+Result<EncodedImages> CardEncoder::run(const ImageEncoder& tower, std::span<const float> tensors, std::size_t n,
+                                       bool with_tokens) const {
+  const std::size_t size = n == 0 ? 0 : tensors.size() / n;
+  EncodedImages out;
+  for (const auto& head : card().heads) {
+    if (head.images) out.heads.emplace_back(n * head.dim);
+  }
+  if (with_tokens) out.tokens.resize(n * card().grid.numbers());
   const std::size_t pass = pass_pictures();
   for (std::size_t first = 0; first < n; first += pass) {
     const std::size_t count = std::min(pass, n - first);
     Metrics::global().observe(metric::kEncodeBatchRows, static_cast<double>(count));
-    PICTOR_TRY(tower->encode(tensors.subspan(first * size, count * size), count, first, out));
+    PICTOR_TRY(tower.encode(tensors.subspan(first * size, count * size), count, first, out.heads, out.tokens));
   }
-  Metrics::global().add(metric::kEncodePictures, static_cast<double>(n));
   return out;
 }
 

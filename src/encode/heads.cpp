@@ -42,6 +42,17 @@ void pool_image(std::span<const float> numbers, const ImageOutput& output, Pooli
   mean_of_rows(numbers.subspan(std::size_t{output.prefix} * output.numbers), output.tokens - output.prefix, out);
 }
 
+void take_grid(std::span<const float> numbers, const ImageOutput& output, std::span<float> out) {
+  if (output.kind == OutputKind::kTokens) {
+    std::ranges::copy(numbers.subspan(std::size_t{output.prefix} * output.numbers), out.begin());
+    return;
+  }
+  const std::size_t places = std::size_t{output.height} * output.width;
+  for (std::size_t band = 0; band < output.numbers; ++band) {
+    for (std::size_t i = 0; i < places; ++i) out[i * output.numbers + band] = numbers[band * places + i];
+  }
+}
+
 Status pool_text(std::span<const float> numbers, const TextTower& tower, std::span<const std::int64_t> ids,
                  std::size_t padded, std::vector<double>& out) {
   switch (tower.pooling) {

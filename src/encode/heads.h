@@ -14,6 +14,9 @@ namespace pictor {
 // One picture's numbers of an output to one vector. REQUIRES: numbers has the output's size.
 void pool_image(std::span<const float> numbers, const ImageOutput& output, Pooling pooling, std::vector<double>& out);
 
+// One picture's numbers of an output of tokens or a map, to its grid: place by place. REQUIRES: out has that size.
+void take_grid(std::span<const float> numbers, const ImageOutput& output, std::span<float> out);
+
 // One text's numbers, tokens x dim, to one vector. `ids` are the text's tokens, without padding; `padded` is their
 // number with it. kInvalid when the text has no end token where pooling wants one.
 Status pool_text(std::span<const float> numbers, const TextTower& tower, std::span<const std::int64_t> ids,

@@ -181,6 +181,20 @@ OutputTensor probe(const Runtime& runtime, const std::string& path, const std::s
   return std::move(outputs.front());
 }
 
+// What a network of this layout calls its patch grid, if the vectors come from another output; it costs nothing until
+// a collection keeps tokens. Left out when it cannot be had.
+void add_grid_output(const Runtime& runtime, const std::string& path, const NetworkDescription& network,
+                     const HubFiles& files, const PrepareSpec& prepare, ImageTower& tower) {
+  constexpr const char* kGrid = "last_hidden_state";
+  if (tower.outputs.begin()->second.kind != OutputKind::kVector || find(network.outputs, kGrid) == nullptr) return;
+  try {
+    const auto output = image_output(probe(runtime, path, tower.input, kGrid, prepare), files, prepare);
+    if (output.kind != OutputKind::kVector) tower.outputs[kGrid] = output;
+  } catch (const ConfigProblem&) {
+    // Vectors do not need it.
+  }
+}
+
 // Plain names in the encoder's folder; weights beside the network keep the name that it calls them by.
 void add_network_files(const std::string& path, const NetworkDescription& network, std::vector<std::string>& data,
                        ImportedEncoder& out) {
@@ -261,6 +275,9 @@ ImageChoice add_image_tower(const Runtime& runtime, const ImportRequest& request
   if (choice.output == "logits")
     out.notes.push_back("the vectors are class scores, not features: 'logits' is all there is");
   tower.outputs[choice.output] = shape;
+  if (networks.text != networks.image) {
+    add_grid_output(runtime, networks.image, network, files, prepare, tower);
+  }
   out.details.image = std::move(tower);
   return made;
 }

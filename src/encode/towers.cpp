@@ -72,29 +72,36 @@ std::size_t ImageEncoder::pass_pictures(const EncoderCard& card) { return card.p
 
 ImageEncoder::ImageEncoder(const CardDetails& details) : details_(details), fixed_(takes_one(details.card)) {}
 
-Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place, const CardDetails& details) {
+Result<std::unique_ptr<ImageEncoder>> ImageEncoder::load(const TowerPlace& place, const CardDetails& details,
+                                                         bool with_grid) {
   std::unique_ptr<ImageEncoder> encoder(new ImageEncoder(details));
   const auto path = join_path(place.folder, details.image->file);
   auto options = place.options;
   if (encoder->fixed_) options.batch = 1;
-  for (const auto& [name, unused] : details.image->outputs) options.outputs.push_back(name);
+  for (const auto& [name, unused] : details.image->outputs) {
+    if (details.is_read(name) || (with_grid && name == details.grid_output)) options.outputs.push_back(name);
+  }
   const auto& prepare = details.card.prepare;
   options.shapes[details.image->input] = {-1, 3, prepare.height, prepare.width};
   PICTOR_ASSIGN(encoder->model_, load_network(place, path, options));
-  const auto ports = encoder->check_ports();
+  const auto ports = encoder->check_ports(options.outputs);
   if (!ports.is_ok()) return ports.in("'" + path + "'");
   PICTOR_TRY(encoder->add_heads(place));
+  const auto& names = encoder->model_->outputs();
+  encoder->grid_output_ =
+      static_cast<std::size_t>(std::ranges::find(names, details.grid_output, &ModelPort::name) - names.begin());
   return encoder;
 }
 
-Status ImageEncoder::check_ports() const {
+Status ImageEncoder::check_ports(std::span<const std::string> outputs) const {
   const auto& prepare = details_.card.prepare;
   const std::int64_t batch = fixed_ ? 1 : -1;
   PICTOR_TRY(
       find_port(model_->inputs(), details_.image->input, ElementType::kF32, {batch, 3, prepare.height, prepare.width})
           .status());
-  for (const auto& [name, output] : details_.image->outputs) {
-    PICTOR_TRY(find_port(model_->outputs(), name, ElementType::kF32, shape_of(output, batch)).status());
+  for (const auto& name : outputs) {
+    const auto wanted = shape_of(details_.image->outputs.at(name), batch);
+    PICTOR_TRY(find_port(model_->outputs(), name, ElementType::kF32, wanted).status());
   }
   return Status::ok();
 }
@@ -115,7 +122,7 @@ Status ImageEncoder::add_heads(const TowerPlace& place) {
 }
 
 Status ImageEncoder::encode(std::span<const float> tensors, std::size_t n, std::size_t first,
-                            std::span<std::vector<float>> out) const {
+                            std::span<std::vector<float>> out, std::span<float> tokens) const {
   const auto& prepare = details_.card.prepare;
   const TensorView input{details_.image->input,
                          ElementType::kF32,
@@ -132,6 +139,14 @@ Status ImageEncoder::encode(std::span<const float> tensors, std::size_t n, std::
       const auto made = head.maker.make(pooled, scratch, std::span(out[h]).subspan((first + i) * dim, dim));
       if (!made.is_ok()) return made.in("picture " + std::to_string(first + i) + " gives no vector");
     }
+  }
+  if (tokens.empty()) return Status::ok();
+  const auto& shape = details_.image->outputs.at(details_.grid_output);
+  const std::size_t size = size_of(shape), numbers = details_.card.grid.numbers();
+  PICTOR_TRY(check_size(outputs[grid_output_], n * size));
+  for (std::size_t i = 0; i < n; ++i) {
+    take_grid(std::span(outputs[grid_output_].values).subspan(i * size, size), shape,
+              tokens.subspan((first + i) * numbers, numbers));
   }
   return Status::ok();
 }

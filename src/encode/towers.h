@@ -25,13 +25,16 @@ struct TowerPlace {
 
 class ImageEncoder {
  public:
-  static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details);
+  // The network ends with the outputs that heads read, and with that of the grid if `with_grid`.
+  static Result<std::unique_ptr<ImageEncoder>> load(const TowerPlace& place, const CardDetails& details,
+                                                    bool with_grid = false);
   // Pictures of one forward pass.
   static std::size_t pass_pictures(const EncoderCard& card);
   // One forward pass over n <= pass_pictures() pictures. Writes n * dim numbers for each head with images to
-  // out[head] + first * dim; `first` is also the number by which an error names a picture.
-  Status encode(std::span<const float> tensors, std::size_t n, std::size_t first,
-                std::span<std::vector<float>> out) const;
+  // out[head] + first * dim; `first` is also the number by which an error names a picture. `tokens`, if not empty, gets
+  // the grid of picture i at (first + i) * its numbers; REQUIRES: loaded with it.
+  Status encode(std::span<const float> tensors, std::size_t n, std::size_t first, std::span<std::vector<float>> out,
+                std::span<float> tokens = {}) const;
 
  private:
   struct Head {
@@ -41,13 +44,14 @@ class ImageEncoder {
     HeadMaker maker;
   };
   explicit ImageEncoder(const CardDetails& details);
-  Status check_ports() const;
+  Status check_ports(std::span<const std::string> outputs) const;
   Status add_heads(const TowerPlace& place);
 
   const CardDetails& details_;
   std::unique_ptr<Model> model_;
   std::vector<Head> heads_;
-  bool fixed_;  // the network takes one picture, no other number
+  std::size_t grid_output_ = 0;  // index in the network's outputs, when the card has a grid
+  bool fixed_;                   // the network takes one picture, no other number
 };
 
 class TextEncoder {

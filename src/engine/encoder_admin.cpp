@@ -42,6 +42,7 @@ EncoderInfo EngineImpl::encoder_info(const EncoderCard& card) {
     info.ready = false;
     info.advice = status.message();
   }
+  info.grid = card.grid;
   for (const auto& head : card.heads) {
     info.heads.push_back({head.name, head.dim, head.metric, head.images, head.texts, head.space});
   }

@@ -22,6 +22,14 @@ Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, E
   return slot;
 }
 
+Result<std::shared_ptr<Batcher>> Encoders::batcher(const std::string& name) {
+  PICTOR_ASSIGN(auto encoder, open(name, EncodeFor::kQuery));
+  const std::lock_guard lock(mutex_);
+  auto& slot = batchers_[name];
+  if (slot == nullptr) slot = std::make_shared<Batcher>(env_, std::move(encoder), BatcherOptions{});
+  return slot;
+}
+
 Result<EncoderCard> Encoders::card(const std::string& name) {
   PICTOR_ASSIGN(auto all, cards());
   std::string known;
@@ -39,6 +47,7 @@ bool Encoders::is_added(const EncoderCard& card) const {
 
 void Encoders::forget(const std::string& name) {
   const std::lock_guard lock(mutex_);
+  batchers_.erase(name);
   std::erase_if(open_, [&name](const auto& one) { return one.first.first == name; });
 }
 

@@ -24,6 +24,8 @@ class Encoders {
   Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads);
 
   Result<std::shared_ptr<const Encoder>> open(const std::string& name, EncodeFor purpose);
+  // In front of the encoder that is open for queries.
+  Result<std::shared_ptr<Batcher>> batcher(const std::string& name);
   Result<EncoderCard> card(const std::string& name);
   Result<std::vector<EncoderCard>> cards();
   Result<AddEncoderReport> add(const AddEncoderRequest& request) {
@@ -43,6 +45,7 @@ class Encoders {
   std::unique_ptr<Runtime> runtime_;
   std::mutex mutex_;
   std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open_;
+  std::map<std::string, std::shared_ptr<Batcher>> batchers_;
 };
 
 // Of a new collection, when none is asked for.

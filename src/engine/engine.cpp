@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "vector/vector.h"
 
 namespace pictor {
 namespace {
@@ -45,6 +46,11 @@ CollectionInfo info_of(const CollectionStats& stats) {
   info.database_bytes = stats.database_bytes;
   info.segment_bytes = stats.segment_bytes;
   info.blob_bytes = stats.blob_bytes;
+  info.tokens = codec_name(stats.spec.tokens.codec);
+  info.token_grid = stats.spec.tokens.grid;
+  info.tokens_items = stats.tokens_items;
+  info.tokens_bytes = stats.tokens_bytes;
+  info.tokens_item_bytes = packed_tokens_bytes(stats.spec.tokens.codec, stats.spec.tokens.grid);
   return info;
 }
 
@@ -85,6 +91,7 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       cache_folder_(options.cache_folder),
       encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
                 threads),
+      vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)) {}
 
 std::string EngineImpl::batch_id() {
@@ -188,30 +195,6 @@ Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
   out.reserve(faults.size());
   for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});
   return out;
-}
-
-Result<std::vector<float>> EngineImpl::embed_texts(const std::string& encoder, const std::string& head,
-                                                   std::span<const std::string> texts) {
-  const std::string name = encoder.empty() ? kDefaultEncoder : encoder;
-  PICTOR_ASSIGN(const auto opened, encoders_.open(name, EncodeFor::kQuery));
-  for (const auto& known : opened->card().heads) {
-    if (head.empty() && known.texts) return opened->encode_texts(texts, known.name);
-  }
-  return opened->encode_texts(texts, head);
-}
-
-Result<std::vector<float>> EngineImpl::embed_picture(const std::string& encoder, const std::string& head,
-                                                     std::span<const std::byte> file) {
-  const std::string name = encoder.empty() ? kDefaultEncoder : encoder;
-  PICTOR_ASSIGN(const auto opened, encoders_.open(name, EncodeFor::kQuery));
-  PICTOR_ASSIGN(auto vectors, encode_file(*opened, file));
-  std::size_t i = 0;
-  for (const auto& known : opened->card().heads) {
-    if (!known.images) continue;
-    if (head.empty() || known.name == head) return std::move(vectors[i]);
-    ++i;
-  }
-  return Status(Code::kNotFound, "encoder '" + name + "' has no head '" + head + "' for pictures");
 }
 
 }  // namespace pictor

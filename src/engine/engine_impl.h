@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "engine/encoders.h"
 #include "engine/engine.h"
+#include "engine/vector_cache.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -21,6 +22,7 @@ class EngineImpl final : public Engine {
   Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
                                         bool with_vectors) override;
   Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection, const std::string& id) override;
+  Result<std::optional<StoredTokens>> tokens(const std::string& collection, const std::string& id) override;
   Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) override;
   Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) override;
   Status scan(const std::string& collection, const std::string& where, bool with_vectors,
@@ -52,8 +54,35 @@ class EngineImpl final : public Engine {
   std::unique_ptr<DataFolder> folder_;
   std::string cache_folder_;
   Encoders encoders_;
+  VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
 };
+
+// Vectors of what is asked with, by one encoder and one deadline (0: none).
+struct QueryEmbedder {
+  Batcher& batcher;
+  VectorCache& cache;
+  std::int64_t deadline_us;
+
+  Result<std::vector<float>> picture(ByteView file, std::string_view head) const;
+  Result<std::vector<float>> texts(std::span<const std::string> all, std::string_view head) const;
+};
+
+std::string codec_name(TokenCodec codec);
+// What a new collection is to keep; kUnsupported when the encoder has no tokens, with those of `all` that have.
+Result<TokensSpec> tokens_asked(const IngestRequest& request, const EncoderCard& card,
+                                const std::vector<EncoderCard>& all);
+// Ok when the request asks for what the collection keeps, or for nothing, and the encoder still makes it.
+Status check_tokens(const IngestRequest& request, const CollectionSpec& spec, const EncoderCard& card);
+// Vectors of n pictures, and their tokens where they are kept: one forward pass.
+Result<EncodedImages> encode_for(const Encoder& encoder, const TokensSpec& tokens, std::span<const float> tensors,
+                                 std::size_t n);
+// Packs the tokens of picture number `picture`.
+Status keep_tokens(const EncodedImages& made, const Encoder& encoder, const TokensSpec& tokens, std::size_t picture,
+                   Bytes& out);
+// Beside known vectors the item gets the tokens of the same content; without them it loses those vectors, and is
+// embedded.
+Status reuse_tokens(const Collection& collection, ItemWrite& write);
 
 // Ok when the collection's spaces are those of the card: same weights, same preprocessing.
 Status check_spaces(const CollectionSpec& spec, const EncoderCard& card);

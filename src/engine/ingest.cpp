@@ -156,6 +156,7 @@ Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& fil
   PICTOR_ASSIGN(auto vectors,
                 clock.time(IngestStage::kLookUp, [&] { return collection.vectors_of_content(write.content); }));
   if (vectors.has_value()) write.vectors = std::move(*vectors);
+  PICTOR_TRY(reuse_tokens(collection, write));
   return true;
 }
 
@@ -181,10 +182,13 @@ Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor
 Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
                    StageClock& clock) const {
   if (!prepared.empty()) {
-    PICTOR_ASSIGN(const auto heads,
-                  clock.time(IngestStage::kEncode, [&] { return encoder.encode_images(tensors, prepared.size()); }));
+    const auto& kept = collection.spec().tokens;
+    PICTOR_ASSIGN(const auto made, clock.time(IngestStage::kEncode,
+                                              [&] { return encode_for(encoder, kept, tensors, prepared.size()); }));
     for (std::size_t i = 0; i < prepared.size(); ++i) {
-      for (const auto& head : heads) {
+      prepared[i]->problem = keep_tokens(made, encoder, kept, i, prepared[i]->write.tokens);
+      if (!prepared[i]->problem.is_ok()) prepared[i]->outcome = Outcome::kQuarantined;
+      for (const auto& head : made.heads) {
         const std::size_t dim = head.size() / prepared.size();
         const auto begin = head.begin() + static_cast<std::ptrdiff_t>(i * dim);
         prepared[i]->write.vectors.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(dim));
@@ -292,7 +296,7 @@ class Committer {
       case Outcome::kReused: ++counts.reused; break;
       case Outcome::kEncoded: break;
     }
-    const std::uint64_t bytes = picture.write.blob.size();
+    const std::uint64_t bytes = picture.write.blob.size() + picture.write.tokens.size();
     if (ids_.contains(picture.write.id) || bytes_ + bytes > limits::kBatchBytesMax / 2) PICTOR_TRY(commit());
     ids_.insert(picture.write.id);
     bytes_ += bytes;
@@ -389,14 +393,6 @@ Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Commit
 
 }  // namespace
 
-Result<std::vector<std::vector<float>>> encode_file(const Encoder& encoder, ByteView file) {
-  const auto& card = encoder.card();
-  PICTOR_ASSIGN(const auto decoded, decode_image(file, card.decode, &card.prepare));
-  std::vector<float> tensor(prepared_size(card.prepare));
-  PICTOR_TRY(prepare_image(decoded.image, card.decode, card.prepare, tensor));
-  return encoder.encode_images(tensor, 1);
-}
-
 Status check_spaces(const CollectionSpec& spec, const EncoderCard& card) {
   for (const auto& space : spec.spaces) {
     const auto* head = card.head(space.head);
@@ -426,6 +422,7 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
     encoder = spec.encoder;
     PICTOR_ASSIGN(const auto card, encoders_.card(encoder));
     PICTOR_TRY(check_spaces(spec, card));
+    PICTOR_TRY(check_tokens(request, spec, card));
     return existing;
   }
   if (existing.status().code() != Code::kNotFound) return existing.status();
@@ -436,6 +433,8 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
   spec.encoder = encoder;
   spec.isa_class = opened->isa_class();
   PICTOR_ASSIGN(spec.keep, parse_keep(request.keep.empty() ? "reference" : request.keep));
+  PICTOR_ASSIGN(const auto all, encoders_.cards());
+  PICTOR_ASSIGN(spec.tokens, tokens_asked(request, opened->card(), all));
   for (const auto& head : opened->card().heads) {
     if (head.images) spec.spaces.push_back({head.space, head.name, head.dim, head.metric});
   }

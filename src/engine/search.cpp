@@ -83,7 +83,9 @@ struct QueryMaker {
   const CollectionSpec& spec;
   const Snapshot& snapshot;
   std::size_t space;
-  std::function<Result<std::shared_ptr<const Encoder>>()> encoder;
+  std::function<Result<std::shared_ptr<Batcher>>()> encoder;
+  VectorCache& cache;
+  std::int64_t deadline_us;
 
   Result<std::vector<float>> vector_of(const QueryPart& part) const {
     switch (part.kind) {
@@ -114,20 +116,14 @@ struct QueryMaker {
 
   Result<std::vector<float>> of_text(const std::string& text) const {
     PICTOR_ASSIGN(const auto opened, encoder());
-    return opened->encode_texts(std::span(&text, 1), wanted().head);
+    return QueryEmbedder{*opened, cache, deadline_us}.texts(std::span(&text, 1), wanted().head);
   }
 
   Result<std::vector<float>> of_image(ByteView file) const {
     PICTOR_ASSIGN(const auto opened, encoder());
-    auto vectors = encode_file(*opened, file);
-    if (!vectors.is_ok()) return vectors.status().in("the query picture");
-    std::size_t i = 0;
-    for (const auto& head : opened->card().heads) {
-      if (!head.images) continue;
-      if (head.name == wanted().head) return std::move((*vectors)[i]);
-      ++i;
-    }
-    return Status(Code::kMismatch, "head '" + wanted().head + "' takes no pictures");
+    auto vector = QueryEmbedder{*opened, cache, deadline_us}.picture(file, wanted().head);
+    if (!vector.is_ok()) return vector.status().in("the query picture");
+    return vector;
   }
 
   Result<std::vector<float>> of_id(const std::string& id) const {
@@ -231,17 +227,19 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   const auto card = encoders_.card(spec.encoder);
   PICTOR_ASSIGN(const auto position, choose_space(query, spec, card.is_ok() ? &card.value() : nullptr));
   const auto& space = spec.spaces[position];
-  const auto encoder = [&]() -> Result<std::shared_ptr<const Encoder>> {
+  const auto encoder = [&]() -> Result<std::shared_ptr<Batcher>> {
     PICTOR_TRY(card.status());
     PICTOR_TRY(check_spaces(spec, *card));
-    PICTOR_ASSIGN(auto opened, encoders_.open(spec.encoder, EncodeFor::kQuery));
-    if (opened->isa_class() != spec.isa_class) {
-      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " +
-                              opened->isa_class() + ": scores may differ in their last digits");
+    PICTOR_ASSIGN(auto opened, encoders_.batcher(spec.encoder));
+    const auto isa_class = opened->encoder().isa_class();
+    if (isa_class != spec.isa_class) {
+      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " + isa_class +
+                              ": scores may differ in their last digits");
     }
     return opened;
   };
-  PICTOR_ASSIGN(const auto vector, (QueryMaker{spec, *snapshot, position, encoder}.mix(query.parts)));
+  PICTOR_ASSIGN(const auto vector,
+                (QueryMaker{spec, *snapshot, position, encoder, vectors_, query.deadline_us}.mix(query.parts)));
   stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
   Plan plan{PlanKind::kExact, space.id, space.head, space.metric, query.k + named_items(query), snapshot->size()};

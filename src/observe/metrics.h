@@ -32,6 +32,10 @@ class Metrics {
   }
   void set(Gauge<NoLabel> gauge, double value) { set_to(gauge.id, 0, value); }
   void add(Gauge<NoLabel> gauge, double by) { add_to(gauge.id, 0, by); }  // negative too
+  template <typename Label>
+  void add(Gauge<Label> gauge, Label label, double by) {
+    add_to(gauge.id, static_cast<std::size_t>(label), by);
+  }
   void observe(Histogram<NoLabel> histogram, double value) { observe_in(histogram.id, 0, value); }
   template <typename Label>
   void observe(Histogram<Label> histogram, Label label, double value) {

@@ -28,6 +28,12 @@ enum class MetricId : std::uint8_t {
   kEncodePictures,
   kEncodeTexts,
   kEncodeBatchRows,
+  kEncodeQueueItems,
+  kEncodeWaitSeconds,
+  kEncodeTogether,
+  kEncodeRefused,
+  kVectorCache,
+  kVectorCacheBytes,
   kLogLinesLost,
   kCount,
 };
@@ -47,6 +53,10 @@ enum class IngestStage : std::uint8_t {
   kCount
 };
 enum class QueryKind : std::uint8_t { kImage, kText, kVector, kId, kMixed, kCount };
+
+enum class QueueKind : std::uint8_t { kInteractive, kBulk, kCount };
+enum class EncodeRefusal : std::uint8_t { kFull, kTooLarge, kHopeless, kLate, kCancelled, kStopped, kCount };
+enum class CacheResult : std::uint8_t { kHit, kMiss, kCount };
 
 struct MetricRow {
   MetricId id;
@@ -92,6 +102,12 @@ inline constexpr Gauge<NoLabel> kStoreSegments{MetricId::kStoreSegments};
 inline constexpr Counter<NoLabel> kEncodePictures{MetricId::kEncodePictures};
 inline constexpr Counter<NoLabel> kEncodeTexts{MetricId::kEncodeTexts};
 inline constexpr Histogram<NoLabel> kEncodeBatchRows{MetricId::kEncodeBatchRows};
+inline constexpr Gauge<QueueKind> kEncodeQueueItems{MetricId::kEncodeQueueItems};
+inline constexpr Histogram<QueueKind> kEncodeWaitSeconds{MetricId::kEncodeWaitSeconds};
+inline constexpr Histogram<NoLabel> kEncodeTogether{MetricId::kEncodeTogether};
+inline constexpr Counter<EncodeRefusal> kEncodeRefused{MetricId::kEncodeRefused};
+inline constexpr Counter<CacheResult> kVectorCache{MetricId::kVectorCache};
+inline constexpr Gauge<NoLabel> kVectorCacheBytes{MetricId::kVectorCacheBytes};
 inline constexpr Counter<NoLabel> kLogLinesLost{MetricId::kLogLinesLost};
 
 }  // namespace metric

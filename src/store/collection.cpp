@@ -2,6 +2,7 @@
 
 #include "observe/observe.h"
 #include "store/schema.h"
+#include "vector/vector.h"
 
 namespace pictor {
 
@@ -59,8 +60,35 @@ Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_
   select->bind(0, bytes_of(content));
   select->bind(1, static_cast<std::int64_t>(now->sequence));
   PICTOR_ASSIGN(const bool found, select->step());
-  if (!found || select->integer(1) == 0) return Found();
+  const std::int64_t spaces = (std::int64_t{1} << kTokensBit) - 1;
+  if (!found || (select->integer(1) & spaces) == 0) return Found();
   return Found(vectors_of(*now, static_cast<RowId>(select->integer(0))));
+}
+
+Result<std::optional<Bytes>> CollectionStore::tokens_of(Reader& reader, RowId row) const {
+  Use select(*reader.tokens_of);
+  select->bind(0, static_cast<std::int64_t>(row));
+  PICTOR_ASSIGN(const bool found, select->step());
+  if (!found) return std::optional<Bytes>();
+  const ByteView packed = select->blob(1);
+  const bool whole = packed.size() == packed_tokens_bytes(spec_.tokens.codec, spec_.tokens.grid) &&
+                     tokens_crc(row, packed) == static_cast<std::uint32_t>(select->integer(0));
+  if (whole) return std::optional(Bytes(packed.begin(), packed.end()));
+  return Status(Code::kCorrupt, "the tokens of row " + std::to_string(row) + " of collection '" + spec_.name + "', " +
+                                    std::to_string(packed.size()) +
+                                    " bytes, are not what was written: index the picture again with --force");
+}
+
+Result<std::optional<Bytes>> CollectionStore::tokens_of_content(const Hash256& content) const {
+  if (content == Hash256{}) return std::optional<Bytes>();
+  const auto now = state();
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  Use select(*reader->by_content);
+  select->bind(0, bytes_of(content));
+  select->bind(1, static_cast<std::int64_t>(now->sequence));
+  PICTOR_ASSIGN(const bool found, select->step());
+  if (!found || (select->integer(1) >> kTokensBit & 1) == 0) return std::optional<Bytes>();
+  return tokens_of(*reader.operator->(), static_cast<RowId>(select->integer(0)));
 }
 
 Result<std::optional<KnownSource>> CollectionStore::known_source(std::string_view id) const {
@@ -86,13 +114,16 @@ Result<CollectionStats> CollectionStore::stats() const {
       const auto numbers,
       reader->database->prepare("SELECT (SELECT count(*) FROM rows WHERE died < 9223372036854775807), "
                                 "(SELECT count(*) FROM segments), (SELECT ifnull(sum(bytes), 0) FROM segments), "
-                                "(SELECT ifnull(sum(bytes), 0) FROM blobs), (SELECT count(*) FROM blobs)"));
+                                "(SELECT ifnull(sum(bytes), 0) FROM blobs), (SELECT count(*) FROM blobs), "
+                                "(SELECT count(*) FROM tokens)"));
   PICTOR_TRY(numbers->step().status());
   stats.rows_dead = static_cast<std::uint64_t>(numbers->integer(0));
   stats.segments = static_cast<std::uint64_t>(numbers->integer(1));
   stats.segment_bytes = static_cast<std::uint64_t>(numbers->integer(2));
   stats.blob_bytes = static_cast<std::uint64_t>(numbers->integer(3));
   const auto named = static_cast<std::uint64_t>(numbers->integer(4));
+  stats.tokens_items = static_cast<std::uint64_t>(numbers->integer(5));
+  stats.tokens_bytes = stats.tokens_items * packed_tokens_bytes(spec_.tokens.codec, spec_.tokens.grid);
   PICTOR_ASSIGN(const auto files, blobs_.count_files());
   stats.leftover_files = files > named ? files - named : 0;
   for (const char* file : {"collection.db", "collection.db-wal"}) {

@@ -28,6 +28,8 @@ struct Writer {
   std::unique_ptr<Statement> insert_row;
   std::unique_ptr<Statement> insert_vector;
   std::unique_ptr<Statement> insert_blob;
+  std::unique_ptr<Statement> insert_tokens;
+  std::unique_ptr<Statement> delete_tokens;  // ?1 row
   std::unique_ptr<Statement> insert_batch;
   std::unique_ptr<Statement> forget_batches;  // ?1 sequence: those before
   std::unique_ptr<Statement> set_state;       // ?1 sequence ?2 items ?3 sealed_row
@@ -52,9 +54,11 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const override;
   Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256& content) const override;
+  Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::optional<KnownSource>> known_source(std::string_view id) const override;
 
   // For snapshot.cpp and verify.cpp.
+  Result<std::optional<Bytes>> tokens_of(Reader& reader, RowId row) const;
   Env& env() const { return env_; }
   const std::string& folder() const { return folder_; }
   Readers& readers() const { return readers_; }

@@ -11,6 +11,7 @@ std::int64_t mask_of(const ItemWrite& item) {
   for (std::size_t i = 0; i < item.vectors.size(); ++i) {
     if (!item.vectors[i].empty()) mask |= std::int64_t{1} << i;
   }
+  if (!item.tokens.empty()) mask |= std::int64_t{1} << kTokensBit;
   return mask;
 }
 
@@ -98,6 +99,11 @@ Status CollectionStore::bury_alive(std::string_view id, Sequence at, std::vector
   update->bind(0, row);
   update->bind(1, static_cast<std::int64_t>(at));
   PICTOR_TRY(update->step().status());
+  if (spec_.tokens.codec != TokenCodec::kNone) {
+    Use remove(*writer_.delete_tokens);
+    remove->bind(0, row);
+    PICTOR_TRY(remove->step().status());
+  }
   dead.push_back(static_cast<RowId>(row));
   return Status::ok();
 }
@@ -128,6 +134,13 @@ Status CollectionStore::store_item(const ItemWrite& item, const CheckedJson& jso
     insert_vector->bind(0, static_cast<std::int64_t>(row) * kSlotsPerRow + static_cast<std::int64_t>(i));
     insert_vector->bind(1, std::as_bytes(std::span(item.vectors[i])));
     PICTOR_TRY(insert_vector->step().status());
+  }
+  if (!item.tokens.empty()) {
+    Use insert_tokens(*writer_.insert_tokens);
+    insert_tokens->bind(0, static_cast<std::int64_t>(row));
+    insert_tokens->bind(1, std::int64_t{tokens_crc(row, item.tokens)});
+    insert_tokens->bind(2, ByteView(item.tokens));
+    PICTOR_TRY(insert_tokens->step().status());
   }
   if (item.blob.empty()) return Status::ok();
   Use insert_blob(*writer_.insert_blob);

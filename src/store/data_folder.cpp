@@ -190,13 +190,18 @@ class LocalDataFolder : public DataFolder {
   Status insert_spec(const CollectionSpec& spec) {
     PICTOR_ASSIGN(auto transaction, Transaction::begin(*catalogue_));
     PICTOR_ASSIGN(const auto row,
-                  catalogue_->prepare("INSERT INTO collections(name, encoder, isa_class, keep, created_us) "
-                                      "VALUES(?1, ?2, ?3, ?4, ?5)"));
+                  catalogue_->prepare("INSERT INTO collections(name, encoder, isa_class, keep, created_us, "
+                                      "tokens_codec, tokens_height, tokens_width, tokens_dim) "
+                                      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
     row->bind(0, std::string_view(spec.name));
     row->bind(1, std::string_view(spec.encoder));
     row->bind(2, std::string_view(spec.isa_class));
     row->bind(3, static_cast<std::int64_t>(spec.keep));
     row->bind(4, env_.wall_us());
+    row->bind(5, static_cast<std::int64_t>(spec.tokens.codec));
+    row->bind(6, std::int64_t{spec.tokens.grid.height});
+    row->bind(7, std::int64_t{spec.tokens.grid.width});
+    row->bind(8, std::int64_t{spec.tokens.grid.dim});
     PICTOR_TRY(row->step().status());
     PICTOR_ASSIGN(const auto space,
                   catalogue_->prepare("INSERT INTO spaces(collection, position, id, head, dim, metric) "
@@ -231,7 +236,8 @@ class LocalDataFolder : public DataFolder {
   }
 
   Result<std::vector<CollectionSpec>> read_specs() const {
-    PICTOR_ASSIGN(const auto rows, catalogue_->prepare("SELECT name, encoder, isa_class, keep, id, head, dim, metric "
+    PICTOR_ASSIGN(const auto rows, catalogue_->prepare("SELECT name, encoder, isa_class, keep, id, head, dim, metric, "
+                                                       "tokens_codec, tokens_height, tokens_width, tokens_dim "
                                                        "FROM collections JOIN spaces ON collection = name "
                                                        "ORDER BY name, position"));
     std::vector<CollectionSpec> specs;
@@ -244,6 +250,9 @@ class LocalDataFolder : public DataFolder {
         spec.encoder = rows->text(1);
         spec.isa_class = rows->text(2);
         spec.keep = static_cast<Keep>(rows->integer(3));
+        spec.tokens.codec = static_cast<TokenCodec>(rows->integer(8));
+        spec.tokens.grid = {static_cast<std::uint32_t>(rows->integer(9)), static_cast<std::uint32_t>(rows->integer(10)),
+                            static_cast<std::uint32_t>(rows->integer(11))};
         specs.push_back(std::move(spec));
       }
       specs.back().spaces.push_back({SpaceId(rows->text(4)), std::string(rows->text(5)),

@@ -29,6 +29,7 @@ TEST_F(DataFolderTest, a_collection_and_its_specification_are_there_after_reopen
   EXPECT_EQ(specs[0].encoder, spec.encoder);
   EXPECT_EQ(specs[0].isa_class, spec.isa_class);
   EXPECT_EQ(specs[0].keep, spec.keep);
+  EXPECT_EQ(specs[0].tokens, spec.tokens);
   ASSERT_EQ(specs[0].spaces.size(), 2U);
   EXPECT_EQ(specs[0].spaces[1].id, spec.spaces[1].id);
   EXPECT_EQ(specs[0].spaces[1].head, "joint");
@@ -64,6 +65,12 @@ TEST_F(DataFolderTest, names_and_spaces_that_cannot_be_are_refused) {
   spec = small_spec("spaces");
   spec.spaces[0].dim = limits::kVectorDimMax + 1;
   EXPECT_EQ(folder->create_collection(spec).status().code(), Code::kLimit);
+  spec = small_spec("spaces");
+  spec.tokens.grid.dim = 0;
+  EXPECT_EQ(folder->create_collection(spec).status().code(), Code::kInvalid);
+  spec.tokens.grid = {1000, 1000, 9};
+  EXPECT_EQ(folder->create_collection(spec).status().code(), Code::kLimit);
+  spec = small_spec("spaces");
   spec.spaces.clear();
   EXPECT_EQ(folder->create_collection(spec).status().code(), Code::kInvalid);
 }
@@ -162,6 +169,26 @@ TEST_F(DataFolderTest, a_newer_data_folder_is_refused_with_advice) {
   status = DataFolder::open(env_, "/home/data").status();
   EXPECT_EQ(status.code(), Code::kMismatch);
   EXPECT_NE(status.message().find("use the version of Pictor that wrote it"), std::string::npos) << status.message();
+}
+
+TEST_F(DataFolderTest, a_folder_from_before_tokens_is_upgraded) {
+  auto spec = small_spec();
+  spec.tokens = {};
+  { must(must(open()->create_collection(spec))->commit({"one", {testing::item_of(spec, 1)}, {}})); }
+  const auto back = [&](const std::string& file, const std::string& sql) {
+    must(must(Database::open(env_, "/home/data/" + file))->exec(sql + "; PRAGMA user_version = 1"));
+  };
+  back("collections/cats/collection.db", "DROP TABLE tokens");
+  std::string drop;
+  for (const char* column : {"codec", "height", "width", "dim"}) {
+    drop += std::string("ALTER TABLE collections DROP COLUMN tokens_") + column + ";";
+  }
+  back("catalogue.db", drop);
+  const auto folder = open();
+  const auto collection = must(folder->collection("cats"));
+  EXPECT_EQ(collection->spec().tokens, TokensSpec{});
+  must(collection->commit({"two", {testing::item_of(spec, 2)}, {"item1"}}));
+  EXPECT_EQ(testing::faults_of(*collection), "");
 }
 
 TEST_F(DataFolderTest, a_read_only_folder_is_told) {

@@ -203,6 +203,25 @@ TEST_F(StoreErrors, a_damaged_or_missing_blob_is_found) {
   EXPECT_NE(faults_of(*collection_).find(path), std::string::npos);
 }
 
+TEST_F(StoreErrors, damaged_missing_and_foreign_tokens_are_found) {
+  EXPECT_EQ(faults_of(*collection_), "");
+  change_database("UPDATE tokens SET packed = zeroblob(66) WHERE row = 1; DELETE FROM tokens WHERE row = 2");
+  must(reopen());
+  EXPECT_EQ(must(collection_->snapshot())->tokens(1).status().code(), Code::kCorrupt);
+  auto faults = faults_of(*collection_);
+  EXPECT_NE(faults.find("tokens of row 1: the tokens of row 1 of collection 'cats', 66 bytes, are not what was written"),
+            std::string::npos)
+      << faults;
+  EXPECT_NE(faults.find("tokens of row 2: its tokens are missing"), std::string::npos) << faults;
+  // Those of another row are whole, and still not its own.
+  change_database("DELETE FROM tokens WHERE row < 3; INSERT INTO tokens SELECT 1, crc, packed FROM tokens;"
+                  "INSERT INTO tokens SELECT 99, crc, packed FROM tokens WHERE row = 3");
+  must(reopen());
+  EXPECT_EQ(must(collection_->snapshot())->tokens(1).status().code(), Code::kCorrupt);
+  faults = faults_of(*collection_);
+  EXPECT_NE(faults.find("tokens of row 99: there are tokens, and no item alive"), std::string::npos) << faults;
+}
+
 TEST_F(StoreErrors, verify_finds_rows_without_vectors_and_vectors_without_rows) {
   must(collection_->seal());
   change_database("UPDATE rows SET spaces = 0 WHERE row = 1");

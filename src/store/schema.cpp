@@ -76,8 +76,19 @@ CREATE TABLE spaces(
 ) STRICT;
 )sql";
 
-constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}};
-constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}};
+constexpr const char* kTokensTable = R"sql(
+CREATE TABLE tokens(row INTEGER PRIMARY KEY, crc INTEGER NOT NULL, packed BLOB NOT NULL) STRICT;
+)sql";
+
+constexpr const char* kTokensOfCollections = R"sql(
+ALTER TABLE collections ADD COLUMN tokens_codec INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN tokens_height INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN tokens_width INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE collections ADD COLUMN tokens_dim INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable}};
+constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections}};
 
 }  // namespace
 
@@ -90,6 +101,11 @@ std::string select_items(std::string_view rest) {
              "source, "
              "metadata, text, receipt FROM rows ")
       .append(rest);
+}
+
+// The row is part of it, so that tokens of another row are no tokens of this one.
+std::uint32_t tokens_crc(RowId row, ByteView packed) {
+  return crc32c(packed, crc32c(std::as_bytes(std::span(&row, 1))));
 }
 
 Item item_of(const Statement& statement) {

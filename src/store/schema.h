@@ -16,6 +16,12 @@ inline constexpr std::int64_t kSlotsPerRow = limits::kSpacesPerCollectionMax;
 std::span<const Migration> collection_migrations();
 std::span<const Migration> catalogue_migrations();
 
+// Bit of rows.spaces: the item has tokens. Above the bits of spaces, so that the greatest number still has all.
+inline constexpr int kTokensBit = limits::kSpacesPerCollectionMax;
+
+// Kept beside the tokens of a row.
+std::uint32_t tokens_crc(RowId row, ByteView packed);
+
 // "SELECT <all that item_of reads> FROM rows " + rest.
 std::string select_items(std::string_view rest);
 // The row a statement of select_items stands on; without vectors.

@@ -116,6 +116,11 @@ class CollectionSnapshot : public Snapshot {
     return std::optional(std::move(bytes));
   }
 
+  Result<std::optional<Bytes>> tokens(RowId row) const override {
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    return collection_->tokens_of(*reader.operator->(), row);
+  }
+
  private:
   std::int64_t stored_sequence() const { return static_cast<std::int64_t>(state_->sequence); }
 

@@ -32,12 +32,20 @@ struct SpaceSpec {
   Metric metric = Metric::kCosine;
 };
 
+// Patch tokens that are kept of every item; none when the codec is kNone.
+struct TokensSpec {
+  TokenCodec codec = TokenCodec::kNone;
+  TokenGrid grid;
+  friend bool operator==(const TokensSpec&, const TokensSpec&) = default;
+};
+
 struct CollectionSpec {
   std::string name;       // letters, digits, '-', '_', '.'; starts with a letter or digit
   std::string encoder;    // the card that made its spaces; empty for vectors from outside
   std::string isa_class;  // under which bits are equal
   Keep keep = Keep::kReference;
   std::vector<SpaceSpec> spaces;
+  TokensSpec tokens = {};
 };
 
 // One item to put: replaces the item of that id. vectors[i] belongs to spec.spaces[i]; empty: the item has none there.
@@ -54,6 +62,7 @@ struct ItemWrite {
   std::string format;  // "jpeg"
   std::vector<std::vector<float>> vectors;
   std::string receipt = "{}";  // a JSON object: input hash, spaces, code and decoder versions, ISA class, time
+  Bytes tokens;                // packed as spec.tokens says; empty: the item has none
   Bytes blob;                  // the original or the thumbnail; empty: none is kept
 };
 
@@ -74,7 +83,7 @@ struct CommitResult {
 struct Item {
   RowId row = 0;
   Sequence born = 0;
-  ItemWrite data;  // blob left empty: see Snapshot::blob
+  ItemWrite data;  // blob and tokens left empty: see Snapshot
   std::int64_t created_us = 0;
 };
 
@@ -119,6 +128,9 @@ class Snapshot {
   // fault.
   virtual Result<RowSet> matching(std::string_view filter) const = 0;
   virtual Result<std::optional<Bytes>> blob(RowId row) const = 0;
+  // The row's tokens as they were put. They are no history: none once the item was replaced or deleted, even if this
+  // snapshot still shows it. kCorrupt when they are not what was written.
+  virtual Result<std::optional<Bytes>> tokens(RowId row) const = 0;
 };
 
 struct CollectionStats {
@@ -131,6 +143,8 @@ struct CollectionStats {
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
   std::uint64_t blob_bytes = 0;
+  std::uint64_t tokens_items = 0;  // items with tokens
+  std::uint64_t tokens_bytes = 0;  // of them, within the database
   std::uint64_t leftover_files = 0;  // blobs that no item refers to, left by a crash: harmless
 };
 
@@ -161,6 +175,8 @@ class Collection {
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const = 0;
   // The vectors (one per space) of an item alive with that content, so that it need not be embedded again.
   virtual Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256& content) const = 0;
+  // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
+  virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
   virtual Result<std::optional<KnownSource>> known_source(std::string_view id) const = 0;
 };
 

@@ -142,6 +142,39 @@ TEST_F(StoreTest, vectors_are_found_by_content_and_sources_by_id_while_their_ite
   EXPECT_FALSE(must(collection_->known_source("item1")).has_value());
 }
 
+TEST_F(StoreTest, tokens_come_back_and_go_with_their_item) {
+  put("one", {{0, 0}, {1, 0}, {3, 0}});
+  must(collection_->seal());
+  const auto tokens_of = [&](const std::string& id) {
+    const auto snapshot = must(collection_->snapshot());
+    return must(snapshot->tokens(must(snapshot->find(id, false))->row));
+  };
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(tokens_of("item1"), item_of(spec_, 1).tokens);
+    EXPECT_FALSE(tokens_of("item3").has_value()) << "it was given none";
+    reopen();
+  }
+  EXPECT_EQ(must(collection_->tokens_of_content(item_of(spec_, 1).content)), item_of(spec_, 1).tokens);
+  EXPECT_EQ(must(collection_->stats()).tokens_items, 2U);
+  EXPECT_EQ(must(collection_->stats()).tokens_bytes, 2 * item_of(spec_, 1).tokens.size());
+  const auto before = must(collection_->snapshot());
+  put("two", {{0, 1}}, {"item1"});
+  EXPECT_EQ(tokens_of("item0"), item_of(spec_, 0, 1).tokens);
+  EXPECT_NE(item_of(spec_, 0, 1).tokens, item_of(spec_, 0, 0).tokens);
+  EXPECT_FALSE(must(before->tokens(must(before->find("item1", false))->row)).has_value()) << "they are no history";
+  EXPECT_EQ(must(collection_->stats()).tokens_items, 1U);
+  EXPECT_FALSE(must(collection_->tokens_of_content(item_of(spec_, 1).content)).has_value());
+  EXPECT_EQ(faults_of(*collection_), "");
+}
+
+TEST_F(StoreTest, tokens_of_the_wrong_size_are_refused) {
+  auto item = item_of(spec_, 1);
+  item.tokens.pop_back();
+  const auto status = collection_->commit({"one", {item}, {}}).status();
+  EXPECT_EQ(status.code(), Code::kMismatch);
+  EXPECT_NE(status.message().find("tokens have 65 bytes"), std::string::npos) << status.message();
+}
+
 TEST_F(StoreTest, a_scan_visits_every_page_in_row_order_and_ends_with_the_visitors_error) {
   Batch batch;
   batch.id = "many";

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "store/store.h"
+#include "vector/vector.h"
 
 namespace pictor::testing {
 
@@ -30,6 +31,7 @@ inline CollectionSpec small_spec(const std::string& name = "cats") {
   spec.keep = Keep::kThumbnail;
   spec.spaces = {{std::string(64, 'a'), "visual", 12, Metric::kCosine},
                  {std::string(64, 'b'), "joint", 5, Metric::kL2}};
+  spec.tokens = {TokenCodec::kInt8, {2, 3, 7}};
   return spec;
 }
 
@@ -66,6 +68,11 @@ inline ItemWrite item_of(const CollectionSpec& spec, std::uint64_t number, std::
     const bool none = i == 1 && number % 5 == 4;
     item.vectors.push_back(none ? std::vector<float>()
                                 : vector_of(number * 1000 + version * 10 + i, spec.spaces[i].dim));
+  }
+  // Each fourth item has no tokens.
+  if (spec.tokens.codec != TokenCodec::kNone && number % 4 != 3) {
+    const auto numbers = vector_of(number * 1000 + version * 10 + 9, static_cast<std::uint32_t>(spec.tokens.grid.numbers()));
+    item.tokens = must(pack_tokens(spec.tokens.codec, spec.tokens.grid, numbers, spec.tokens.grid.dim));
   }
   if (number % 3 == 0) {
     const std::string blob = "thumbnail of " + label;

@@ -64,6 +64,13 @@ Status check_vectors(const CollectionSpec& spec, const ItemWrite& item) {
   return Status::ok();
 }
 
+Status check_tokens(const CollectionSpec& spec, const ItemWrite& item) {
+  const std::size_t wanted = packed_tokens_bytes(spec.tokens.codec, spec.tokens.grid);
+  if (item.tokens.empty() || item.tokens.size() == wanted) return Status::ok();
+  return {Code::kMismatch, "tokens have " + std::to_string(item.tokens.size()) + " bytes, collection '" + spec.name +
+                               "' keeps " + std::to_string(wanted) + " of each item"};
+}
+
 Status check_item(const CollectionSpec& spec, const ItemWrite& item, CheckedJson& json) {
   PICTOR_TRY(check_text("source", item.source, limits::kItemSourceBytesMax));
   PICTOR_TRY(check_text("text", item.text, limits::kItemTextBytesMax));
@@ -75,14 +82,32 @@ Status check_item(const CollectionSpec& spec, const ItemWrite& item, CheckedJson
   if (item.source_bytes > INT64_MAX) return {Code::kInvalid, "source_bytes is out of range"};
   json.metadata = std::move(metadata).value();
   json.receipt = std::move(receipt).value();
+  PICTOR_TRY(check_tokens(spec, item));
   return check_vectors(spec, item);
 }
 
 std::uint64_t bytes_of(const ItemWrite& item) {
   std::uint64_t bytes = item.id.size() + item.source.size() + item.metadata.size() + item.text.size() +
-                        item.receipt.size() + item.blob.size();
+                        item.receipt.size() + item.tokens.size() + item.blob.size();
   for (const auto& vector : item.vectors) bytes += vector.size() * sizeof(float);
   return bytes;
+}
+
+}  // namespace
+
+namespace {
+
+Status check_tokens_spec(const TokensSpec& tokens) {
+  const bool none = tokens.codec == TokenCodec::kNone;
+  if (none && tokens.grid == TokenGrid{}) return Status::ok();
+  if (none || tokens.codec > TokenCodec::kInt8 || tokens.grid.numbers() == 0) {
+    return {Code::kInvalid, "tokens want a codec, a height, a width and a dim, or none of them"};
+  }
+  if (tokens.grid.places() <= limits::kTokenNumbersMax && tokens.grid.numbers() <= limits::kTokenNumbersMax) {
+    return Status::ok();
+  }
+  return {Code::kLimit, "tokens of one picture have " + std::to_string(tokens.grid.numbers()) +
+                            " numbers, at most " + std::to_string(limits::kTokenNumbersMax) + " are kept"};
 }
 
 }  // namespace
@@ -93,6 +118,7 @@ Status check_spec(const CollectionSpec& spec) {
   PICTOR_TRY(check_text(where + ": encoder", spec.encoder, limits::kShortTextBytesMax));
   PICTOR_TRY(check_text(where + ": isa_class", spec.isa_class, limits::kShortTextBytesMax));
   if (spec.keep < Keep::kOriginal || spec.keep > Keep::kNone) return {Code::kInvalid, where + ": unknown keep"};
+  PICTOR_TRY(check_tokens_spec(spec.tokens).in(where));
   if (spec.spaces.empty() || spec.spaces.size() > limits::kSpacesPerCollectionMax) {
     return {Code::kInvalid, where + " has " + std::to_string(spec.spaces.size()) + " spaces, wanted 1 to " +
                                 std::to_string(limits::kSpacesPerCollectionMax)};

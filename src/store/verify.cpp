@@ -24,6 +24,7 @@ class Verifier {
     PICTOR_TRY(check_rows());
     PICTOR_TRY(check_fresh());
     PICTOR_TRY(check_blobs());
+    PICTOR_TRY(check_tokens());
     if (faults_.size() > limits::kFaultsMax) faults_.resize(limits::kFaultsMax);
     return std::move(faults_);
   }
@@ -181,6 +182,33 @@ class Verifier {
       fault(database_path() + ", row " + std::to_string(lost->integer(0)), "its blob is not in the table of blobs");
     }
   }
+
+  Status check_tokens() {
+    PICTOR_ASSIGN(const auto stored, reader_.database->prepare("SELECT t.row, r.died, r.spaces FROM tokens t "
+                                                               "LEFT JOIN rows r ON r.row = t.row"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, stored->step());
+      if (!found) break;
+      const auto row = static_cast<RowId>(stored->integer(0));
+      const auto tokens = collection_.tokens_of(reader_, row);
+      if (!tokens.is_ok()) fault(where_tokens(row), tokens.status().message());
+      const bool owned = !stored->is_null(1) && stored->integer(1) == kStoredAlive &&
+                         (stored->integer(2) >> kTokensBit & 1) != 0;
+      if (!owned) fault(where_tokens(row), "there are tokens, and no item alive that has them");
+    }
+    PICTOR_ASSIGN(const auto lost,
+                  reader_.database->prepare(std::string("SELECT row FROM rows WHERE died = 9223372036854775807 AND ") +
+                                            "(spaces >> " +
+                                                std::to_string(kTokensBit) +
+                                                " & 1) AND row NOT IN (SELECT row FROM tokens)"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, lost->step());
+      if (!found) return Status::ok();
+      fault(where_tokens(static_cast<RowId>(lost->integer(0))), "its tokens are missing");
+    }
+  }
+
+  std::string where_tokens(RowId row) const { return database_path() + ", tokens of row " + std::to_string(row); }
 
   const CollectionStore& collection_;
   const State& state_;

@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "pictor/types.h"
+#include "vector/token_codes.h"
 
 namespace pictor {
 

@@ -2,6 +2,7 @@
 // tensor, tokens, vectors. A wrong resize is found as a wrong resize.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -155,6 +156,52 @@ TEST_P(Family, pictures_become_the_reference_s_vectors) {
   EXPECT_GE(count, 4U);
   EXPECT_GE(lowest, kCosineWanted);
   RecordProperty("cosine_min", std::to_string(lowest));
+}
+
+// Tokens of the reference without those of no place; a map, place by place.
+TEST_P(Family, patch_tokens_are_the_reference_s_and_change_no_vector) {
+  const auto& card = encoder_->card();
+  const std::set<std::string> none = {"clip_combined", "openclip", "timm"};
+  EXPECT_EQ(card.grid.numbers() == 0, none.contains(GetParam()));
+  if (card.grid.numbers() == 0) {
+    const std::vector<float> tensor(prepared_size(card.prepare));
+    EXPECT_EQ(encoder_->encode_images_with_tokens(tensor, 1).status().code(), Code::kUnsupported);
+    return;
+  }
+  auto details = imported_.details;
+  set_grid(details);
+  const auto& output = details.image->outputs.at(details.grid_output);
+  std::vector<float> tensors, reference;
+  std::size_t count = 0;
+  for (const auto& item : family_.items) {
+    const auto state = family_.numbers<float>(item.item, "last_hidden_state");
+    const auto tensor = family_.numbers<float>(item.item, "tensor");
+    if (item.kind != "picture" || !state || !tensor) continue;
+    tensors.insert(tensors.end(), tensor->begin(), tensor->end());
+    const std::size_t places = card.grid.places(), dim = card.grid.dim;
+    ASSERT_EQ(state->size(), (places + output.prefix) * dim);
+    for (std::size_t i = 0; i < places * dim; ++i) {
+      const bool map = output.kind == OutputKind::kMap;
+      reference.push_back((*state)[map ? i % dim * places + i / dim : output.prefix * dim + i]);
+    }
+    ++count;
+  }
+  ASSERT_GE(count, 4U);
+  const auto made = encoder_->encode_images_with_tokens(tensors, count);
+  ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+  ASSERT_EQ(made->tokens.size(), reference.size());
+  EXPECT_GE(cosine(made->tokens, reference), kCosineWanted);
+  EXPECT_LT(difference(made->tokens, reference).most, 1e-3F);
+  const auto vectors = encoder_->encode_images(tensors, count);
+  ASSERT_TRUE(vectors.is_ok());
+  EXPECT_EQ(made->heads, *vectors) << "the same forward pass, the same bits";
+  // Alone, each picture has the tokens that it had among others.
+  const std::size_t size = tensors.size() / count, numbers = card.grid.numbers();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto alone = encoder_->encode_images_with_tokens(std::span(tensors).subspan(i * size, size), 1);
+    ASSERT_TRUE(alone.is_ok());
+    EXPECT_TRUE(std::ranges::equal(alone->tokens, std::span(made->tokens).subspan(i * numbers, numbers))) << i;
+  }
 }
 
 TEST_P(Family, texts_become_the_reference_s_tokens_and_vectors) {

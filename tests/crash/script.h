@@ -69,6 +69,9 @@ inline std::string difference(const Collection& collection, const Model& model) 
     const auto blob = (*snapshot)->blob((*found)->row);
     if (!blob.is_ok()) return blob.status().to_string();
     if (blob->value_or(Bytes()) != wanted.blob) return "blob of " + wanted.id + " differs";
+    const auto tokens = (*snapshot)->tokens((*found)->row);
+    if (!tokens.is_ok()) return tokens.status().to_string();
+    if (tokens->value_or(Bytes()) != wanted.tokens) return "tokens of " + wanted.id + " differ";
   }
   return testing::faults_of(collection);
 }

@@ -1,0 +1,93 @@
+// Vectors of what is asked with: a picture or a text is looked up by its hash, else it is embedded by the encoder's
+// batcher, before whatever is indexed meanwhile.
+#include "engine/engine_impl.h"
+#include "image/image.h"
+
+namespace pictor {
+namespace {
+
+Result<std::vector<float>> tensor_of(const EncoderCard& card, ByteView file) {
+  PICTOR_ASSIGN(const auto decoded, decode_image(file, card.decode, &card.prepare));
+  std::vector<float> tensor(prepared_size(card.prepare));
+  PICTOR_TRY(prepare_image(decoded.image, card.decode, card.prepare, tensor));
+  return tensor;
+}
+
+}  // namespace
+
+Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_view head) const {
+  const auto& card = batcher.encoder().card();
+  const auto* wanted = card.head(head);
+  if (wanted == nullptr || !wanted->images) {
+    return Status(wanted == nullptr ? Code::kNotFound : Code::kMismatch,
+                  "encoder '" + card.name + "' has no head '" + std::string(head) + "' for pictures");
+  }
+  const auto content = cache.is_on() ? sha256(file) : Hash256{};
+  if (auto known = cache.find(wanted->space, VectorOf::kPicture, content)) return std::move(*known);
+  PICTOR_ASSIGN(const auto tensor, tensor_of(card, file));
+  PICTOR_ASSIGN(auto vectors, batcher.encode_images(tensor, 1, {EncodePriority::kInteractive, deadline_us}));
+  std::vector<float> answer;
+  std::size_t i = 0;
+  for (const auto& one : card.heads) {
+    if (!one.images) continue;
+    if (&one == wanted) answer = vectors[i];
+    cache.add(one.space, VectorOf::kPicture, content, std::move(vectors[i++]));
+  }
+  return answer;
+}
+
+Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all, std::string_view head) const {
+  const EncodeTerms terms{EncodePriority::kInteractive, deadline_us};
+  const auto* wanted = batcher.encoder().card().head(head);
+  if (wanted == nullptr || !wanted->texts || !cache.is_on()) return batcher.encode_texts(all, head, terms);
+  std::vector<float> out(all.size() * wanted->dim);
+  std::vector<Hash256> hashes;
+  std::vector<std::size_t> places;
+  std::vector<std::string> unknown;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    hashes.push_back(sha256(as_bytes(all[i])));
+    const auto known = cache.find(wanted->space, VectorOf::kText, hashes.back());
+    if (known) {
+      std::ranges::copy(*known, out.begin() + static_cast<std::ptrdiff_t>(i * wanted->dim));
+    } else {
+      places.push_back(i);
+      unknown.push_back(all[i]);
+    }
+  }
+  if (unknown.empty()) return out;
+  PICTOR_ASSIGN(const auto made, batcher.encode_texts(unknown, head, terms));
+  for (std::size_t j = 0; j < places.size(); ++j) {
+    const auto begin = made.begin() + static_cast<std::ptrdiff_t>(j * wanted->dim);
+    std::vector<float> one(begin, begin + wanted->dim);
+    std::ranges::copy(one, out.begin() + static_cast<std::ptrdiff_t>(places[j] * wanted->dim));
+    cache.add(wanted->space, VectorOf::kText, hashes[places[j]], std::move(one));
+  }
+  return out;
+}
+
+Result<std::vector<float>> EngineImpl::embed_texts(const std::string& encoder, const std::string& head,
+                                                   std::span<const std::string> texts) {
+  PICTOR_ASSIGN(const auto batcher, encoders_.batcher(encoder.empty() ? kDefaultEncoder : encoder));
+  const QueryEmbedder embedder{*batcher, vectors_, 0};
+  for (const auto& known : batcher->encoder().card().heads) {
+    if (head.empty() && known.texts) return embedder.texts(texts, known.name);
+  }
+  return embedder.texts(texts, head);
+}
+
+Result<std::vector<float>> EngineImpl::embed_picture(const std::string& encoder, const std::string& head,
+                                                     std::span<const std::byte> file) {
+  PICTOR_ASSIGN(const auto batcher, encoders_.batcher(encoder.empty() ? kDefaultEncoder : encoder));
+  const QueryEmbedder embedder{*batcher, vectors_, 0};
+  for (const auto& known : batcher->encoder().card().heads) {
+    if (head.empty() && known.images) return embedder.picture(file, known.name);
+  }
+  return embedder.picture(file, head);
+}
+
+Result<std::vector<std::vector<float>>> encode_file(const Encoder& encoder, ByteView file) {
+  PICTOR_ASSIGN(const auto tensor, tensor_of(encoder.card(), file));
+  return encoder.encode_images(tensor, 1);
+}
+
+}  // namespace pictor

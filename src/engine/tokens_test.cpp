@@ -1,0 +1,165 @@
+// Patch tokens from the network to the store and back.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "encode/encode.h"
+#include "engine/engine_testing.h"
+
+namespace pictor {
+namespace {
+
+class TokensTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    EngineTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    const std::string hub = PICTOR_DEPS_DIR "/golden/vit/hub";
+    if (!exists(Env::real(), hub)) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "run `tools/setup golden`";
+      GTEST_SKIP() << "run `tools/setup golden`";
+    }
+    options_.encoders_folder = join_path(folder_, "encoders");
+    reopen();
+    EncoderRequest request;
+    request.folder = hub;
+    request.name = "vit";
+    const auto added = engine_->add_encoder(request);
+    ASSERT_TRUE(added.is_ok()) << added.status().to_string();
+    grid_ = added->info.grid;
+    ASSERT_GT(grid_.places(), 1U);
+  }
+
+  Result<IngestReport> index(const std::string& collection, const std::string& tokens, std::vector<Given> given,
+                             std::uint32_t dim = 0, std::size_t batch = 0, const std::string& encoder = "vit") {
+    ListSource source(std::move(given));
+    IngestRequest request;
+    request.collection = collection;
+    request.encoder = encoder;
+    request.tokens = tokens;
+    request.tokens_dim = dim;
+    request.batch = batch;
+    return engine_->ingest(request, source);
+  }
+
+  std::vector<float> tokens_of(const std::string& collection, const std::string& id) {
+    const auto tokens = engine_->tokens(collection, id);
+    EXPECT_TRUE(tokens.is_ok()) << tokens.status().to_string();
+    return tokens.is_ok() && tokens->has_value() ? (*tokens)->numbers : std::vector<float>();
+  }
+
+  // What the network gives, without the engine.
+  std::vector<float> direct(unsigned number) {
+    const auto runtime = make_openvino_runtime();
+    const EncoderPlaces places{options_.cards_folder, options_.weights_folder, options_.encoders_folder};
+    const auto encoder = std::move(open_encoder(Env::real(), places, "vit", *runtime, {})).value();
+    const auto& card = encoder->card();
+    const auto decoded = decode_image(picture(number), card.decode, &card.prepare).value();
+    std::vector<float> tensor(prepared_size(card.prepare));
+    EXPECT_TRUE(prepare_image(decoded.image, card.decode, card.prepare, tensor).is_ok());
+    return encoder->encode_images_with_tokens(tensor, 1).value().tokens;
+  }
+
+  TokenGrid grid_;
+};
+
+TEST_F(TokensTest, are_the_networks_own_within_the_rounding_of_their_codec) {
+  for (const std::string codec : {"f16", "int8"}) {
+    ASSERT_TRUE(index(codec, codec, pictures(3)).is_ok());
+    const auto wanted = direct(2);
+    const auto kept = engine_->tokens(codec, "p2");
+    ASSERT_TRUE(kept.is_ok() && kept->has_value());
+    EXPECT_EQ((*kept)->grid, grid_);
+    EXPECT_EQ((*kept)->codec, codec);
+    const auto& seen = (*kept)->numbers;
+    ASSERT_EQ(seen.size(), wanted.size());
+    for (std::size_t place = 0; place < grid_.places(); ++place) {
+      float most = 0;
+      for (std::size_t d = 0; d < grid_.dim; ++d) most = std::max(most, std::fabs(wanted[place * grid_.dim + d]));
+      for (std::size_t d = 0; d < grid_.dim; ++d) {
+        const double number = wanted[place * grid_.dim + d], got = seen[place * grid_.dim + d];
+        const double bound =
+            codec == "f16" ? std::fabs(number) / 2048 + 0x1p-25 : static_cast<double>(most) / 254 * 1.000001;
+        ASSERT_LE(std::fabs(number - got), bound) << codec << " " << place << " " << d;
+      }
+    }
+    EXPECT_GT(*std::ranges::max_element(seen), 0.0F);
+  }
+}
+
+TEST_F(TokensTest, depend_on_no_batch_and_leave_the_vectors_as_they_are) {
+  ASSERT_TRUE(index("plain", "", pictures(5)).is_ok());
+  ASSERT_TRUE(index("one", "int8", pictures(5), 0, 1).is_ok());
+  ASSERT_TRUE(index("five", "int8", pictures(5), 0, 5).is_ok());
+  options_.threads = 1;
+  reopen();
+  ASSERT_TRUE(index("thread", "int8", pictures(5)).is_ok());
+  for (const std::string id : {"p0", "p3"}) {
+    const auto wanted = engine_->get("plain", id, true).value()->vectors;
+    for (const std::string collection : {"one", "five", "thread"}) {
+      EXPECT_EQ(engine_->get(collection, id, true).value()->vectors, wanted) << collection;
+      EXPECT_EQ(tokens_of(collection, id), tokens_of("one", id)) << collection;
+    }
+  }
+  EXPECT_FALSE(tokens_of("one", "p0").empty());
+  EXPECT_NE(tokens_of("one", "p0"), tokens_of("one", "p3"));
+  EXPECT_TRUE(tokens_of("plain", "p0").empty());
+}
+
+TEST_F(TokensTest, stay_when_nothing_changed_are_copied_with_known_content_and_go_with_the_item) {
+  ASSERT_TRUE(index("kept", "int8", pictures(3)).is_ok());
+  const auto wanted = tokens_of("kept", "p1");
+  EXPECT_EQ(index("kept", "", pictures(3))->counts.unchanged, 3U);
+  EXPECT_EQ(tokens_of("kept", "p1"), wanted);
+  auto more = pictures(3);
+  more[1].metadata = "{\"new\":1}";
+  more.push_back({"copy", picture(1), "{}"});
+  const auto report = index("kept", "int8", more);
+  EXPECT_EQ(report->counts.reused, 2U);
+  EXPECT_EQ(report->stage_seconds.count("encode"), 0U);
+  EXPECT_EQ(tokens_of("kept", "p1"), wanted);
+  EXPECT_EQ(tokens_of("kept", "copy"), wanted);
+  EXPECT_EQ(engine_->stats("kept")->tokens_items, 4U);
+  EXPECT_EQ(engine_->stats("kept")->tokens_item_bytes, grid_.numbers() + grid_.places() * sizeof(float));
+  const std::vector<std::string> ids = {"p1"};
+  ASSERT_EQ(engine_->remove("kept", ids).value(), 1U);
+  reopen();
+  EXPECT_TRUE(tokens_of("kept", "p1").empty());
+  EXPECT_EQ(tokens_of("kept", "copy"), wanted);
+  EXPECT_EQ(engine_->stats("kept")->tokens_items, 3U);
+  EXPECT_TRUE(engine_->verify("kept", nullptr).value().empty());
+}
+
+TEST_F(TokensTest, of_fewer_numbers_are_the_first_of_each) {
+  ASSERT_TRUE(index("all", "f16", pictures(1)).is_ok());
+  ASSERT_TRUE(index("few", "f16", pictures(1), 10).is_ok());
+  const auto all = tokens_of("all", "p0"), few = tokens_of("few", "p0");
+  ASSERT_EQ(few.size(), grid_.places() * 10);
+  for (std::size_t i = 0; i < few.size(); ++i) ASSERT_EQ(few[i], all[i / 10 * grid_.dim + i % 10]) << i;
+}
+
+TEST_F(TokensTest, that_cannot_be_had_are_refused_and_nothing_is_made) {
+  auto status = index("none", "int8", pictures(1), 0, 0, "lite2-minilm").status();
+  EXPECT_EQ(status.code(), Code::kUnsupported);
+  EXPECT_NE(status.message().find("'lite2-minilm' has no patch tokens"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("here have 'vit'"), std::string::npos) << status.message();
+  EXPECT_EQ(index("none", "f64", pictures(1)).status().code(), Code::kInvalid);
+  EXPECT_EQ(index("none", "", pictures(1), 10).status().code(), Code::kInvalid);
+  EXPECT_EQ(index("none", "f16", pictures(1), grid_.dim + 1).status().code(), Code::kInvalid);
+  EXPECT_EQ(engine_->stats("none").status().code(), Code::kNotFound);
+
+  ASSERT_TRUE(index("kept", "int8", pictures(1)).is_ok());
+  for (const std::string tokens : {"f16", "none"}) {
+    status = index("kept", tokens, pictures(1)).status();
+    EXPECT_EQ(status.code(), Code::kMismatch);
+    EXPECT_NE(status.message().find("keeps tokens as int8"), std::string::npos) << status.message();
+  }
+  EXPECT_EQ(index("kept", "int8", pictures(1), 10).status().code(), Code::kMismatch);
+  EXPECT_TRUE(index("kept", "int8", pictures(1), grid_.dim).is_ok()) << "the same, said in full";
+  ASSERT_TRUE(index("without", "none", pictures(1)).is_ok());
+  EXPECT_EQ(index("without", "int8", pictures(1)).status().code(), Code::kMismatch);
+}
+
+}  // namespace
+}  // namespace pictor
