@@ -53,6 +53,7 @@ inline constexpr std::uint32_t kShortTextBytesMax = 256;     // names of spaces,
 inline constexpr std::uint32_t kBatchesRemembered = 65'536;  // batch ids that are answered as the first time
 inline constexpr std::uint32_t kReadersKept = 8;             // idle database connections a collection keeps
 inline constexpr std::uint32_t kFaultsMax = 1000;            // faults one verify reports
+inline constexpr std::uint32_t kReceiptBytesMax = 65'536;    // a receipt that is checked
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
@@ -73,6 +74,7 @@ inline constexpr std::uint32_t kModelDimensionsMax = 32;         // dimensions o
 inline constexpr std::uint32_t kModelDepthMax = 8;               // networks within networks (branches and loops)
 inline constexpr std::uint32_t kCompiledModelsMax = 16;          // compiled networks kept in one cache folder
 inline constexpr std::uint32_t kEncodeBatchMax = 256;            // pictures in one forward pass
+inline constexpr std::uint32_t kFingerprintMax = 1'000'000;      // generated inputs of one fingerprint
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
 inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
 inline constexpr std::uint32_t kAddedTokensMax = 65'536;         // added tokens of a tokenizer

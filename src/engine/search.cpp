@@ -234,6 +234,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   const auto encoder = [&]() -> Result<std::shared_ptr<const Encoder>> {
     PICTOR_TRY(card.status());
     PICTOR_TRY(check_spaces(spec, *card));
+    PICTOR_TRY(keep_to_class_of(spec));
     PICTOR_ASSIGN(auto opened, encoders_.open(spec.encoder, EncodeFor::kQuery));
     if (opened->isa_class() != spec.isa_class) {
       hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " +

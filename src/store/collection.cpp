@@ -49,9 +49,8 @@ std::vector<std::vector<float>> vectors_of(const State& state, RowId row) {
   return vectors;
 }
 
-Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_of_content(
-    const Hash256& content) const {
-  using Found = std::optional<std::vector<std::vector<float>>>;
+Result<std::optional<KnownVectors>> CollectionStore::vectors_of_content(const Hash256& content) const {
+  using Found = std::optional<KnownVectors>;
   if (content == Hash256{}) return Found();  // unknown: vectors from outside
   const auto now = state();
   PICTOR_ASSIGN(auto reader, readers_.take());
@@ -60,7 +59,7 @@ Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_
   select->bind(1, static_cast<std::int64_t>(now->sequence));
   PICTOR_ASSIGN(const bool found, select->step());
   if (!found || select->integer(1) == 0) return Found();
-  return Found(vectors_of(*now, static_cast<RowId>(select->integer(0))));
+  return Found({vectors_of(*now, static_cast<RowId>(select->integer(0))), std::string(select->text(2))});
 }
 
 Result<std::optional<KnownSource>> CollectionStore::known_source(std::string_view id) const {
