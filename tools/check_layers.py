@@ -26,7 +26,7 @@ STRANGERS = {
     r"avif/": ["image/codec_avif"],
     r"lcms2\.h": ["image/icc"],
     r"libexif/": ["image/exif"],
-    r"openssl/": ["base/hash"],
+    r"openssl/": ["base/hash", "base/sign"],
     r"archive(_entry)?\.h": ["cli/archive", "engine/archive"],
     r"CLI/|CLI\.hpp": ["cli/"],
     r"roaring": ["store/row_set"],

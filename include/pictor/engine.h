@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "pictor/provenance.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
 
@@ -33,6 +34,9 @@ struct EngineOptions {
   // Vectors of query pictures and texts that are remembered, so that the same bytes are embedded once; 0: none.
   std::uint64_t vector_cache_bytes = 32 * 1024 * 1024;
   bool create = true;  // make the data folder when it does not exist
+  // Keep to the instruction-set class of the first collection that is used, so that bits are those of the machine that
+  // began it. It holds for the whole process; kUnsupported where this machine cannot, kMismatch for a second class.
+  bool reproducible = false;
 };
 
 // One picture to index.
@@ -231,10 +235,6 @@ struct CollectionInfo {
   std::uint64_t tokens_item_bytes = 0;               // of one item
 };
 
-struct FaultInfo {
-  std::string collection, where, what, advice;
-};
-
 class Engine {
  public:
   // Opens (and owns, until destroyed) the data folder. Encoders are loaded when first needed.
@@ -265,7 +265,16 @@ class Engine {
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
+  // Makes the vectors of items again from their pictures and compares; also checks receipts, their signatures, keys,
+  // weights and card. What stands in the report's faults is no error of the call.
+  virtual Result<RederiveReport> rederive(const RederiveRequest& request) = 0;
+  // kNotFound when there is no such item.
+  virtual Result<CheckedReceipt> receipt(const std::string& collection, const std::string& id) = 0;
+  // EngineOptions::reproducible for what names no collection: embed_texts, embed_picture, fingerprint.
+  virtual Status keep_to_class_of(const std::string& collection) = 0;
   virtual Result<std::vector<EncoderInfo>> encoders() = 0;
+  // One SHA-256 a head over the vectors of generated pictures or texts, compared with those that are known.
+  virtual Result<FingerprintReport> fingerprint(const FingerprintRequest& request) = 0;
   // Reads the folder, runs its networks once, and copies it to EngineOptions::encoders_folder, whole or not at all.
   // kExists: there is one of that name. kUnsupported, kUnreadable: what is not read, and where.
   virtual Result<AddedEncoder> add_encoder(const EncoderRequest& request) = 0;

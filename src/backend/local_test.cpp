@@ -246,9 +246,7 @@ class CountingCollection final : public Collection {
   Result<std::vector<Fault>> verify(const std::function<void(std::uint64_t, std::uint64_t)>&) const override {
     return unused();
   }
-  Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256&) const override {
-    return unused();
-  }
+  Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<KnownSource>> known_source(std::string_view) const override { return unused(); }
 

@@ -83,6 +83,14 @@ TEST_F(RealEnv, a_file_written_atomically_reads_back) {
   EXPECT_EQ(read_file(env_, path, 4).status().code(), Code::kLimit);
 }
 
+TEST_F(RealEnv, a_private_file_is_read_by_its_owner_alone_and_is_never_another) {
+  const auto path = join_path(folder_, "key");
+  ASSERT_TRUE(env_.open(path, OpenMode::kCreatePrivate).is_ok());
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(env_.open(path, OpenMode::kCreatePrivate).status().code(), Code::kExists);
+}
+
 TEST_F(RealEnv, a_lock_excludes_another_until_it_is_released) {
   const auto path = join_path(folder_, "LOCK");
   auto first = env_.lock(path);

@@ -24,6 +24,7 @@ enum class OpenMode {
   kReadWrite,        // must exist
   kReadWriteCreate,  // made when it does not exist
   kCreateNew,        // must not exist
+  kCreatePrivate,    // must not exist; nobody but its owner may read it: for keys
 };
 
 // Bytes of a file as memory, for as long as this object lives. The file must not shrink meanwhile.

@@ -53,6 +53,7 @@ inline constexpr std::uint32_t kShortTextBytesMax = 256;     // names of spaces,
 inline constexpr std::uint32_t kBatchesRemembered = 65'536;  // batch ids that are answered as the first time
 inline constexpr std::uint32_t kReadersKept = 8;             // idle database connections a collection keeps
 inline constexpr std::uint32_t kFaultsMax = 1000;            // faults one verify reports
+inline constexpr std::uint32_t kReceiptBytesMax = 65'536;    // a receipt that is checked
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;   // a text to embed, before tokens are cut
@@ -78,6 +79,7 @@ inline constexpr std::uint64_t kEncodeQueueBytesMax = 512 * kMiB;  // tensors an
 inline constexpr std::uint32_t kEncodeTextsMax = 32;             // texts that are computed together
 inline constexpr std::uint64_t kTokenNumbersMax = 8'000'000;     // of the patch tokens of one picture
 inline constexpr std::uint64_t kVectorCacheBytesMax = 32 * kMiB;  // vectors of pictures and texts that are remembered
+inline constexpr std::uint32_t kFingerprintMax = 1'000'000;      // generated inputs of one fingerprint
 inline constexpr std::uint32_t kTokensMax = 8192;                // tokens of one text
 inline constexpr std::uint32_t kWordCharsMax = 1000;             // characters of one word that a tokenizer takes apart
 inline constexpr std::uint32_t kAddedTokensMax = 65'536;         // added tokens of a tokenizer

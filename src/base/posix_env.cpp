@@ -146,7 +146,8 @@ int flags_of(OpenMode mode) {
     case OpenMode::kRead: return O_RDONLY;
     case OpenMode::kReadWrite: return O_RDWR;
     case OpenMode::kReadWriteCreate: return O_RDWR | O_CREAT;
-    case OpenMode::kCreateNew: return O_RDWR | O_CREAT | O_EXCL;
+    case OpenMode::kCreateNew:
+    case OpenMode::kCreatePrivate: return O_RDWR | O_CREAT | O_EXCL;
   }
   return O_RDONLY;
 }
@@ -155,7 +156,8 @@ class PosixEnv : public Env {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     // A fifo would block for ever: opened without blocking, and refused.
-    const int fd = ::open(path.c_str(), flags_of(mode) | O_CLOEXEC | O_NONBLOCK, 0644);
+    const mode_t rights = mode == OpenMode::kCreatePrivate ? 0600 : 0644;
+    const int fd = ::open(path.c_str(), flags_of(mode) | O_CLOEXEC | O_NONBLOCK, rights);
     if (fd < 0) return error_of("open", path);
     struct stat info {};
     if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {

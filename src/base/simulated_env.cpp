@@ -258,11 +258,12 @@ std::string last_part(const std::string& path) { return simulated::split_path(pa
 Result<NodePtr> open_node(State& state, const std::string& path, OpenMode mode) {
   if (state.out) return power_is_out_at(path);
   auto node = path.empty() ? nullptr : state.disk.find(path);
+  const bool must_be_new = mode == OpenMode::kCreateNew || mode == OpenMode::kCreatePrivate;
   if (is_folder(node)) {
-    return Status(mode == OpenMode::kCreateNew ? Code::kExists : Code::kInvalid,
+    return Status(must_be_new ? Code::kExists : Code::kInvalid,
                   "'" + path + "' is not a regular file");
   }
-  if (node && mode == OpenMode::kCreateNew) {
+  if (node && must_be_new) {
     return Status(Code::kExists, "cannot open '" + path + "': File exists");
   }
   if (node) {

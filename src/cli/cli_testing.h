@@ -160,6 +160,26 @@ class FakeEngine : public Engine {
     progress(1, 2);
     return faults;
   }
+  Result<RederiveReport> rederive(const RederiveRequest& request) override {
+    PICTOR_TRY(failure);
+    rederive_requests.push_back(request);
+    if (request.progress) request.progress(1, 1);
+    return rederived;
+  }
+  Result<CheckedReceipt> receipt(const std::string& collection, const std::string& id) override {
+    PICTOR_TRY(failure);
+    asked_of_receipts.push_back(collection + "/" + id);
+    return checked_receipt;
+  }
+  Status keep_to_class_of(const std::string& collection) override {
+    kept_to.push_back(collection);
+    return Status::ok();
+  }
+  Result<FingerprintReport> fingerprint(const FingerprintRequest& request) override {
+    PICTOR_TRY(failure);
+    fingerprint_requests.push_back(request);
+    return fingerprints;
+  }
   Result<std::vector<EncoderInfo>> encoders() override {
     EncoderInfo info;
     info.name = "toy";
@@ -198,6 +218,12 @@ class FakeEngine : public Engine {
     return encoder_status;
   }
 
+  std::vector<RederiveRequest> rederive_requests;
+  RederiveReport rederived;
+  std::vector<std::string> asked_of_receipts, kept_to;
+  CheckedReceipt checked_receipt;
+  std::vector<FingerprintRequest> fingerprint_requests;
+  FingerprintReport fingerprints;
   std::vector<EncoderRequest> encoder_requests;
   std::vector<std::string> asked_of_encoders;
   Status encoder_status;
@@ -295,6 +321,12 @@ class CliTest : public ::testing::Test {
                                           const std::function<void(std::uint64_t, std::uint64_t)>& p) override {
       return engine_->verify(c, p);
     }
+    Result<RederiveReport> rederive(const RederiveRequest& r) override { return engine_->rederive(r); }
+    Result<CheckedReceipt> receipt(const std::string& c, const std::string& i) override {
+      return engine_->receipt(c, i);
+    }
+    Status keep_to_class_of(const std::string& c) override { return engine_->keep_to_class_of(c); }
+    Result<FingerprintReport> fingerprint(const FingerprintRequest& r) override { return engine_->fingerprint(r); }
     Result<std::vector<EncoderInfo>> encoders() override { return engine_->encoders(); }
     Result<std::vector<float>> embed_texts(const std::string& e, const std::string& h,
                                            std::span<const std::string> t) override {

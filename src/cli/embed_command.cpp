@@ -10,7 +10,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> images, texts;
-  std::string encoder, head, format = "json", output;
+  std::string encoder, collection, head, format = "json", output;
+  bool reproducible = false;
 };
 
 struct Embedded {
@@ -45,6 +46,17 @@ std::string npy_file(const Embedded& embedded) {
   return file;
 }
 
+// The encoder and the instruction-set class of the collection.
+Status embed_as(Engine& engine, Options& options) {
+  PICTOR_ASSIGN(const CollectionInfo info, engine.stats(options.collection));
+  if (options.encoder.empty()) options.encoder = info.encoder;
+  if (options.encoder != info.encoder) {
+    return {Code::kMismatch, "collection '" + options.collection + "' was made by encoder '" + info.encoder +
+                                 "', not '" + options.encoder + "': leave --encoder out"};
+  }
+  return engine.keep_to_class_of(options.collection);
+}
+
 Status run(Session& session, Options options) {
   if (options.images.empty() == options.texts.empty()) {
     return {Code::kInvalid, options.images.empty() ? "nothing to embed: give --image FILE or --text WORDS"
@@ -54,7 +66,12 @@ Status run(Session& session, Options options) {
   if (npy && options.output.empty() && session.terminal().out_is_tty) {
     return {Code::kInvalid, "npy is not for a terminal; redirect it or give --output FILE"};
   }
+  if (options.reproducible && options.collection.empty()) {
+    return {Code::kInvalid, "--reproducible needs a --collection, whose instruction-set class is kept to"};
+  }
+  session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  if (!options.collection.empty()) PICTOR_TRY(embed_as(*engine, options));
   if (options.head.empty()) {
     PICTOR_ASSIGN(options.head, first_head(*engine, options.encoder, !options.images.empty()));
   }
@@ -83,6 +100,8 @@ Command add_embed_command(CLI::App& parent) {
   app.add_option("--encoder", options->encoder, "Encoder; see pictor encoders")
       ->envname("PICTOR_ENCODER")
       ->type_name("NAME");
+  app.add_option("-c,--collection", options->collection, "By the encoder of this collection")->type_name("NAME");
+  add_reproducible_option(app, options->reproducible);
   app.add_option("--head", options->head, "Head of the encoder")->type_name("NAME");
   app.add_option("--format", options->format, "How vectors are written")
       ->check(CLI::IsMember({"json", "npy"}).description(""))

@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "cli/encoder_fingerprint.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
@@ -14,6 +15,7 @@ namespace {
 struct Options {
   std::string action, target;
   EncoderRequest request;
+  FingerprintOptions fingerprint;
   bool yes = false;
 };
 
@@ -147,6 +149,7 @@ Status show(Session& session, const Options& options) {
 Status verify(Session& session, const Options& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   PICTOR_TRY(engine->verify_encoder(options.target));
+  if (options.fingerprint.with_verify) return encoder_fingerprint(session, options.target, options.fingerprint);
   if (session.json()) {
     session.out() << faults_json({}) << "\n";
   } else if (!session.options().quiet) {
@@ -188,19 +191,20 @@ Status run(Session& session, const Options& options) {
   if (options.action == "pull") return pull(session, options);
   if (options.action == "show") return show(session, options);
   if (options.action == "verify") return verify(session, options);
+  if (options.action == "fingerprint") return encoder_fingerprint(session, options.target, options.fingerprint);
   return remove(session, options);
 }
 
 }  // namespace
 
 Command add_encoder_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify or remove an encoder");
+  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify, fingerprint or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")
       ->required()
-      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "remove"}).description(""))
-      ->type_name("add|pull|list|show|verify|remove");
+      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "remove"}).description(""))
+      ->type_name("add|pull|list|show|verify|fingerprint|remove");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");
@@ -219,9 +223,11 @@ Command add_encoder_command(CLI::App& parent) {
   app.add_option("--licence", request.licence, "Licence of the weights, when nothing says it")->type_name("NAME");
   app.add_option("--endpoint", request.endpoint, "pull: address of the hub")->envname("HF_ENDPOINT")->type_name("URL");
   app.add_flag("--offline", request.offline, "pull: ask nobody; check what is there");
+  add_fingerprint_options(app, options->fingerprint);
   app.add_flag("-y,--yes", options->yes, "remove: do not ask");
   set_examples(app, {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
-                     "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder remove clip"});
+                     "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder fingerprint clip --check",
+                     "pictor encoder remove clip"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

@@ -19,6 +19,7 @@ struct Options {
   std::string collection = "default", encoder, keep, tokens, quarantine;
   std::uint32_t tokens_dim = 0;
   SourceOptions source;
+  bool reproducible = false;
   bool force = false, no_progress = false, strict = false;
   std::size_t batch = 0;
 };
@@ -127,6 +128,7 @@ Status outcome(const IndexSummary& summary, bool strict) {
 
 Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(const auto source, open_inputs(session.env(), options.inputs, options.source));
+  session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   Reporter reporter(session, options);
   PICTOR_TRY(reporter.open(options.quarantine));
@@ -208,6 +210,7 @@ Command add_index_command(CLI::App& parent) {
       ->check(CLI::Range(1, static_cast<int>(limits::kTokenNumbersMax)).description(""))
       ->type_name("N");
   app.add_flag("--force", options->force, "Embed again what is unchanged");
+  add_reproducible_option(app, options->reproducible);
   app.add_flag("--strict", options->strict, "Exit with status 6 when any picture was refused");
   app.add_option("--quarantine", options->quarantine, "Write what was refused to this file, a JSON object a line")
       ->type_name("FILE");

@@ -22,7 +22,7 @@ struct Options {
   std::string collection = "default", head, where, html, thumbnails = "auto";
   std::size_t k = 10;
   std::int64_t deadline_ms = 0;
-  bool explain = false, vectors = false;
+  bool explain = false, vectors = false, reproducible = false;
   const CLI::App* app = nullptr;
 };
 
@@ -173,6 +173,7 @@ Status run(Session& session, const Options& options) {
   query.with_vectors = options.vectors;
   query.explain = options.explain;
   if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
+  session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const Hits hits, engine->search(query));
   for (const std::string& warning : hits.warnings) session.log(LogLevel::kWarn, warning);
@@ -222,6 +223,7 @@ Command add_search_command(CLI::App& parent) {
       ->check(CLI::NonNegativeNumber.description(""))
       ->type_name("MS");
   app.add_flag("--vectors", options->vectors, "Put the vectors into the JSON");
+  add_reproducible_option(app, options->reproducible);
   app.add_flag("--explain", options->explain, "Show what each step did and how long it took");
   app.add_option("--html", options->html, "Write a contact sheet: one page with the pictures inside")
       ->type_name("FILE");

@@ -59,6 +59,7 @@ Result<Engine*> Session::engine(bool create) {
   options.threads = options_.threads;
   options.create = create;
   if (!options_.vector_cache) options.vector_cache_bytes = 0;
+  options.reproducible = options_.reproducible;
   log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));
@@ -96,6 +97,12 @@ CLI::Option* add_collection_option(CLI::App& app, std::string& value) {
       ->envname("PICTOR_COLLECTION")
       ->type_name("NAME")
       ->capture_default_str();
+}
+
+CLI::Option* add_reproducible_option(CLI::App& app, bool& value) {
+  return app.add_flag("--reproducible", value,
+                      "Make the bits of the machine that began the collection: keep to its instruction-set class, or "
+                      "refuse where this machine cannot");
 }
 
 CLI::Option* add_where_option(CLI::App& app, std::string& value) {

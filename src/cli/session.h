@@ -25,6 +25,7 @@ struct GlobalOptions {
   bool vector_cache = true;  // off where equal pictures are to be embedded again: bench
   bool json = false;
   bool quiet = false;
+  bool reproducible = false;
   LogLevel log_level = LogLevel::kWarn;
 };
 
@@ -74,6 +75,7 @@ Command add_delete_command(CLI::App& parent);
 Command add_collections_command(CLI::App& parent);
 Command add_stats_command(CLI::App& parent);
 Command add_verify_command(CLI::App& parent);
+Command add_receipt_command(CLI::App& parent);
 Command add_export_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
 Command add_encoder_command(CLI::App& parent);
@@ -86,6 +88,7 @@ Command add_help_all_command(CLI::App& parent);
 
 // Declarations that several commands share.
 CLI::Option* add_collection_option(CLI::App& app, std::string& value);
+CLI::Option* add_reproducible_option(CLI::App& app, bool& value);
 CLI::Option* add_where_option(CLI::App& app, std::string& value);
 // "Examples:" under the help, one line each.
 void set_examples(CLI::App& app, const std::vector<std::string>& lines);

@@ -41,6 +41,15 @@ Result<EncoderCard> Encoders::card(const std::string& name) {
                                      (known.empty() ? "none (is --models right?)" : known));
 }
 
+Status Encoders::keep_to_class(const std::string& isa_class) {
+  const std::lock_guard lock(mutex_);
+  if (runtime_->isa_class() == isa_class) return Status::ok();
+  PICTOR_TRY(limit_isa_class(isa_class));
+  if (runtime_->isa_class() == isa_class) return Status::ok();
+  return {Code::kUnsupported, "instruction-set class " + isa_class + " is wanted, " + runtime_->name() +
+                                  " runs under " + runtime_->isa_class() + " and cannot be kept to another"};
+}
+
 bool Encoders::is_added(const EncoderCard& card) const {
   return !places_.encoders_folder.empty() && parent_path(card.folder) == places_.encoders_folder;
 }

@@ -89,6 +89,7 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       pool_(threads),
       folder_(std::move(folder)),
       cache_folder_(options.cache_folder),
+      reproducible_(options.reproducible),
       encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
                 threads),
       vectors_(options.vector_cache_bytes),

@@ -32,6 +32,10 @@ class EngineImpl final : public Engine {
   Status drop(const std::string& collection) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
+  Result<RederiveReport> rederive(const RederiveRequest& request) override;
+  Result<CheckedReceipt> receipt(const std::string& collection, const std::string& id) override;
+  Status keep_to_class_of(const std::string& collection) override;
+  Result<FingerprintReport> fingerprint(const FingerprintRequest& request) override;
   Result<std::vector<EncoderInfo>> encoders() override;
   Result<AddedEncoder> add_encoder(const EncoderRequest& request) override;
   Result<AddedEncoder> pull_encoder(const EncoderRequest& request) override;
@@ -45,14 +49,17 @@ class EngineImpl final : public Engine {
  private:
   // The collection of that name, made with the encoder's heads when it does not exist; checked against the encoder.
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
+  Status keep_to_class_of(const CollectionSpec& spec);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
   std::string batch_id();
+  std::uint64_t random_seed();
   EncoderInfo encoder_info(const EncoderCard& card);
 
   Env& env_;
   ThreadPool pool_;
   std::unique_ptr<DataFolder> folder_;
   std::string cache_folder_;
+  const bool reproducible_;
   Encoders encoders_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;

@@ -9,9 +9,8 @@
 #include <mutex>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include "engine/engine_impl.h"
+#include "engine/receipt.h"
 #include "image/image.h"
 #include "observe/observe.h"
 
@@ -33,6 +32,7 @@ struct Picture {
   Outcome outcome = Outcome::kQuarantined;
   Status problem;
   ItemWrite write;
+  std::optional<KnownVectors> known;  // of kReused: whose vectors
 };
 
 struct Chunk {
@@ -58,18 +58,6 @@ class StageClock {
   Env& env_;
   std::map<std::string, double>& seconds_;
 };
-
-std::string receipt_of(const Encoder& encoder, const CollectionSpec& spec, const Hash256& content, std::int64_t now) {
-  nlohmann::json receipt = {{"input", content.hex()},
-                            {"encoder", spec.encoder},
-                            {"code", "pictor " + version_text()},
-                            {"decoders", decoder_versions()},
-                            {"runtime", encoder.runtime_name()},
-                            {"isa", encoder.isa_class()},
-                            {"time_us", now}};
-  for (const auto& space : spec.spaces) receipt["spaces"][space.head] = space.id;
-  return receipt.dump();
-}
 
 // Input tensors that chunks hand on to each other: memory that is new each time costs a page fault for every 4 KiB.
 class Tensors {
@@ -102,6 +90,7 @@ struct Run {
   const IngestRequest& request;
   Collection& collection;
   const Encoder& encoder;
+  const ReceiptMaker& receipts;
   mutable Tensors tensors = {};
 
   void process(Chunk& chunk) const;
@@ -111,6 +100,8 @@ struct Run {
   void prepare_and_encode(Chunk& chunk, std::span<float> room) const;
   // Reads, names and looks up one picture; true when it still needs pixels.
   Result<bool> look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const;
+  // The vectors that are known, unless their receipt says that they were changed.
+  void take_known(Picture& picture) const;
   Status decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const;
   Status encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
                 StageClock& clock) const;
@@ -153,11 +144,21 @@ Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& fil
     picture.outcome = Outcome::kUnchanged;
     return false;
   }
-  PICTOR_ASSIGN(auto vectors,
+  PICTOR_ASSIGN(picture.known,
                 clock.time(IngestStage::kLookUp, [&] { return collection.vectors_of_content(write.content); }));
-  if (vectors.has_value()) write.vectors = std::move(*vectors);
+  if (picture.known.has_value()) take_known(picture);
   PICTOR_TRY(reuse_tokens(collection, write));
   return true;
+}
+
+void Run::take_known(Picture& picture) const {
+  const Status fit = receipts.may_reuse(*picture.known, picture.write.content);
+  if (fit.is_ok()) {
+    picture.write.vectors = picture.known->vectors;
+    return;
+  }
+  log(LogLevel::kWarning, "vectors_not_reused", {{"source", picture.write.source}, {"cause", fit.message()}});
+  picture.known.reset();
 }
 
 Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const {
@@ -196,8 +197,11 @@ Status Run::encode(Chunk& chunk, std::span<const float> tensors, std::span<Pictu
     }
   }
   for (auto& picture : chunk.pictures) {
-    if (picture.write.vectors.empty()) continue;
-    picture.write.receipt = receipt_of(encoder, collection.spec(), picture.write.content, env.wall_us());
+    auto& write = picture.write;
+    if (write.vectors.empty()) continue;
+    const auto& known = picture.known;
+    PICTOR_ASSIGN(write.receipt, known.has_value() ? receipts.reused(*known, write.content, env.wall_us())
+                                                   : receipts.made(write.content, write.vectors, env.wall_us()));
   }
   return Status::ok();
 }
@@ -444,8 +448,11 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
 Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSource& source) {
   std::string name;
   PICTOR_ASSIGN(const auto collection, collection_to_write(request, name));
+  PICTOR_TRY(keep_to_class_of(collection->spec()));
   PICTOR_ASSIGN(const auto encoder, encoders_.open(name, EncodeFor::kBulk));
-  const Run run{env_, request, *collection, *encoder};
+  PICTOR_ASSIGN(auto key, open_signing_key(env_, folder_->path()));
+  const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key));
+  const Run run{env_, request, *collection, *encoder, receipts};
   Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
   auto& report = committer.report();
   report.counts.total = source.total();

@@ -230,6 +230,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   const auto encoder = [&]() -> Result<std::shared_ptr<Batcher>> {
     PICTOR_TRY(card.status());
     PICTOR_TRY(check_spaces(spec, *card));
+    PICTOR_TRY(keep_to_class_of(spec));
     PICTOR_ASSIGN(auto opened, encoders_.batcher(spec.encoder));
     const auto isa_class = opened->encoder().isa_class();
     if (isa_class != spec.isa_class) {

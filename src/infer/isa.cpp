@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
+#include <mutex>
+
+#include "infer/infer.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -16,6 +20,8 @@ namespace {
 constexpr std::array<std::string_view, 6> kClasses = {"sse41",  "avx2",        "avx2_vnni",
                                                       "avx512", "avx512_vnni", "avx512_amx"};
 constexpr std::size_t kAmx = 5;
+// What to set so that a machine with more is of that class; the highest needs nothing.
+constexpr std::array<std::string_view, 5> kCapOf = {"SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"};
 
 struct Cap {
   std::string_view name;
@@ -69,7 +75,61 @@ std::size_t capped(std::size_t level, std::string_view cap) {
 }
 #endif
 
+constexpr const char* kCapVariable = "ONEDNN_MAX_CPU_ISA";
+
+std::mutex limiting;
+bool in_use = false;
+
+std::string cap_of_process() {
+  const char* cap = std::getenv(kCapVariable);  // NOLINT(concurrency-mt-unsafe): see limit_isa_class
+  return cap == nullptr ? "" : cap;
+}
+
+// The cap under which this machine is of the class; empty when there is none.
+std::string cap_for(std::string_view isa_class) {
+#if defined(__x86_64__)
+  for (const auto cap : kCapOf) {
+    if (isa_class_of_machine(cap) == isa_class) return std::string(cap);
+  }
+#else
+  static_cast<void>(isa_class);
+#endif
+  return {};
+}
+
 }  // namespace
+
+std::string isa_class_of_process() { return isa_class_of_machine(cap_of_process()); }
+
+void note_isa_in_use() {
+  const std::lock_guard lock(limiting);
+  in_use = true;
+}
+
+Status limit_isa_class(const std::string& isa_class) {
+  const std::lock_guard lock(limiting);
+  const auto cap = cap_of_process();
+  const auto here = isa_class_of_machine(cap);
+  if (here == isa_class) return Status::ok();
+  const std::string wanted = "instruction-set class " + isa_class + " is wanted, ";
+  if (in_use) {
+    return {Code::kMismatch,
+            wanted + "networks of this process run under " + here + " already: use another process for it"};
+  }
+  if (!cap.empty()) {
+    return {Code::kUnsupported,
+            wanted + std::string(kCapVariable) + "=" + cap + " keeps this process to " + here + ": unset it"};
+  }
+  const auto needed = cap_for(isa_class);
+  if (needed.empty()) {
+    return {Code::kUnsupported, wanted + "this machine is " + here +
+                                    " and cannot run it: use one that can, go on without --reproducible (last bits "
+                                    "may differ), or index into a new collection"};
+  }
+  if (::setenv(kCapVariable, needed.c_str(), 1) == 0) return Status::ok();  // NOLINT(concurrency-mt-unsafe)
+  return {Code::kIo,
+          "the environment cannot be changed: set " + std::string(kCapVariable) + "=" + needed + " yourself"};
+}
 
 std::string isa_class_of_machine(std::string_view cap) {
 #if defined(__x86_64__)

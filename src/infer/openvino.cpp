@@ -161,10 +161,7 @@ class OpenVinoRuntime final : public Runtime {
            std::to_string(OPENVINO_VERSION_PATCH);
   }
 
-  std::string isa_class() const override {
-    const char* cap = std::getenv("ONEDNN_MAX_CPU_ISA");  // NOLINT(concurrency-mt-unsafe): nothing here sets it
-    return isa_class_of_machine(cap == nullptr ? "" : cap);
-  }
+  std::string isa_class() const override { return isa_class_of_process(); }
 
   Result<std::unique_ptr<Model>> load(const std::string& path, const ModelOptions& options) const override {
     PICTOR_TRY(check_options(options));
@@ -172,7 +169,10 @@ class OpenVinoRuntime final : public Runtime {
     PICTOR_TRY(check_outputs(file.network(), options.outputs, path));
     try {
       const std::lock_guard lock(mutex_);
-      if (!core_) core_ = std::make_unique<ov::Core>();
+      if (!core_) {
+        note_isa_in_use();
+        core_ = std::make_unique<ov::Core>();
+      }
       PICTOR_ASSIGN(auto model, read_or_compile(file, path, options));
       PICTOR_TRY(model->describe());
       return std::unique_ptr<Model>(std::move(model));

@@ -99,5 +99,20 @@ TEST(IsaClass, a_cap_lowers_the_class_and_never_raises_it) {
   EXPECT_EQ(make_openvino_runtime()->name().substr(0, 9), "openvino ");
 }
 
+// What a limit does to bits is shown with processes of their own: tests/provenance/reproducible_test.py.
+TEST(IsaClass, that_of_this_process_is_kept_to_and_one_that_cannot_be_run_is_refused_with_both_names) {
+  const auto here = isa_class_of_process();
+  EXPECT_TRUE(limit_isa_class(here).is_ok());
+  const auto refused = limit_isa_class("x86-64/avx9000");
+  EXPECT_NE(refused.message().find("x86-64/avx9000"), std::string::npos) << refused.message();
+  EXPECT_NE(refused.message().find(here), std::string::npos) << refused.message();
+  EXPECT_EQ(isa_class_of_process(), here);
+}
+
+TEST(IsaClass, comes_too_late_when_a_network_was_loaded) {
+  note_isa_in_use();
+  EXPECT_EQ(limit_isa_class("x86-64/avx9000").code(), Code::kMismatch);
+}
+
 }  // namespace
 }  // namespace pictor

@@ -50,9 +50,8 @@ std::vector<std::vector<float>> vectors_of(const State& state, RowId row) {
   return vectors;
 }
 
-Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_of_content(
-    const Hash256& content) const {
-  using Found = std::optional<std::vector<std::vector<float>>>;
+Result<std::optional<KnownVectors>> CollectionStore::vectors_of_content(const Hash256& content) const {
+  using Found = std::optional<KnownVectors>;
   if (content == Hash256{}) return Found();  // unknown: vectors from outside
   const auto now = state();
   PICTOR_ASSIGN(auto reader, readers_.take());
@@ -62,7 +61,7 @@ Result<std::optional<std::vector<std::vector<float>>>> CollectionStore::vectors_
   PICTOR_ASSIGN(const bool found, select->step());
   const std::int64_t spaces = (std::int64_t{1} << kTokensBit) - 1;
   if (!found || (select->integer(1) & spaces) == 0) return Found();
-  return Found(vectors_of(*now, static_cast<RowId>(select->integer(0))));
+  return Found({vectors_of(*now, static_cast<RowId>(select->integer(0))), std::string(select->text(2))});
 }
 
 Result<std::optional<Bytes>> CollectionStore::tokens_of(Reader& reader, RowId row) const {

@@ -53,7 +53,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<CollectionStats> stats() const override;
   Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const override;
-  Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256& content) const override;
+  Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::optional<KnownSource>> known_source(std::string_view id) const override;
 

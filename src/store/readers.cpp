@@ -31,9 +31,10 @@ Result<std::unique_ptr<Reader>> Readers::open() const {
   PICTOR_ASSIGN(reader->blob_of, database.prepare("SELECT blob FROM rows WHERE row = ?1 AND born <= ?2 AND died > ?2"));
   PICTOR_ASSIGN(reader->tokens_of, database.prepare("SELECT crc, packed FROM tokens WHERE row = ?1"));
   // The greatest number is the set of all spaces.
-  PICTOR_ASSIGN(reader->by_content,
-                database.prepare("SELECT row, spaces FROM rows WHERE content = ?1 AND born <= ?2 AND died > ?2 "
-                                 "ORDER BY spaces DESC, row DESC LIMIT 1"));
+  PICTOR_ASSIGN(
+      reader->by_content,
+      database.prepare("SELECT row, spaces, receipt FROM rows WHERE content = ?1 AND born <= ?2 AND died > ?2 "
+                       "ORDER BY spaces DESC, row DESC LIMIT 1"));
   PICTOR_ASSIGN(reader->source_of, database.prepare("SELECT source_bytes, source_modified_us, content FROM rows "
                                                     "WHERE id = ?1 AND died > ?2 AND born <= ?2"));
   return reader;

@@ -19,7 +19,7 @@ struct Reader {
   std::unique_ptr<Statement> item_by_id;   // ?1 id ?2 sequence: select_items
   std::unique_ptr<Statement> items_after;  // ?1 row ?2 sequence ?3 how many: select_items
   std::unique_ptr<Statement> blob_of;      // ?1 row ?2 sequence: blob
-  std::unique_ptr<Statement> by_content;   // ?1 content ?2 sequence: row, spaces
+  std::unique_ptr<Statement> by_content;   // ?1 content ?2 sequence: row, spaces, receipt
   std::unique_ptr<Statement> tokens_of;    // ?1 row: crc, packed
   std::unique_ptr<Statement> source_of;    // ?1 id ?2 sequence: source_bytes, source_modified_us, content
 };

@@ -161,6 +161,11 @@ struct KnownSource {  // what an unchanged file looks like
   Hash256 content;
 };
 
+struct KnownVectors {
+  std::vector<std::vector<float>> vectors;  // one per space
+  std::string receipt;                      // where they came from
+};
+
 class Collection {
  public:
   virtual ~Collection() = default;
@@ -173,8 +178,8 @@ class Collection {
   virtual Result<CollectionStats> stats() const = 0;
   virtual Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const = 0;
-  // The vectors (one per space) of an item alive with that content, so that it need not be embedded again.
-  virtual Result<std::optional<std::vector<std::vector<float>>>> vectors_of_content(const Hash256& content) const = 0;
+  // The vectors of an item alive with that content, so that it need not be embedded again.
+  virtual Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const = 0;
   // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
   virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
   virtual Result<std::optional<KnownSource>> known_source(std::string_view id) const = 0;

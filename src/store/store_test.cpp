@@ -133,7 +133,9 @@ TEST_F(StoreTest, deaths_of_sealed_rows_are_there_after_reopening) {
 TEST_F(StoreTest, vectors_are_found_by_content_and_sources_by_id_while_their_item_lives) {
   put("one", {{1, 0}});
   const auto item = item_of(spec_, 1);
-  EXPECT_EQ(must(collection_->vectors_of_content(item.content)).value(), item.vectors);
+  const auto known = must(collection_->vectors_of_content(item.content)).value();
+  EXPECT_EQ(known.vectors, item.vectors);
+  EXPECT_EQ(known.receipt, item.receipt);
   EXPECT_EQ(must(collection_->known_source("item1"))->bytes, item.source_bytes);
   EXPECT_EQ(must(collection_->known_source("item1"))->content, item.content);
   put("two", {}, {"item1"});

@@ -1,0 +1,225 @@
+#include "engine/receipt.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "engine/generated.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+
+// An encoder that is only asked what it is.
+class NamedEncoder : public Encoder {
+ public:
+  explicit NamedEncoder(std::string isa) : isa_(std::move(isa)) { card_.json = "{\"name\": \"toy\"}"; }
+  const EncoderCard& card() const override { return card_; }
+  std::string isa_class() const override { return isa_; }
+  std::string runtime_name() const override { return "run time 1 of " + isa_; }
+  std::size_t pass_pictures() const override { return 1; }
+  Result<std::vector<std::vector<float>>> encode_images(std::span<const float>, std::size_t) const override {
+    return unused();
+  }
+  Result<std::vector<float>> encode_texts(std::span<const std::string>, std::string_view) const override {
+    return unused();
+  }
+  Result<bool> text_is_cut(std::string_view) const override { return unused(); }
+
+ private:
+  static Status unused() { return {Code::kInternal, "only asked what it is"}; }
+  EncoderCard card_;
+  std::string isa_;
+};
+
+SigningKey key_of(unsigned number) {
+  SigningKey::Seed seed{};
+  for (auto& byte : seed) byte = static_cast<std::byte>(number++);
+  return SigningKey::from_seed(seed).value();
+}
+
+class ReceiptTest : public testing::Test {
+ protected:
+  ReceiptTest() {
+    spec_.name = "cats";
+    spec_.encoder = "toy";
+    spec_.spaces = {{std::string(64, 'a'), "visual", 2, Metric::kCosine},
+                    {std::string(64, 'b'), "joint", 3, Metric::kCosine}};
+  }
+  ReceiptMaker maker(const std::string& isa = "x/one") const { return {NamedEncoder(isa), spec_, key_}; }
+  std::string made(const std::string& isa = "x/one") const { return maker(isa).made(content_, vectors_, 5).value(); }
+  CheckedReceipt check(std::string_view text) const { return check_receipt(text, key_.public_key()); }
+
+  CollectionSpec spec_;
+  SigningKey key_ = key_of(1);
+  Hash256 content_ = sha256(as_bytes("a picture"));
+  std::vector<std::vector<float>> vectors_ = {{1, 2}, {3, 4, 5}};
+};
+
+TEST_F(ReceiptTest, says_what_made_the_vectors_and_is_signed) {
+  const auto text = made();
+  EXPECT_EQ(check(text).state, ReceiptState::kSigned) << check(text).problem.to_string();
+  const auto receipt = Json::parse(text);
+  EXPECT_EQ(receipt["input"], content_.hex());
+  EXPECT_EQ(receipt["isa"], "x/one");
+  EXPECT_EQ(receipt["runtime"], "run time 1 of x/one");
+  EXPECT_EQ(receipt["spaces"]["joint"], std::string(64, 'b'));
+  EXPECT_EQ(receipt["vectors"]["visual"], sha256(std::as_bytes(std::span(vectors_[0]))).hex());
+  EXPECT_EQ(receipt["card"], sha256(as_bytes("{\"name\": \"toy\"}")).hex());
+  EXPECT_EQ(text, made()) << "the same facts give the same receipt";
+}
+
+TEST_F(ReceiptTest, any_flipped_bit_of_the_stored_text_is_found) {
+  const auto text = made();
+  for (std::size_t bit = 0; bit < text.size() * 8; ++bit) {
+    auto other = text;
+    other[bit / 8] = static_cast<char>(other[bit / 8] ^ (1 << (bit % 8)));
+    ASSERT_EQ(check(other).state, ReceiptState::kWrong) << "bit " << bit << ": " << other;
+  }
+}
+
+TEST_F(ReceiptTest, is_checked_without_a_data_folder_however_it_is_laid_out) {
+  const auto text = made();
+  const auto pem = key_.public_key().pem();
+  EXPECT_EQ(check_receipt(Json::parse(text).dump(4), pem).state, ReceiptState::kSigned);
+  EXPECT_EQ(check(Json::parse(text).dump(4)).state, ReceiptState::kWrong) << "stored receipts have one form";
+  auto forged = Json::parse(text);
+  forged["runtime"] = "another";
+  EXPECT_EQ(check_receipt(forged.dump(), pem).problem.code(), Code::kCorrupt);
+  EXPECT_EQ(check_receipt(text, key_of(2).public_key().pem()).problem.code(), Code::kMismatch);
+  EXPECT_EQ(check_receipt(text, "no key").state, ReceiptState::kWrong);
+  EXPECT_EQ(check_receipt("[]", pem).state, ReceiptState::kWrong);
+  EXPECT_EQ(check_receipt(std::string(limits::kReceiptBytesMax + 1, ' '), pem).state, ReceiptState::kWrong);
+}
+
+TEST_F(ReceiptTest, stored_vectors_must_be_those_that_it_names) {
+  const auto receipt = parse_receipt(made()).value();
+  EXPECT_TRUE(check_vectors(receipt, spec_, vectors_).is_ok());
+  auto other = vectors_;
+  other[1][2] = std::nextafter(other[1][2], 6.0F);
+  EXPECT_NE(check_vectors(receipt, spec_, other).message().find("head 'joint' has SHA-256 " + vector_hash(other[1])),
+            std::string::npos);
+  other = vectors_;
+  other[0].clear();
+  EXPECT_EQ(check_vectors(receipt, spec_, other).code(), Code::kCorrupt);
+  auto spec = spec_;
+  spec.spaces[0].id = std::string(64, 'c');
+  EXPECT_EQ(check_vectors(receipt, spec, vectors_).code(), Code::kCorrupt);
+}
+
+TEST_F(ReceiptTest, a_reused_vector_keeps_what_made_it_and_names_its_parent) {
+  const KnownVectors known{vectors_, made("x/one")};
+  const auto later = maker("x/two");
+  ASSERT_TRUE(later.may_reuse(known, content_).is_ok());
+  const auto text = later.reused(known, content_, 9).value();
+  EXPECT_EQ(check(text).state, ReceiptState::kSigned);
+  const auto receipt = Json::parse(text);
+  EXPECT_EQ(receipt["isa"], "x/one");
+  EXPECT_EQ(receipt["runtime"], "run time 1 of x/one");
+  EXPECT_EQ(receipt["time_us"], 9);
+  EXPECT_EQ(receipt["vectors"], Json::parse(known.receipt)["vectors"]);
+  EXPECT_EQ(receipt["parents"], Json::array({{{"receipt", sha256(as_bytes(known.receipt)).hex()}, {"signed", true}}}));
+}
+
+TEST_F(ReceiptTest, a_vector_whose_receipt_does_not_fit_is_not_reused) {
+  const auto later = maker();
+  EXPECT_EQ(later.may_reuse({{{1, 3}, {3, 4, 5}}, made()}, content_).code(), Code::kCorrupt);
+  EXPECT_EQ(later.may_reuse({vectors_, made()}, sha256(as_bytes("another picture"))).code(), Code::kCorrupt);
+  auto forged = Json::parse(made());
+  forged["isa"] = "x/two";
+  EXPECT_EQ(later.may_reuse({vectors_, forged.dump()}, content_).code(), Code::kCorrupt);
+}
+
+TEST_F(ReceiptTest, one_of_before_receipts_were_signed_is_unsigned_and_its_children_say_so) {
+  const Json old = {{"input", content_.hex()}, {"isa", "x/old"}, {"runtime", "old"}, {"spaces", Json::object()}};
+  EXPECT_EQ(check(old.dump()).state, ReceiptState::kUnsigned);
+  const KnownVectors known{vectors_, old.dump()};
+  ASSERT_TRUE(maker().may_reuse(known, content_).is_ok());
+  const auto child = Json::parse(maker().reused(known, content_, 9).value());
+  EXPECT_EQ(child["parents"][0]["signed"], false);
+  EXPECT_EQ(child["isa"], "x/old");
+  auto stripped = Json::parse(made());
+  stripped.erase("signature");
+  EXPECT_EQ(check(stripped.dump()).state, ReceiptState::kWrong) << "taking the signature off makes it no old one";
+}
+
+// A data folder that is there for good, on a disk that may lose what was not synced.
+void make_data_folder(SimulatedEnv& env) {
+  ASSERT_TRUE(env.make_dirs("data").is_ok());
+  ASSERT_TRUE(env.sync_dir(".").is_ok());
+}
+
+TEST(ReceiptKeys, are_made_once) {
+  SimulatedEnv env(7);
+  make_data_folder(env);
+  EXPECT_EQ(read_public_key(env, "data").status().code(), Code::kNotFound);
+  const auto key = open_signing_key(env, "data");
+  ASSERT_TRUE(key.is_ok()) << key.status().to_string();
+  env.power_loss();
+  EXPECT_EQ(open_signing_key(env, "data").value().public_key(), key->public_key()) << "it signs already: durable";
+  EXPECT_EQ(read_public_key(env, "data").value(), key->public_key());
+}
+
+TEST(ReceiptKeys, can_be_made_again_wherever_power_fails_while_they_are_made) {
+  std::uint64_t operations = 0;
+  for (std::uint64_t at = 1; at == 1 || at <= operations; ++at) {
+    SimulatedEnv env(at);
+    make_data_folder(env);
+    const auto before = env.operations();
+    env.set_fault_after(at);
+    const bool made = open_signing_key(env, "data").is_ok();
+    if (at == 1) {
+      SimulatedEnv whole(1);
+      make_data_folder(whole);
+      ASSERT_TRUE(open_signing_key(whole, "data").is_ok());
+      operations = whole.operations() - before;
+    }
+    EXPECT_FALSE(made) << "operation " << at << " of " << operations;
+    env.power_loss();
+    env.set_fault_after(0);
+    const auto again = open_signing_key(env, "data");
+    EXPECT_TRUE(again.is_ok()) << "power failed at operation " << at << ": " << again.status().to_string();
+  }
+  EXPECT_GT(operations, 5U);
+}
+
+TEST(ReceiptKeys, that_were_changed_or_lost_are_not_signed_with) {
+  const auto is_refused = [](const std::function<void(Env&)>& change) {
+    SimulatedEnv env(7);
+    make_data_folder(env);
+    EXPECT_TRUE(open_signing_key(env, "data").is_ok());
+    change(env);
+    return open_signing_key(env, "data").status().code();
+  };
+  EXPECT_EQ(
+      is_refused([](Env& env) {
+        EXPECT_TRUE(write_file_atomic(env, "data/keys/receipts.pub", as_bytes(key_of(9).public_key().pem())).is_ok());
+      }),
+      Code::kCorrupt);
+  EXPECT_EQ(is_refused(
+                [](Env& env) { EXPECT_TRUE(write_file_atomic(env, "data/keys/receipts.key", as_bytes("x")).is_ok()); }),
+            Code::kCorrupt);
+  EXPECT_EQ(is_refused([](Env& env) { EXPECT_TRUE(env.remove("data/keys/receipts.key").is_ok()); }), Code::kNotFound);
+  EXPECT_EQ(is_refused([](Env& env) { EXPECT_TRUE(env.remove("data/keys/receipts.pub").is_ok()); }), Code::kOk)
+      << "a crash may leave the private key alone: the other follows from it";
+}
+
+TEST(Generated, pictures_and_texts_are_the_same_bytes_everywhere) {
+  Sha256Stream images;
+  Sha256Stream texts;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const auto image = generated_image(i);
+    ASSERT_EQ(image.u8.size(), std::size_t{image.width} * image.height * image.bands);
+    images.add_field(std::to_string(image.width) + "x" + std::to_string(image.height));
+    images.add(std::as_bytes(std::span(image.u8)));
+    texts.add_field(generated_text(i));
+  }
+  // Whoever changes these raises kGeneratedVersion: the fingerprints that are known would no longer be compared.
+  EXPECT_EQ(images.finish().hex(), "2e0fa6dc107c2faaf98e756bfbcc8412e275f2d939b35fe37d6058cddaadee4e");
+  EXPECT_EQ(texts.finish().hex(), "e32fb8668f8804fdd912b6fb8f4e68c0a95d1326e8b8cdc7ffc2e2345194368c");
+}
+
+}  // namespace
+}  // namespace pictor

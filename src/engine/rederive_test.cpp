@@ -1,0 +1,113 @@
+// Re-derivation over sealed segments, which the program makes only of many pictures; all else of it is tried through
+// the program by tests/provenance.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+
+#include "base/base.h"
+#include "engine/engine.h"
+#include "engine/generated.h"
+#include "store/store.h"
+
+namespace pictor {
+namespace {
+
+constexpr const char* kEncoder = "lite0-minilm-int8";
+
+class PictureSource : public IngestSource {
+ public:
+  Result<bool> next(Entry& out) override {
+    if (number_ == 4) return false;
+    out = {};
+    out.item.id = "p" + std::to_string(number_);
+    out.item.source = "memory:" + out.item.id;
+    out.read = [file = encode_png(generated_image(number_)).value()]() -> Result<Bytes> { return file; };
+    ++number_;
+    return true;
+  }
+  std::optional<std::uint64_t> total() const override { return 4; }
+
+ private:
+  std::uint64_t number_ = 0;
+};
+
+class RederiveTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string weights = PICTOR_DEPS_DIR "/models";
+    if (!exists(Env::real(), weights + "/" + kEncoder + "/image.onnx")) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << kEncoder << " is not set up: run `tools/setup models`";
+      GTEST_SKIP() << kEncoder << " is not set up: run `tools/setup models`";
+    }
+    std::string pattern = (std::filesystem::temp_directory_path() / "pictor-rederive-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    options_.data_folder = join_path(folder_, "data");
+    options_.cards_folder = PICTOR_SOURCE_DIR "/models";
+    options_.weights_folder = weights;
+    options_.threads = 2;
+  }
+  void TearDown() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  std::unique_ptr<Engine> open() const {
+    auto opened = Engine::open(Env::real(), options_);
+    EXPECT_TRUE(opened.is_ok()) << opened.status().to_string();
+    return std::move(opened).value();
+  }
+  static RederiveReport rederive(Engine& engine) {
+    RederiveRequest request;
+    request.collection = "test";
+    const auto report = engine.rederive(request);
+    EXPECT_TRUE(report.is_ok()) << report.status().to_string();
+    return report.value();
+  }
+  // The collection's only segment file.
+  std::string seal() const {
+    const auto folder = DataFolder::open(Env::real(), options_.data_folder).value();
+    EXPECT_TRUE(folder->collection("test").value()->seal().is_ok());
+    const auto segments = join_path(options_.data_folder, "collections/test/segments");
+    const auto files = Env::real().list(segments).value();
+    EXPECT_EQ(files.size(), 1U);
+    return join_path(segments, files.at(0).name);
+  }
+
+  std::string folder_;
+  EngineOptions options_;
+};
+
+TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
+  {
+    PictureSource source;
+    IngestRequest request;
+    request.collection = "test";
+    request.encoder = kEncoder;
+    request.keep = "original";
+    ASSERT_EQ(open()->ingest(request, source).value().counts.added, 4U);
+  }
+  const auto path = seal();
+  auto whole = rederive(*open());
+  EXPECT_EQ(whole.equal, 4U);
+  EXPECT_EQ(whole.signed_count, 4U);
+  EXPECT_TRUE(whole.faults.empty()) << whole.faults.at(0).what;
+
+  // Where item p2's vector stands in the file.
+  const auto vector = open()->get("test", "p2", true).value()->vectors.at("visual");
+  auto bytes = read_file(Env::real(), path, limits::kGiB).value();
+  const auto found = std::ranges::search(bytes, std::as_bytes(std::span(vector)));
+  ASSERT_NE(found.begin(), bytes.end());
+  std::mt19937 random(1);
+  found[random() % found.size()] ^= std::byte{1} << (random() % 8);
+  ASSERT_TRUE(write_file_atomic(Env::real(), path, bytes).is_ok());
+
+  const auto report = rederive(*open());
+  EXPECT_EQ(report.differ, 1U);
+  EXPECT_EQ(report.equal, 3U);
+  ASSERT_GE(report.faults.size(), 2U) << "neither its receipt nor making it again has told";
+  for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
+}
+
+}  // namespace
+}  // namespace pictor

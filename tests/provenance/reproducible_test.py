@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""--reproducible gives the bits of the machine that began a collection, and refuses where that cannot be.
+Usage: reproducible_test.py PICTOR_PROGRAM DEPS_DIR"""
+import platform
+
+from house import DEPS, House, check, need
+
+ENCODERS = ("lite0-minilm", "lite0-minilm-int8")
+
+
+def vectors(house, collection, names):
+    return {name: house.json("get", name, "-c", collection, "--vectors")["vectors"] for name in names}
+
+
+def one_encoder(house, encoder, folder):
+    low, high = f"{encoder}-low", f"{encoder}-high"
+    names = sorted(path.name for path in folder.iterdir())
+    house.must("index", folder, "--encoder", encoder, "-c", low, isa="AVX2")
+    house.must("index", folder, "--encoder", encoder, "-c", high)
+    classes = {info["name"]: info["isa_class"] for info in house.json("collections")["collections"]}
+    if classes[low] == classes[high]:
+        print(f"reproducible_test: skipped, this machine has no more than {classes[low]}")
+        return
+    wanted, other = vectors(house, low, names), vectors(house, high, names)
+    check(all(wanted[name] != other[name] for name in names), f"{encoder}: two classes give the same bits")
+
+    for name in names:
+        made = house.json("embed", "--image", folder / name, "--head", "visual", "-c", low, "--reproducible")
+        check(made["vectors"][0] == wanted[name]["visual"], f"{encoder}: embed {name} --reproducible gives other bits")
+    house.must("index", folder, "-c", low, "--force", "--reproducible")
+    check(vectors(house, low, names) == wanted, f"{encoder}: index --reproducible gives other bits")
+
+    pinned = house.json("verify", "--rederive", "-c", low, "--reproducible")["rederived"][0]
+    check(pinned["equal"] == len(names), f"{encoder}: {pinned}")
+    loose = house.json("verify", "--rederive", "-c", low)["rederived"][0]
+    check(loose["other"] == len(names) and loose["differ"] == 0, f"{encoder}: {loose}")
+    least = min(one["cosine"] for one in loose["others"])
+
+    found = house.json("search", "--image", folder / names[0], "-c", low, "--reproducible")
+    check(found["warnings"] == [] and found["hits"][0]["score"] >= 0.999999, f"{encoder}: {found}")
+    warned = house.json("search", "--image", folder / names[0], "-c", low)
+    check(classes[low] in warned["warnings"][0], f"{encoder}: no warning of another class")
+
+    for arguments in (("search", "--image", folder / names[0]), ("index", folder, "--force"),
+                      ("embed", "--image", folder / names[0])):
+        done = house.run(*arguments, "-c", high, "--reproducible", isa="AVX2")
+        check(done.returncode == 13 and classes[high] in done.stderr and classes[low] in done.stderr,
+              f"{encoder}: {arguments[0]} ended with {done.returncode}: {done.stderr}")
+    print(f"reproducible_test: {encoder}: {len(names)} pictures under {classes[low]} and {classes[high]} differ (cosine "
+          f">= {least:.9f}), and are equal bit for bit with --reproducible")
+
+
+def main():
+    if platform.machine() != "x86_64":
+        print("reproducible_test: skipped, ONEDNN_MAX_CPU_ISA is for x86-64")
+        return
+    house = House()
+    need(DEPS / "golden/pictures", "run tools/setup golden")
+    folder = house.pictures(3)
+    for encoder in ENCODERS:
+        need(DEPS / "models" / encoder / "image.onnx", "run tools/setup models")
+        one_encoder(house, encoder, folder)
+    done = house.run("embed", "--text", "x", "--reproducible")
+    check(done.returncode == 2 and "--collection" in done.stderr, f"{done.returncode}: {done.stderr}")
+
+
+main()
