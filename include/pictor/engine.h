@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "pictor/encoder_tools.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
 
@@ -31,6 +32,8 @@ struct EngineOptions {
   std::string cache_folder;     // compiled models; empty: none
   std::size_t threads = 0;      // 0: all processors
   bool create = true;           // make the data folder when it does not exist
+  std::string runtime;          // "openvino", "onnxruntime"; empty: as each encoder's card says
+  std::string device;           // "cpu", "cuda", "cuda:1": cuda goes with onnxruntime; empty: the processor
 };
 
 // One picture to index.
@@ -256,6 +259,8 @@ class Engine {
   virtual Status verify_encoder(const std::string& name) = 0;
   // kMismatch while a collection uses it, kInvalid when it came with Pictor.
   virtual Status remove_encoder(const std::string& name) = 0;
+  // Measuring, warming, comparing and deriving; lives as long as the engine.
+  virtual EncoderTools& encoder_tools() = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
   // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,

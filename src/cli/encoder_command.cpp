@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "cli/encoder_tools.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
@@ -15,6 +16,7 @@ struct Options {
   std::string action, target;
   EncoderRequest request;
   bool yes = false;
+  EncoderToolOptions tools;
 };
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -180,6 +182,9 @@ Status list(Session& session) {
 
 Status run(Session& session, const Options& options) {
   if (options.action == "list") return list(session);
+  if (is_encoder_tool(options.action, options.tools)) {
+    return run_encoder_tool(session, options.action, options.target, options.request, options.tools);
+  }
   if (options.target.empty()) {
     const char* wanted = options.action == "add" ? "FOLDER" : options.action == "pull" ? "hf:OWNER/NAME" : "NAME";
     return {Code::kInvalid, "pictor encoder " + options.action + " needs a " + wanted};
@@ -194,13 +199,15 @@ Status run(Session& session, const Options& options) {
 }  // namespace
 
 Command add_encoder_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify or remove an encoder");
+  CLI::App& app =
+      *parent.add_subcommand("encoder", "Add, pull, show, verify, measure, warm, derive or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")
       ->required()
-      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "remove"}).description(""))
-      ->type_name("add|pull|list|show|verify|remove");
+      ->check(
+          CLI::IsMember({"add", "pull", "list", "show", "verify", "remove", "bench", "warm", "derive"}).description(""))
+      ->type_name("add|pull|list|show|verify|remove|bench|warm|derive");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");
@@ -220,8 +227,12 @@ Command add_encoder_command(CLI::App& parent) {
   app.add_option("--endpoint", request.endpoint, "pull: address of the hub")->envname("HF_ENDPOINT")->type_name("URL");
   app.add_flag("--offline", request.offline, "pull: ask nobody; check what is there");
   app.add_flag("-y,--yes", options->yes, "remove: do not ask");
-  set_examples(app, {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
-                     "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder remove clip"});
+  add_encoder_tool_options(app, options->tools);
+  set_examples(app,
+               {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
+                "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder bench clip --seconds 20",
+                "pictor encoder verify clip --against records.jsonl",
+                "pictor encoder derive clip --name clip-256 --dim 256 --pca ~/photos", "pictor encoder remove clip"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

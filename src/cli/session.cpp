@@ -58,6 +58,8 @@ Result<Engine*> Session::engine(bool create) {
   options.cache_folder = default_cache_folder();
   options.threads = options_.threads;
   options.create = create;
+  options.runtime = options_.runtime;
+  options.device = options_.device;
   log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));

@@ -96,6 +96,8 @@ struct CardDetails {
 };
 
 Result<CardDetails> parse_card_details(std::string_view json);
+// The card of that name with its folder. kNotFound names the known encoders.
+Result<CardDetails> read_card_details(Env& env, const EncoderPlaces& places, std::string_view name);
 
 // The card's text, which parse_card_details reads back to the same. `card.source` becomes its one source.
 // REQUIRES: the picture's fit is not kCropThenResize.

@@ -236,7 +236,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
     PICTOR_TRY(check_spaces(spec, *card));
     PICTOR_ASSIGN(auto opened, encoders_.open(spec.encoder, EncodeFor::kQuery));
     if (opened->isa_class() != spec.isa_class) {
-      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " +
+      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this run is under " +
                               opened->isa_class() + ": scores may differ in their last digits");
     }
     return opened;
