@@ -35,6 +35,7 @@ STRANGERS = {
     r"spdlog/": ["observe/log.cpp"],
     r"zstd\.h": [],
     r"curl/": ["net/http_client"],
+    r"Eigen/": ["encode/pca"],
 }
 # nlohmann/json.hpp may be included by any .cpp, never by a header.
 

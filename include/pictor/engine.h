@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "pictor/encoder_tools.h"
 #include "pictor/provenance.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
@@ -37,6 +38,8 @@ struct EngineOptions {
   // Keep to the instruction-set class of the first collection that is used, so that bits are those of the machine that
   // began it. It holds for the whole process; kUnsupported where this machine cannot, kMismatch for a second class.
   bool reproducible = false;
+  std::string runtime;  // "openvino", "onnxruntime"; empty: as each encoder's card says
+  std::string device;   // "cpu", "cuda", "cuda:1": cuda goes with onnxruntime; empty: the processor
 };
 
 // One picture to index.
@@ -285,6 +288,8 @@ class Engine {
   virtual Status verify_encoder(const std::string& name) = 0;
   // kMismatch while a collection uses it, kInvalid when it came with Pictor.
   virtual Status remove_encoder(const std::string& name) = 0;
+  // Measuring, warming, comparing and deriving; lives as long as the engine.
+  virtual EncoderTools& encoder_tools() = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
   // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,

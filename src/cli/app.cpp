@@ -60,6 +60,13 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->check(CLI::Range(0, static_cast<int>(limits::kThreadsMax)).description(""))
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--runtime", options.runtime, "What runs the networks; else as the encoder's card says")
+      ->envname("PICTOR_RUNTIME")
+      ->check(CLI::IsMember({"openvino", "onnxruntime"}).description(""))
+      ->type_name("openvino|onnxruntime");
+  app.add_option("--device", options.device, "cpu, cuda or cuda:N (onnxruntime)")
+      ->envname("PICTOR_DEVICE")
+      ->type_name("DEVICE");
   app.add_flag("--json", options.json, "Print one JSON document instead of text");
   app.add_flag("-q,--quiet", options.quiet, "Print no progress and no summary");
   const std::map<std::string, LogLevel> levels = {

@@ -42,6 +42,36 @@ class TemporaryFolder {
   std::string path_;
 };
 
+// Answers as it was told to.
+class FakeEncoderTools : public EncoderTools {
+ public:
+  EncoderBench benched;
+  std::vector<std::string> warmed;
+  Result<EncoderBench> bench(const EncoderBenchRequest& request) override {
+    benched.encoder = request.name;
+    return benched;
+  }
+  Result<WarmedEncoder> warm(const std::string& name) override {
+    warmed.push_back(name);
+    return WarmedEncoder{name, "openvino 1.2", 1.5, 4, std::uint64_t{3} << 20, 4, 16};
+  }
+  ForeignReport compared;
+  std::vector<ForeignRequest> asked;
+  Result<ForeignReport> compare(const ForeignRequest& request) override {
+    asked.push_back(request);
+    return compared;
+  }
+  std::vector<DeriveRequest> derives;
+  Result<DerivedEncoder> derive(const DeriveRequest& request) override {
+    derives.push_back(request);
+    DerivedEncoder out{request.new_name, "joint", 4, request.dim, 0, 0, 0, 0, 0.5, 10, 0.75, {}};
+    for (std::vector<std::byte> file; request.next_picture && request.next_picture(file).value();) {
+      ++out.pictures_fitted;
+    }
+    return out;
+  }
+};
+
 // Answers from `items`; remembers what it was asked.
 class FakeEngine : public Engine {
  public:
@@ -224,6 +254,9 @@ class FakeEngine : public Engine {
   CheckedReceipt checked_receipt;
   std::vector<FingerprintRequest> fingerprint_requests;
   FingerprintReport fingerprints;
+  EncoderTools& encoder_tools() override { return tools; }
+
+  FakeEncoderTools tools;
   std::vector<EncoderRequest> encoder_requests;
   std::vector<std::string> asked_of_encoders;
   Status encoder_status;
@@ -256,8 +289,9 @@ class CliTest : public ::testing::Test {
     services_.version = "1.2.3";
     services_.build_details = {"pictor 1.2.3 (for tests)", "decoders: none"};
     services_.in = &in_;
-    for (const char* name : {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER",
-                             "PICTOR_THREADS", "PICTOR_LOG_LEVEL", "PICTOR_CONFIG"}) {
+    for (const char* name :
+         {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER", "PICTOR_THREADS",
+          "PICTOR_LOG_LEVEL", "PICTOR_CONFIG", "PICTOR_RUNTIME", "PICTOR_DEVICE"}) {
       ::unsetenv(name);
     }
     ::setenv("XDG_CONFIG_HOME", folder_.path().c_str(), 1);
@@ -340,6 +374,7 @@ class CliTest : public ::testing::Test {
     Result<AddedEncoder> pull_encoder(const EncoderRequest& r) override { return engine_->pull_encoder(r); }
     Status verify_encoder(const std::string& n) override { return engine_->verify_encoder(n); }
     Status remove_encoder(const std::string& n) override { return engine_->remove_encoder(n); }
+    EncoderTools& encoder_tools() override { return engine_->encoder_tools(); }
 
    private:
     std::shared_ptr<FakeEngine> engine_;

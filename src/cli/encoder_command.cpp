@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli/encoder_fingerprint.h"
+#include "cli/encoder_tools.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
@@ -17,6 +18,7 @@ struct Options {
   EncoderRequest request;
   FingerprintOptions fingerprint;
   bool yes = false;
+  EncoderToolOptions tools;
 };
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -183,6 +185,9 @@ Status list(Session& session) {
 
 Status run(Session& session, const Options& options) {
   if (options.action == "list") return list(session);
+  if (is_encoder_tool(options.action, options.tools)) {
+    return run_encoder_tool(session, options.action, options.target, options.request, options.tools);
+  }
   if (options.target.empty()) {
     const char* wanted = options.action == "add" ? "FOLDER" : options.action == "pull" ? "hf:OWNER/NAME" : "NAME";
     return {Code::kInvalid, "pictor encoder " + options.action + " needs a " + wanted};
@@ -198,13 +203,16 @@ Status run(Session& session, const Options& options) {
 }  // namespace
 
 Command add_encoder_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify, fingerprint or remove an encoder");
+  CLI::App& app = *parent.add_subcommand(
+      "encoder", "Add, pull, show, verify, fingerprint, measure, warm, derive or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")
       ->required()
-      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "remove"}).description(""))
-      ->type_name("add|pull|list|show|verify|fingerprint|remove");
+      ->check(
+          CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "bench", "warm", "derive", "remove"})
+              .description(""))
+      ->type_name("add|pull|list|show|verify|fingerprint|bench|warm|derive|remove");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");
@@ -225,9 +233,12 @@ Command add_encoder_command(CLI::App& parent) {
   app.add_flag("--offline", request.offline, "pull: ask nobody; check what is there");
   add_fingerprint_options(app, options->fingerprint);
   app.add_flag("-y,--yes", options->yes, "remove: do not ask");
-  set_examples(app, {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
-                     "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder fingerprint clip --check",
-                     "pictor encoder remove clip"});
+  add_encoder_tool_options(app, options->tools);
+  set_examples(app,
+               {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
+                "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder fingerprint clip --check",
+                "pictor encoder bench clip --seconds 20", "pictor encoder verify clip --against records.jsonl",
+                "pictor encoder derive clip --name clip-256 --dim 256 --pca ~/photos", "pictor encoder remove clip"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

@@ -60,6 +60,8 @@ Result<Engine*> Session::engine(bool create) {
   options.create = create;
   if (!options_.vector_cache) options.vector_cache_bytes = 0;
   options.reproducible = options_.reproducible;
+  options.runtime = options_.runtime;
+  options.device = options_.device;
   log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));

@@ -20,7 +20,7 @@ namespace pictor {
 enum class LogLevel { kError, kWarn, kInfo, kDebug };
 
 struct GlobalOptions {
-  std::string data, models, weights, encoders;
+  std::string data, models, weights, encoders, runtime, device;
   std::size_t threads = 0;
   bool vector_cache = true;  // off where equal pictures are to be embedded again: bench
   bool json = false;

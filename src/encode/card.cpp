@@ -101,6 +101,9 @@ class CardParser {
     card.description = fields.text("description");
     card.licence = fields.text("licence");
     card.precision = fields.choice<Precision>("precision", precisions());
+    if (fields.has("runtime")) {
+      card.runtime = fields.choice<std::string>("runtime", {{"openvino", "openvino"}, {"onnxruntime", "onnxruntime"}});
+    }
     read_sources(fields);
     read_files(fields);
     read_towers(fields.object("towers"));

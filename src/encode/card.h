@@ -98,6 +98,8 @@ struct CardDetails {
 };
 
 Result<CardDetails> parse_card_details(std::string_view json);
+// The card of that name with its folder. kNotFound names the known encoders.
+Result<CardDetails> read_card_details(Env& env, const EncoderPlaces& places, std::string_view name);
 
 // Finds the output whose numbers belong to places of the picture: tokens before maps, else by name. Sets card.grid.
 void set_grid(CardDetails& details);

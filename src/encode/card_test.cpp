@@ -72,6 +72,26 @@ TEST(Card, every_field_is_read) {
   EXPECT_EQ(card.json, whole_card().dump());
 }
 
+TEST(Card, a_run_time_is_one_of_two_is_written_back_and_is_no_part_of_a_space) {
+  auto card = whole_card();
+  const auto plain = parsed(card);
+  ASSERT_TRUE(plain.is_ok());
+  EXPECT_EQ(plain->card.runtime, "");
+  card["runtime"] = "onnxruntime";
+  card["prepare"]["fit"] = "squash";
+  card["prepare"].erase("crop_fraction");
+  const auto chosen = parsed(card);
+  ASSERT_TRUE(chosen.is_ok()) << chosen.status().to_string();
+  EXPECT_EQ(chosen->card.runtime, "onnxruntime");
+  const auto again = parse_card_details(write_card(*chosen));
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  EXPECT_EQ(again->card.runtime, "onnxruntime");
+  card.erase("runtime");
+  EXPECT_EQ(parsed(card)->card.heads[1].space, chosen->card.heads[1].space);
+  card["runtime"] = "torch";
+  EXPECT_EQ(parsed(card).status().code(), Code::kUnreadable);
+}
+
 TEST(Card, an_unknown_field_is_refused_with_the_nearest_that_is_known) {
   const auto refused = [](const char* pointer, const char* words) {
     auto card = whole_card();

@@ -142,6 +142,7 @@ std::string write_card(const CardDetails& details) {
                  {"description", card.description},
                  {"licence", card.licence},
                  {"precision", precision_name(card.precision)}};
+  if (!card.runtime.empty()) out["runtime"] = card.runtime;
   out["sources"] = Ordered::array({{{"what", card.description}, {"licence", card.licence}, {"from", card.source}}});
   for (const auto& file : card.files) {
     out["files"].push_back({{"path", file.path}, {"sha256", file.hash.hex()}, {"bytes", file.bytes}});

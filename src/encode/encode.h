@@ -19,6 +19,7 @@
 #include "encode/hub.h"
 #include "image/image.h"
 #include "infer/infer.h"
+#include "pictor/encoder_tools.h"
 #include "pictor/types.h"
 
 namespace pictor {
@@ -51,6 +52,7 @@ struct EncoderCard {
   std::string licence;
   std::string source;  // package and version the weights come from
   Precision precision = Precision::kF32;
+  std::string runtime;  // "openvino", "onnxruntime": what it is best run on; empty: nothing is said
   std::vector<CardFile> files;
   DecodeSpec decode;
   PrepareSpec prepare;
@@ -106,6 +108,8 @@ struct EncoderPlaces {
   std::string encoders_folder = {};
 };
 Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places);
+// One of them, whatever the others are like. kNotFound names the known encoders.
+Result<EncoderCard> read_encoder_card(Env& env, const EncoderPlaces& places, std::string_view name);
 // kNotFound names the known encoders, or the missing weights; kCorrupt names the file, the hash seen and wanted, and
 // the command that mends it. Towers are loaded when first used. `env` and `runtime` must outlive the encoder.
 Result<std::unique_ptr<Encoder>> open_encoder(Env& env, const EncoderPlaces& places, std::string_view name,
@@ -135,5 +139,13 @@ Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, cons
 // Reads all weights of the encoder and compares them with its card. (open_encoder does not read again what it once
 // found right and has kept its size and time of change.)
 Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name);
+
+// Our stages beside those that another stack recorded.
+Result<ForeignReport> compare_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
+                                      const std::string& cache_folder, const ForeignRequest& request);
+
+// An encoder with one head of another dimension: see DeriveRequest.
+Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
+                                      const DeriveRequest& request);
 
 }  // namespace pictor

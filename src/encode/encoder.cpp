@@ -259,6 +259,15 @@ Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& place
   return cards;
 }
 
+Result<CardDetails> read_card_details(Env& env, const EncoderPlaces& places, std::string_view name) {
+  return find_card(env, places, name);
+}
+
+Result<EncoderCard> read_encoder_card(Env& env, const EncoderPlaces& places, std::string_view name) {
+  PICTOR_ASSIGN(auto details, find_card(env, places, name));
+  return std::move(details.card);
+}
+
 Status verify_weights(Env& env, const EncoderPlaces& places, std::string_view name) {
   PICTOR_ASSIGN(const auto details, find_card(env, places, name));
   return check_weights(env, details.card, details.card.folder, true, true).in("encoder '" + std::string(name) + "'");

@@ -36,15 +36,6 @@ std::vector<std::int64_t> shape_of(const ImageOutput& output, std::int64_t batch
   return {};
 }
 
-std::size_t size_of(const ImageOutput& output) {
-  switch (output.kind) {
-    case OutputKind::kVector: return output.numbers;
-    case OutputKind::kTokens: return std::size_t{output.tokens} * output.numbers;
-    case OutputKind::kMap: return std::size_t{output.numbers} * output.height * output.width;
-  }
-  return 0;
-}
-
 // What came out must have the size that the card says: a network may leave its shapes open until it runs.
 Status check_size(const OutputTensor& tensor, std::size_t wanted) {
   if (tensor.values.size() == wanted) return Status::ok();
@@ -64,6 +55,15 @@ Result<std::unique_ptr<Model>> load_network(const TowerPlace& place, const std::
 bool takes_one(const EncoderCard& card) { return ImageEncoder::pass_pictures(card) == 1; }
 
 }  // namespace
+
+std::size_t size_of(const ImageOutput& output) {
+  switch (output.kind) {
+    case OutputKind::kVector: return output.numbers;
+    case OutputKind::kTokens: return std::size_t{output.tokens} * output.numbers;
+    case OutputKind::kMap: return std::size_t{output.numbers} * output.height * output.width;
+  }
+  return 0;
+}
 
 // decisions/0006: fp32 is fastest picture by picture with the batch fixed, and has the same bits with any; int8 is
 // faster four by four, and must stay open, since the run time makes another network, with other bits, of one that is
@@ -195,8 +195,9 @@ std::size_t TextEncoder::pass_texts(std::size_t bucket, const CardDetails& detai
   return std::max<std::size_t>(kForwardTokens / bucket, 1);
 }
 
-Result<std::vector<OutputTensor>> TextEncoder::run(std::span<const Tokens* const> texts, std::size_t bucket,
-                                                   std::int64_t pad_id) const {
+Result<std::vector<OutputTensor>> run_texts(const Model& model, const TextTower& tower, ElementType integers,
+                                            std::span<const Tokens* const> texts, std::size_t bucket,
+                                            std::int64_t pad_id) {
   std::vector<std::int64_t> ids(texts.size() * bucket, pad_id);
   std::vector<std::int64_t> mask(texts.size() * bucket, 0);
   const std::vector<std::int64_t> types(texts.size() * bucket, 0);
@@ -211,18 +212,19 @@ Result<std::vector<OutputTensor>> TextEncoder::run(std::span<const Tokens* const
   const auto add = [&](const std::string& name, const std::vector<std::int64_t>& numbers) {
     if (name.empty()) return;
     const void* data = numbers.data();
-    if (integers_ == ElementType::kI32) data = narrow.emplace_back(numbers.begin(), numbers.end()).data();
-    inputs.push_back({name, integers_, shape, data});
+    if (integers == ElementType::kI32) data = narrow.emplace_back(numbers.begin(), numbers.end()).data();
+    inputs.push_back({name, integers, shape, data});
   };
-  add(tower_.ids_input, ids);
-  add(tower_.mask_input, mask);
-  add(tower_.types_input, types);
-  return model_->run(inputs);
+  add(tower.ids_input, ids);
+  add(tower.mask_input, mask);
+  add(tower.types_input, types);
+  return model.run(inputs);
 }
 
 Status TextEncoder::encode(std::span<const Tokens* const> texts, std::size_t bucket, std::int64_t pad_id,
                            std::size_t head, std::span<float* const> out) const {
-  PICTOR_ASSIGN(const auto outputs, run(texts, bucket, tower_.pad_id >= 0 ? tower_.pad_id : pad_id));
+  const std::int64_t filler = tower_.pad_id >= 0 ? tower_.pad_id : pad_id;
+  PICTOR_ASSIGN(const auto outputs, run_texts(*model_, tower_, integers_, texts, bucket, filler));
   const std::size_t size = tower_.pooling == Pooling::kNone ? tower_.dim : bucket * tower_.dim;
   PICTOR_TRY(check_size(outputs[output_], texts.size() * size));
   std::vector<double> pooled, scratch;

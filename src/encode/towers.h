@@ -23,6 +23,15 @@ struct TowerPlace {
   ModelOptions options;
 };
 
+// How many numbers a picture has in an output.
+std::size_t size_of(const ImageOutput& output);
+
+// One forward pass over texts that all fill `bucket` tokens, padded with `pad_id`; `integers` is what the network
+// takes.
+Result<std::vector<OutputTensor>> run_texts(const Model& model, const TextTower& tower, ElementType integers,
+                                            std::span<const Tokens* const> texts, std::size_t bucket,
+                                            std::int64_t pad_id);
+
 class ImageEncoder {
  public:
   // The network ends with the outputs that heads read, and with that of the grid if `with_grid`.
@@ -70,8 +79,6 @@ class TextEncoder {
  private:
   explicit TextEncoder(const CardDetails& details) : tower_(*details.text) {}
   Status check_ports();
-  Result<std::vector<OutputTensor>> run(std::span<const Tokens* const> texts, std::size_t bucket,
-                                        std::int64_t pad_id) const;
 
   const TextTower& tower_;
   std::unique_ptr<Model> model_;

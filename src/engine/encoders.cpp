@@ -2,22 +2,33 @@
 
 namespace pictor {
 
-Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads)
+Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime)
     : env_(env),
       places_(std::move(places)),
       cache_folder_(std::move(cache_folder)),
       threads_(threads),
-      runtime_(make_openvino_runtime()) {}
+      runtimes_(std::move(runtime)) {}
+
+Result<const Runtime*> Encoders::runtime_of(const std::string& name) {
+  PICTOR_ASSIGN(const auto card, read_encoder_card(env_, places_, name));
+  return runtimes_.get(card.runtime);
+}
+
+Result<AddEncoderReport> Encoders::add(const AddEncoderRequest& request) {
+  PICTOR_ASSIGN(const auto* runtime, runtimes_.get(""));
+  return add_encoder(env_, places_, *runtime, request);
+}
 
 Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, EncodeFor purpose) {
   const std::lock_guard lock(mutex_);
   auto& slot = open_[{name, purpose}];
   if (slot != nullptr) return slot;
+  PICTOR_ASSIGN(const auto* runtime, runtime_of(name));
   EncoderOptions options;
   options.threads = purpose == EncodeFor::kBulk ? 1 : threads_;
   options.parallel = purpose == EncodeFor::kBulk ? threads_ : 1;
   options.cache_folder = cache_folder_;
-  PICTOR_ASSIGN(auto encoder, open_encoder(env_, places_, name, *runtime_, options));
+  PICTOR_ASSIGN(auto encoder, open_encoder(env_, places_, name, *runtime, options));
   slot = std::move(encoder);
   return slot;
 }

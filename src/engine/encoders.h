@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 #include "encode/encode.h"
-#include "infer/infer.h"
+#include "engine/runtimes.h"
 
 namespace pictor {
 
@@ -21,16 +21,17 @@ enum class EncodeFor { kBulk, kQuery };
 
 class Encoders {
  public:
-  Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads);
+  Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime);
 
   Result<std::shared_ptr<const Encoder>> open(const std::string& name, EncodeFor purpose);
   // In front of the encoder that is open for queries.
   Result<std::shared_ptr<Batcher>> batcher(const std::string& name);
   Result<EncoderCard> card(const std::string& name);
+  const EncoderPlaces& places() const { return places_; }
   Result<std::vector<EncoderCard>> cards();
-  Result<AddEncoderReport> add(const AddEncoderRequest& request) {
-    return add_encoder(env_, places_, *runtime_, request);
-  }
+  // The one that the encoder's networks run on.
+  Result<const Runtime*> runtime_of(const std::string& name);
+  Result<AddEncoderReport> add(const AddEncoderRequest& request);
   Status verify(const std::string& name) { return verify_weights(env_, places_, name); }
   // From now on networks run as on a machine of that class (EngineOptions::reproducible).
   Status keep_to_class(const std::string& isa_class);
@@ -45,7 +46,7 @@ class Encoders {
   EncoderPlaces places_;
   std::string cache_folder_;
   std::size_t threads_;
-  std::unique_ptr<Runtime> runtime_;
+  Runtimes runtimes_;
   std::mutex mutex_;
   std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open_;
   std::map<std::string, std::shared_ptr<Batcher>> batchers_;

@@ -79,6 +79,7 @@ Result<std::unique_ptr<Engine>> Engine::open(Env& env, const EngineOptions& opti
     return Status(Code::kInvalid, std::to_string(options.threads) + " threads were asked for, at most " +
                                       std::to_string(limits::kThreadsMax) + " are used");
   }
+  PICTOR_TRY(check_runtime_choice({options.runtime, options.device}));
   PICTOR_ASSIGN(auto folder, DataFolder::open(env, options.data_folder, options.create));
   const std::size_t threads = options.threads == 0 ? available_processors() : options.threads;
   return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env, options, threads, std::move(folder)));
@@ -91,7 +92,8 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       cache_folder_(options.cache_folder),
       reproducible_(options.reproducible),
       encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
-                threads),
+                threads, {options.runtime, options.device}),
+      tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)) {}
 

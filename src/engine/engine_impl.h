@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "engine/encoder_tools.h"
 #include "engine/encoders.h"
 #include "engine/engine.h"
 #include "engine/vector_cache.h"
@@ -41,6 +42,7 @@ class EngineImpl final : public Engine {
   Result<AddedEncoder> pull_encoder(const EncoderRequest& request) override;
   Status verify_encoder(const std::string& name) override;
   Status remove_encoder(const std::string& name) override;
+  EncoderTools& encoder_tools() override { return tools_; }
   Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
                                          std::span<const std::string> texts) override;
   Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
@@ -61,6 +63,7 @@ class EngineImpl final : public Engine {
   std::string cache_folder_;
   const bool reproducible_;
   Encoders encoders_;
+  EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
 };

@@ -458,7 +458,7 @@ Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSour
   report.counts.total = source.total();
   if (encoder->isa_class() != collection->spec().isa_class) {
     report.warnings.push_back("collection '" + collection->spec().name + "' was begun under " +
-                              collection->spec().isa_class + ", this machine is " + encoder->isa_class() +
+                              collection->spec().isa_class + ", this run is under " + encoder->isa_class() +
                               ": the same picture may differ in its last bits");
   }
   Status status = run_chunks(run, pool_, source, committer);

@@ -234,7 +234,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
     PICTOR_ASSIGN(auto opened, encoders_.batcher(spec.encoder));
     const auto isa_class = opened->encoder().isa_class();
     if (isa_class != spec.isa_class) {
-      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this machine is " + isa_class +
+      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this run is under " + isa_class +
                               ": scores may differ in their last digits");
     }
     return opened;

@@ -62,8 +62,9 @@ class Model {
 class Runtime {
  public:
   virtual ~Runtime() = default;
-  virtual std::string name() const = 0;       // "openvino 2026.4.1"
-  virtual std::string isa_class() const = 0;  // "x86-64/avx512_vnni": bits are equal within one class
+  virtual std::string name() const = 0;  // "openvino 2026.4.1"
+  // "x86-64/avx512_vnni", "x86-64/avx512_vnni/onnxruntime": bits are equal within one class.
+  virtual std::string isa_class() const = 0;
   // The file is checked as describe_network does before the run time sees it.
   virtual Result<std::unique_ptr<Model>> load(const std::string& path, const ModelOptions& options) const = 0;
 };

@@ -422,7 +422,8 @@ std::uint32_t interface_of(std::string_view version) {
 }  // namespace
 
 Result<std::unique_ptr<Runtime>> make_onnxruntime_runtime(const OnnxRuntimeOptions& options) {
-  std::string isa_class = isa_class_of_machine("");
+  // Its bits are others than OpenVINO's on the same processor: another class of equal bits.
+  std::string isa_class = isa_class_of_machine("") + "/onnxruntime";
   if (options.device == Device::kCuda) {
     PICTOR_ASSIGN(isa_class, cuda_device_class(options.cuda_device));
   }

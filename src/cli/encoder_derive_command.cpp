@@ -1,0 +1,93 @@
+// pictor encoder derive: another dimension for a head, as an encoder of its own.
+#include <functional>
+#include <memory>
+
+#include "cli/encoder_tools.h"
+#include "cli/source.h"
+#include "cli/text.h"
+
+namespace pictor {
+namespace {
+
+// The pictures of a folder, an archive or a manifest, one file after the other; what cannot be read is passed over.
+std::function<Result<bool>(std::vector<std::byte>&)> pictures_of(std::shared_ptr<InputSource> source) {
+  return [source = std::move(source)](std::vector<std::byte>& file) -> Result<bool> {
+    for (;;) {
+      IngestSource::Entry entry;
+      PICTOR_ASSIGN(const bool more, source->next(entry));
+      if (!more) return false;
+      if (!entry.problem.is_ok()) continue;
+      auto bytes = entry.read();
+      if (!bytes.is_ok()) continue;
+      file = std::move(bytes).value();
+      return true;
+    }
+  };
+}
+
+Result<std::vector<std::string>> lines_of(Env& env, const std::string& path) {
+  PICTOR_ASSIGN(const auto bytes, read_file(env, path, limits::kJsonBytesMax));
+  std::vector<std::string> lines;
+  for (auto& line : split(as_text(bytes), '\n')) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+void print_derived(Session& session, const DerivedEncoder& made) {
+  auto& out = session.out();
+  out << "encoder " << session.bold(printable(made.encoder)) << " is here: head " << printable(made.head) << ", "
+      << made.dim_before << " numbers become " << made.dim << "\n";
+  if (made.pictures_fitted > 0) {
+    out << "  fitted on " << plural(made.pictures_fitted, "picture", "pictures");
+    if (made.texts_fitted > 0) out << " and " << plural(made.texts_fitted, "text", "texts");
+    out << ": " << fixed(100 * made.kept, 1) << " % of the spread is kept\n";
+  }
+  if (made.neighbours > 0) {
+    out << "  overlap@" << made.neighbours << " of neighbours before and after: " << fixed(made.overlap, 3) << " on "
+        << plural(made.pictures_measured, "picture", "pictures") << " that were not fitted\n";
+  }
+  if (made.pictures_unreadable > 0) {
+    out << "  " << plural(made.pictures_unreadable, "picture", "pictures") << " could not be read\n";
+  }
+}
+
+}  // namespace
+
+Status derive_encoder_command(Session& session, const std::string& name, const EncoderRequest& request,
+                              const EncoderToolOptions& options) {
+  const int ways = (options.pca.empty() ? 0 : 1) + (options.truncate ? 1 : 0) + (options.matrix.empty() ? 0 : 1);
+  if (ways != 1) {
+    return {Code::kInvalid, "pictor encoder derive needs one of --pca FOLDER, --truncate, --matrix FILE"};
+  }
+  if (request.name.empty()) return {Code::kInvalid, "pictor encoder derive needs --name for the new encoder"};
+  if (request.dim == 0) return {Code::kInvalid, "pictor encoder derive needs --dim, how many numbers are wanted"};
+  DeriveRequest wanted;
+  wanted.name = name;
+  wanted.new_name = request.name;
+  wanted.head = options.head;
+  wanted.dim = request.dim;
+  wanted.by = options.truncate ? DeriveBy::kTruncate : options.pca.empty() ? DeriveBy::kMatrix : DeriveBy::kPca;
+  wanted.matrix = options.matrix;
+  wanted.bias = options.bias;
+  const std::string pictures = options.pca.empty() ? options.measure : options.pca;
+  if (!pictures.empty()) {
+    PICTOR_ASSIGN(auto source, open_inputs(session.env(), {pictures}, {}));
+    wanted.next_picture = pictures_of(std::move(source));
+  }
+  if (!options.texts.empty()) {
+    PICTOR_ASSIGN(wanted.texts, lines_of(session.env(), options.texts));
+  }
+  PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  PICTOR_ASSIGN(const auto made, engine->encoder_tools().derive(wanted));
+  if (session.json()) {
+    session.out() << derived_json(made) << "\n";
+    return Status::ok();
+  }
+  for (const auto& note : made.notes) session.err() << "pictor: note: " << printable(note) << "\n";
+  if (!session.options().quiet) print_derived(session, made);
+  return Status::ok();
+}
+
+}  // namespace pictor
