@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "cli/encoder_actions.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/session.h"
@@ -14,6 +15,7 @@ namespace {
 struct Options {
   std::string action, target;
   EncoderRequest request;
+  QuantizeChoices quantize;
   bool yes = false;
 };
 
@@ -140,6 +142,7 @@ Status show(Session& session, const Options& options) {
                 << "  source: " << printable(info.source) << ", licence: " << printable(info.licence) << "\n"
                 << "  files: " << printable(info.folder) << "\n";
   print_heads(session, info);
+  print_losses(session, info);
   session.out() << "card:\n" << info.card << (info.card.ends_with("\n") ? "" : "\n");
   return Status::ok();
 }
@@ -186,6 +189,11 @@ Status run(Session& session, const Options& options) {
   }
   if (options.action == "add") return add(session, options);
   if (options.action == "pull") return pull(session, options);
+  if (options.action == "quantize") {
+    auto choices = options.quantize;
+    choices.name = options.request.name;
+    return quantize_encoder_action(session, options.target, choices);
+  }
   if (options.action == "show") return show(session, options);
   if (options.action == "verify") return verify(session, options);
   return remove(session, options);
@@ -199,8 +207,8 @@ Command add_encoder_command(CLI::App& parent) {
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")
       ->required()
-      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "remove"}).description(""))
-      ->type_name("add|pull|list|show|verify|remove");
+      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "quantize", "remove"}).description(""))
+      ->type_name("add|pull|list|show|verify|quantize|remove");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");
@@ -219,9 +227,34 @@ Command add_encoder_command(CLI::App& parent) {
   app.add_option("--licence", request.licence, "Licence of the weights, when nothing says it")->type_name("NAME");
   app.add_option("--endpoint", request.endpoint, "pull: address of the hub")->envname("HF_ENDPOINT")->type_name("URL");
   app.add_flag("--offline", request.offline, "pull: ask nobody; check what is there");
+  auto& quantize = options->quantize;
+  app.add_option("--calibration", quantize.calibration, "quantize: pictures like those to be searched")
+      ->type_name("FOLDER");
+  app.add_option("--evaluate", quantize.evaluation, "quantize: measure the loss on these; else on some held out")
+      ->type_name("FOLDER");
+  app.add_option("--images", quantize.images, "quantize: how many pictures are drawn")
+      ->check(CLI::Range(10, static_cast<int>(limits::kCalibrationPicturesMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--texts", quantize.texts, "quantize: texts, one a line; else sentences of Pictor's own")
+      ->type_name("FILE");
+  app.add_option("--tower", quantize.tower, "quantize: the other one stays in f32")
+      ->check(CLI::IsMember({"both", "image", "text"}).description(""))
+      ->type_name("both|image|text")
+      ->capture_default_str();
+  app.add_option("--max-loss", quantize.loss_max,
+                 "quantize: share of the ten nearest neighbours that may change, and ten times the mean cosine's "
+                 "loss; 'off': any")
+      ->type_name("SHARE")
+      ->capture_default_str();
+  app.add_option("--keep-float", quantize.keep_float,
+                 "quantize: keep the N layers that cost most in f32; else as many as --max-loss takes")
+      ->check(CLI::Range(0, static_cast<int>(limits::kCardLayersMax)).description(""))
+      ->type_name("N");
   app.add_flag("-y,--yes", options->yes, "remove: do not ask");
   set_examples(app, {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
-                     "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder remove clip"});
+                     "pictor encoder pull hf:owner/name@main --variant fp16",
+                     "pictor encoder quantize clip --calibration ~/Pictures", "pictor encoder remove clip"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

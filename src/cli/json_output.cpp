@@ -149,6 +149,15 @@ std::string added_encoder_json(const AddedEncoder& added) {
   return dumped(out);
 }
 
+std::string quantized_encoder_json(const QuantizedEncoder& made) {
+  Json out = encoder_object(made.info);
+  out["pictures"] = made.pictures;
+  out["texts"] = made.texts;
+  out["unreadable"] = made.unreadable;
+  out["kept_float"] = made.kept_float;
+  return dumped(out);
+}
+
 std::string faults_json(const std::vector<FaultInfo>& faults) {
   Json array = Json::array();
   for (const FaultInfo& fault : faults) {

@@ -97,8 +97,10 @@ struct CardDetails {
 
 Result<CardDetails> parse_card_details(std::string_view json);
 
+// The encoder of that name. kNotFound names those that are known.
+Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string_view name);
+
 // The card's text, which parse_card_details reads back to the same. `card.source` becomes its one source.
-// REQUIRES: the picture's fit is not kCropThenResize.
 std::string write_card(const CardDetails& details);
 
 // Names all that decides the bits of a vector in head `index`: see space.cpp.

@@ -29,6 +29,9 @@ class Encoders {
   Result<AddEncoderReport> add(const AddEncoderRequest& request) {
     return add_encoder(env_, places_, *runtime_, request);
   }
+  Result<Quantization> quantize(const QuantizeEncoderRequest& request) {
+    return quantize_encoder(env_, places_, *runtime_, request);
+  }
   Status verify(const std::string& name) { return verify_weights(env_, places_, name); }
   bool is_added(const EncoderCard& card) const;
   void forget(const std::string& name);  // closes it, once nobody uses it any more
