@@ -202,7 +202,7 @@ Status run(Session& session, const Options& options) {
 }  // namespace
 
 Command add_encoder_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify or remove an encoder");
+  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify, quantize or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")

@@ -119,8 +119,19 @@ std::string collection_json(const CollectionInfo& collection) { return dumped(co
 
 namespace {
 
+Json loss_object(const EncoderLoss& loss) {
+  return {{"head", loss.head},
+          {"of", loss.of},
+          {"count", loss.count},
+          {"among", loss.among},
+          {"cosine_mean", loss.cosine_mean},
+          {"cosine_least", loss.cosine_least},
+          {"overlap_at_10", loss.overlap_at_10},
+          {"nearest_agrees", loss.nearest_agrees}};
+}
+
 Json encoder_object(const EncoderInfo& info) {
-  return {{"name", info.name},
+  Json out = {{"name", info.name},
           {"description", info.description},
           {"licence", info.licence},
           {"source", info.source},
@@ -131,6 +142,12 @@ Json encoder_object(const EncoderInfo& info) {
           {"folder", info.folder},
           {"bytes", info.bytes},
           {"heads", heads_array(info.heads)}};
+  if (!info.quantized_from.empty()) {
+    out["quantized_from"] = info.quantized_from;
+    out["losses"] = Json::array();
+    for (const EncoderLoss& loss : info.losses) out["losses"].push_back(loss_object(loss));
+  }
+  return out;
 }
 
 }  // namespace

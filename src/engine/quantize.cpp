@@ -122,6 +122,10 @@ Result<QuantizedEncoder> EngineImpl::quantize_encoder(const QuantizeRequest& req
                                       std::to_string(limits::kCalibrationPicturesMax) + " are taken");
   }
   PICTOR_ASSIGN(const auto parent, encoders_.card(request.encoder));
+  // Found out before pictures are read, too, since that takes a while.
+  if (const auto name = request.name.empty() ? request.encoder + "-int8" : request.name; encoders_.card(name).is_ok()) {
+    return Status(Code::kExists, "there is an encoder '" + name + "' already: give this one another --name");
+  }
   QuantizeEncoderRequest wanted;
   wanted.encoder = request.encoder;
   wanted.name = request.name;

@@ -28,7 +28,7 @@ class OnnxConstants {
   // `folder` is where external numbers lie. REQUIRES: the file was checked (OnnxFile::open).
   OnnxConstants(const OnnxNetwork& network, std::string folder);
 
-  // Null when `name` is none, or is the input of the network that a caller may replace.
+  // Null when `name` is none.
   const OnnxTensor* find(std::string_view name) const;
   // The initializer with this body; null when it is none.
   const OnnxTensor* at(ByteView body) const;
