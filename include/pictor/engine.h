@@ -189,16 +189,28 @@ struct EncoderProgress {
   double bytes_per_second = 0;
 };
 
+// How far vectors of an int8 encoder are from those of the one in f32 that it was made from.
+struct EncoderLoss {
+  std::string head;
+  std::string of;  // "pictures", "texts", or "pictures_by_text": texts that look for pictures
+  std::uint64_t count = 0, among = 0;
+  double cosine_mean = 0, cosine_least = 0;
+  double overlap_at_10 = 0;   // of the ten nearest neighbours, how many are the same
+  double nearest_agrees = 0;  // how often the nearest neighbour is the same
+};
+
 struct EncoderInfo {
   std::string name, description, licence, source, precision;
   bool ready = false;  // its weights are here
   std::string advice;  // when not ready: the command that makes it so
   std::vector<HeadInfo> heads;
-  TokenGrid grid;           // of patch tokens; none when its card names no such output
-  bool added = false;       // by a user: can be removed
-  std::string folder;       // of its files
-  std::uint64_t bytes = 0;  // of its files
-  std::string card;         // the card, JSON
+  TokenGrid grid;                   // of patch tokens; none when its card names no such output
+  bool added = false;               // by a user: can be removed
+  std::string folder;               // of its files
+  std::uint64_t bytes = 0;          // of its files
+  std::string card;                 // the card, JSON
+  std::string quantized_from;       // of an int8 encoder that quantize_encoder made: the one it was made from
+  std::vector<EncoderLoss> losses;  // and how far it is from that one
 };
 
 // An encoder in the hub's layout, to be made one of ours.
@@ -224,6 +236,25 @@ struct AddedEncoder {
   std::string preprocessing;       // whose: "CLIPImageProcessor", "timm", "open_clip"
   std::vector<std::string> notes;  // what a person should know of it
   std::uint64_t bytes_received = 0;
+};
+
+// A static int8 encoder to be made of one in f32.
+struct QuantizeRequest {
+  std::string encoder, name;       // name empty: ENCODER-int8
+  std::string calibration;         // what the pictures are, for the card: "256 pictures of 'photos'"
+  std::size_t images = 256;        // drawn for calibration; half as many more for evaluation
+  std::vector<std::string> texts;  // empty: sentences of our own
+  bool image_tower = true, text_tower = true;
+  double loss_max = 0.2;  // share of the ten nearest neighbours that may change; a tenth of it for the mean cosine
+  std::optional<std::size_t> keep_float;  // layers; absent: as many as it takes, up to a quarter
+  const std::atomic<bool>* cancel = nullptr;
+  std::function<void(const std::string&, std::size_t, std::size_t)> progress;  // what, done, of how many
+};
+
+struct QuantizedEncoder {
+  EncoderInfo info;
+  std::uint64_t pictures = 0, texts = 0, unreadable = 0;
+  std::vector<std::string> kept_float;
 };
 
 struct CollectionInfo {
@@ -284,6 +315,11 @@ class Engine {
   // Fetches a repository, verifies each file against its listing, then adds it. The same call goes on where an earlier
   // one was interrupted.
   virtual Result<AddedEncoder> pull_encoder(const EncoderRequest& request) = 0;
+  // Makes a static int8 encoder of one in f32, with pictures drawn from `pictures`; `evaluation` may be null: then the
+  // loss is measured on pictures of the same source that calibration did not see. kMismatch: the loss is past its
+  // bound, and nothing was made.
+  virtual Result<QuantizedEncoder> quantize_encoder(const QuantizeRequest& request, IngestSource& pictures,
+                                                    IngestSource* evaluation) = 0;
   // Reads all its files and compares them with the card's hashes.
   virtual Status verify_encoder(const std::string& name) = 0;
   // kMismatch while a collection uses it, kInvalid when it came with Pictor.

@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "cli/encoder_actions.h"
 #include "cli/encoder_fingerprint.h"
 #include "cli/encoder_tools.h"
 #include "cli/interrupt.h"
@@ -17,6 +18,7 @@ struct Options {
   std::string action, target;
   EncoderRequest request;
   FingerprintOptions fingerprint;
+  QuantizeChoices quantize;
   bool yes = false;
   EncoderToolOptions tools;
 };
@@ -144,6 +146,7 @@ Status show(Session& session, const Options& options) {
                 << "  source: " << printable(info.source) << ", licence: " << printable(info.licence) << "\n"
                 << "  files: " << printable(info.folder) << "\n";
   print_heads(session, info);
+  print_losses(session, info);
   session.out() << "card:\n" << info.card << (info.card.ends_with("\n") ? "" : "\n");
   return Status::ok();
 }
@@ -194,6 +197,11 @@ Status run(Session& session, const Options& options) {
   }
   if (options.action == "add") return add(session, options);
   if (options.action == "pull") return pull(session, options);
+  if (options.action == "quantize") {
+    auto choices = options.quantize;
+    choices.name = options.request.name;
+    return quantize_encoder_action(session, options.target, choices);
+  }
   if (options.action == "show") return show(session, options);
   if (options.action == "verify") return verify(session, options);
   if (options.action == "fingerprint") return encoder_fingerprint(session, options.target, options.fingerprint);
@@ -204,15 +212,15 @@ Status run(Session& session, const Options& options) {
 
 Command add_encoder_command(CLI::App& parent) {
   CLI::App& app = *parent.add_subcommand(
-      "encoder", "Add, pull, show, verify, fingerprint, measure, warm, derive or remove an encoder");
+      "encoder", "Add, pull, show, verify, fingerprint, quantize, measure, warm, derive or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
   app.add_option("action", options->action, "What to do")
       ->required()
-      ->check(
-          CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "bench", "warm", "derive", "remove"})
-              .description(""))
-      ->type_name("add|pull|list|show|verify|fingerprint|bench|warm|derive|remove");
+      ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "quantize", "bench", "warm",
+                             "derive", "remove"})
+                  .description(""))
+      ->type_name("add|pull|list|show|verify|fingerprint|quantize|bench|warm|derive|remove");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");
@@ -232,12 +240,37 @@ Command add_encoder_command(CLI::App& parent) {
   app.add_option("--endpoint", request.endpoint, "pull: address of the hub")->envname("HF_ENDPOINT")->type_name("URL");
   app.add_flag("--offline", request.offline, "pull: ask nobody; check what is there");
   add_fingerprint_options(app, options->fingerprint);
+  auto& quantize = options->quantize;
+  app.add_option("--calibration", quantize.calibration, "quantize: pictures like those to be searched")
+      ->type_name("FOLDER");
+  app.add_option("--evaluate", quantize.evaluation, "quantize: measure the loss on these; else on some held out")
+      ->type_name("FOLDER");
+  app.add_option("--images", quantize.images, "quantize: how many pictures are drawn")
+      ->check(CLI::Range(10, static_cast<int>(limits::kCalibrationPicturesMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--calibration-texts", quantize.texts, "quantize: texts, one a line; else sentences of Pictor's own")
+      ->type_name("FILE");
+  app.add_option("--tower", quantize.tower, "quantize: the other one stays in f32")
+      ->check(CLI::IsMember({"both", "image", "text"}).description(""))
+      ->type_name("both|image|text")
+      ->capture_default_str();
+  app.add_option("--max-loss", quantize.loss_max,
+                 "quantize: share of the ten nearest neighbours that may change, and ten times the mean cosine's "
+                 "loss; 'off': any")
+      ->type_name("SHARE")
+      ->capture_default_str();
+  app.add_option("--keep-float", quantize.keep_float,
+                 "quantize: keep the N layers that cost most in f32; else as many as --max-loss takes")
+      ->check(CLI::Range(0, static_cast<int>(limits::kCardLayersMax)).description(""))
+      ->type_name("N");
   app.add_flag("-y,--yes", options->yes, "remove: do not ask");
   add_encoder_tool_options(app, options->tools);
   set_examples(app,
                {"pictor encoder add ~/models/clip-vit-base-patch32 --name clip", "pictor encoder show clip",
                 "pictor encoder pull hf:owner/name@main --variant fp16", "pictor encoder fingerprint clip --check",
-                "pictor encoder bench clip --seconds 20", "pictor encoder verify clip --against records.jsonl",
+                "pictor encoder quantize clip --calibration ~/Pictures", "pictor encoder bench clip --seconds 20",
+                "pictor encoder verify clip --against records.jsonl",
                 "pictor encoder derive clip --name clip-256 --dim 256 --pca ~/photos", "pictor encoder remove clip"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }

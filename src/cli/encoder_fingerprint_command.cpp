@@ -17,7 +17,7 @@ Status outcome(const std::string& encoder, const FingerprintReport& report, bool
     }
     if (check && print.state == FingerprintState::kNew) {
       return {Code::kNotFound, which + " has nothing to be compared with: keep one with pictor encoder fingerprint " +
-                                   encoder + " --images " + std::to_string(print.count)};
+                                   encoder + " --count " + std::to_string(print.count)};
     }
   }
   return Status::ok();
@@ -26,7 +26,7 @@ Status outcome(const std::string& encoder, const FingerprintReport& report, bool
 }  // namespace
 
 void add_fingerprint_options(CLI::App& app, FingerprintOptions& options) {
-  app.add_option("--images", options.images, "fingerprint: so many generated pictures, and texts")
+  app.add_option("--count", options.images, "fingerprint: so many generated pictures, and texts")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{limits::kFingerprintMax}).description(""))
       ->type_name("N")
       ->capture_default_str();

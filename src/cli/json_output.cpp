@@ -131,8 +131,19 @@ std::string collection_json(const CollectionInfo& collection) { return dumped(co
 
 namespace {
 
+Json loss_object(const EncoderLoss& loss) {
+  return {{"head", loss.head},
+          {"of", loss.of},
+          {"count", loss.count},
+          {"among", loss.among},
+          {"cosine_mean", loss.cosine_mean},
+          {"cosine_least", loss.cosine_least},
+          {"overlap_at_10", loss.overlap_at_10},
+          {"nearest_agrees", loss.nearest_agrees}};
+}
+
 Json encoder_object(const EncoderInfo& info) {
-  return {{"name", info.name},
+  Json out = {{"name", info.name},
           {"description", info.description},
           {"licence", info.licence},
           {"source", info.source},
@@ -144,6 +155,12 @@ Json encoder_object(const EncoderInfo& info) {
           {"bytes", info.bytes},
           {"grid", grid_object(info.grid)},
           {"heads", heads_array(info.heads)}};
+  if (!info.quantized_from.empty()) {
+    out["quantized_from"] = info.quantized_from;
+    out["losses"] = Json::array();
+    for (const EncoderLoss& loss : info.losses) out["losses"].push_back(loss_object(loss));
+  }
+  return out;
 }
 
 }  // namespace
@@ -159,6 +176,15 @@ std::string added_encoder_json(const AddedEncoder& added) {
   out["preprocessing"] = added.preprocessing;
   out["notes"] = added.notes;
   out["bytes_received"] = added.bytes_received;
+  return dumped(out);
+}
+
+std::string quantized_encoder_json(const QuantizedEncoder& made) {
+  Json out = encoder_object(made.info);
+  out["pictures"] = made.pictures;
+  out["texts"] = made.texts;
+  out["unreadable"] = made.unreadable;
+  out["kept_float"] = made.kept_float;
   return dumped(out);
 }
 

@@ -16,6 +16,7 @@ std::string collections_json(const std::vector<CollectionInfo>& collections);
 std::string collection_json(const CollectionInfo& collection);
 std::string encoders_json(const std::vector<EncoderInfo>& encoders);
 std::string added_encoder_json(const AddedEncoder& added);
+std::string quantized_encoder_json(const QuantizedEncoder& made);
 std::string faults_json(const std::vector<FaultInfo>& faults);
 std::string quarantined_json(const Quarantined& refused);  // one line of the --quarantine file
 std::string error_json(const Status& status, const std::string& hint);

@@ -78,7 +78,7 @@ TEST_F(CliTest, fingerprints_are_kept_or_only_compared) {
   EXPECT_TRUE(engine_->fingerprint_requests.at(0).keep);
   EXPECT_EQ(engine_->fingerprint_requests.at(0).images, 1000U);
   EXPECT_NE(out().find("ab12  toy joint, 1000 images, f32, x86-64/avx2, openvino 1: "), std::string::npos) << out();
-  EXPECT_EQ(run({"encoder", "fingerprint", "toy", "--check", "--images", "7"}), 3) << "there was none to compare with";
+  EXPECT_EQ(run({"encoder", "fingerprint", "toy", "--check", "--count", "7"}), 3) << "there was none to compare with";
   EXPECT_FALSE(engine_->fingerprint_requests.at(1).keep);
   EXPECT_EQ(engine_->fingerprint_requests.at(1).images, 7U);
   engine_->fingerprints.fingerprints[0].state = FingerprintState::kEqual;

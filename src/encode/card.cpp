@@ -86,6 +86,44 @@ PrepareSpec read_prepare(Fields fields) {
   return out;
 }
 
+std::size_t read_count(Fields& fields, const char* name) {
+  return static_cast<std::size_t>(fields.whole(name, 0, limits::kCalibrationPicturesMax));
+}
+
+QuantizationLoss read_loss(Fields fields) {
+  QuantizationLoss out;
+  out.head = fields.text("head", 64);
+  out.of = fields.text("of", 64);
+  out.count = read_count(fields, "count");
+  out.among = read_count(fields, "among");
+  out.cosine_mean = fields.number("cosine_mean", -1, 1);
+  out.cosine_least = fields.number("cosine_least", -1, 1);
+  out.overlap_at_10 = fields.number("overlap_at_10", 0, 1);
+  out.nearest_agrees = fields.number("nearest_agrees", 0, 1);
+  fields.finish();
+  return out;
+}
+
+Quantization read_quantization(Fields fields) {
+  Quantization out;
+  out.from = fields.text("from", 64);
+  out.calibration = fields.text("calibration");
+  out.pictures = read_count(fields, "pictures");
+  out.texts = read_count(fields, "texts");
+  if (fields.has("kept_float")) {
+    for (const auto& name : fields.list("kept_float", 1, limits::kCardLayersMax)) {
+      if (!name.is_string()) refuse("'" + fields.path("kept_float") + "' has something that is no name");
+      out.kept_float.push_back(name.get<std::string>());
+    }
+  }
+  const auto& losses = fields.list("losses", 0, std::size_t{2} * limits::kSpacesPerCollectionMax);
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    out.losses.push_back(read_loss(Fields(losses[i], fields.path("losses[" + std::to_string(i) + "]"))));
+  }
+  fields.finish();
+  return out;
+}
+
 class CardParser {
  public:
   explicit CardParser(std::string_view text) { out_.card.json = text; }
@@ -113,6 +151,7 @@ class CardParser {
     }
     const auto& heads = fields.list("heads", 1, limits::kSpacesPerCollectionMax);
     for (std::size_t i = 0; i < heads.size(); ++i) read_head(Fields(heads[i], "heads[" + std::to_string(i) + "]"));
+    if (fields.has("quantization")) card.quantization = read_quantization(fields.object("quantization"));
     fields.finish();
     for (const auto& file : card.files) {
       if (!used_.contains(file.path)) refuse("file '" + file.path + "' is used by no tower and no head");

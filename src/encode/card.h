@@ -104,8 +104,10 @@ Result<CardDetails> read_card_details(Env& env, const EncoderPlaces& places, std
 // Finds the output whose numbers belong to places of the picture: tokens before maps, else by name. Sets card.grid.
 void set_grid(CardDetails& details);
 
+// The encoder of that name. kNotFound names those that are known.
+Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string_view name);
+
 // The card's text, which parse_card_details reads back to the same. `card.source` becomes its one source.
-// REQUIRES: the picture's fit is not kCropThenResize.
 std::string write_card(const CardDetails& details);
 
 // Names all that decides the bits of a vector in head `index`: see space.cpp.

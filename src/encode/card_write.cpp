@@ -1,4 +1,5 @@
 // A card's text from its parts: what card.cpp reads back to the same.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "encode/card.h"
@@ -43,7 +44,15 @@ Ordered three(const std::array<float, 3>& values) {
   return {shortest(values[0]), shortest(values[1]), shortest(values[2])};
 }
 
-// REQUIRES: not kCropThenResize, whose fraction is kept as a quotient that a double does not give back.
+// The quotient of least numbers that is this very double.
+Ordered fraction(double value) {
+  for (std::uint32_t denominator = 1; denominator <= limits::kPrepareSideMax; ++denominator) {
+    const double numerator = std::nearbyint(value * denominator);
+    if (numerator / denominator == value) return {static_cast<std::uint32_t>(numerator), denominator};
+  }
+  return {1, 1};
+}
+
 Ordered json_of(const PrepareSpec& prepare) {
   Ordered out = {{"width", prepare.width}, {"height", prepare.height}};
   if (prepare.fit == Fit::kShortestEdgeCrop) {
@@ -51,8 +60,9 @@ Ordered json_of(const PrepareSpec& prepare) {
     out["resize"] = prepare.resize;
     out["crop_offset"] = prepare.crop_offset == CropOffset::kFloor ? "floor" : "half_even";
   } else {
-    out["fit"] = prepare.fit == Fit::kPad ? "pad" : "squash";
+    out["fit"] = prepare.fit == Fit::kPad ? "pad" : prepare.fit == Fit::kSquash ? "squash" : "crop_then_resize";
   }
+  if (prepare.fit == Fit::kCropThenResize) out["crop_fraction"] = fraction(prepare.crop_fraction);
   out["filter"] = name_of(prepare.filter);
   if (prepare.fit == Fit::kPad) out["background"] = prepare.background;
   if (prepare.rescale > 0) out["rescale"] = prepare.rescale;
@@ -133,6 +143,29 @@ Ordered json_of(const CardHead& head, const HeadDetails& details) {
   return out;
 }
 
+// Rounded to what is worth reading.
+double rounded(double value) { return std::nearbyint(value * 1e6) / 1e6; }
+
+Ordered json_of(const Quantization& quantization) {
+  Ordered out = {{"from", quantization.from},
+                 {"calibration", quantization.calibration},
+                 {"pictures", quantization.pictures},
+                 {"texts", quantization.texts}};
+  if (!quantization.kept_float.empty()) out["kept_float"] = quantization.kept_float;
+  out["losses"] = Ordered::array();
+  for (const auto& loss : quantization.losses) {
+    out["losses"].push_back({{"head", loss.head},
+                             {"of", loss.of},
+                             {"count", loss.count},
+                             {"among", loss.among},
+                             {"cosine_mean", rounded(loss.cosine_mean)},
+                             {"cosine_least", rounded(loss.cosine_least)},
+                             {"overlap_at_10", rounded(loss.overlap_at_10)},
+                             {"nearest_agrees", rounded(loss.nearest_agrees)}});
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string write_card(const CardDetails& details) {
@@ -154,6 +187,7 @@ std::string write_card(const CardDetails& details) {
     out["prepare"] = json_of(card.prepare);
   }
   for (std::size_t i = 0; i < card.heads.size(); ++i) out["heads"].push_back(json_of(card.heads[i], details.heads[i]));
+  if (card.quantization) out["quantization"] = json_of(*card.quantization);
   return out.dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 

@@ -7,8 +7,11 @@
 // and same ISA class give the same bits, whatever the batch, the threads and the neighbours in the batch.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,12 +42,35 @@ struct CardHead {
   SpaceId space;        // computed, never read from the file
 };
 
+inline constexpr double kQuantizationLossMax = 0.2;
+
 // Of an encoder's networks. kInt8: static scales. kInt8Dynamic: scales of each forward pass, so it takes one picture or
 // text a pass, or a vector would depend on its neighbours.
 enum class Precision : std::uint8_t { kF32, kF16, kInt8, kInt8Dynamic };
 
 // "f32", "f16", "int8", "int8_dynamic", as cards and reports say it.
 std::string precision_name(Precision precision);
+
+// How far vectors of an int8 encoder are from those of the encoder that it was made from, for the same input.
+struct QuantizationLoss {
+  std::string head;
+  std::string of;         // "pictures", "texts", or "pictures_by_text": texts that look for pictures
+  std::size_t count = 0;  // vectors that were compared, each with its counterpart
+  std::size_t among = 0;  // vectors among which each looked for its neighbours
+  double cosine_mean = 0, cosine_least = 0;
+  double overlap_at_10 = 0;   // of the ten nearest neighbours, how many are the same
+  double nearest_agrees = 0;  // how often the nearest neighbour is the same
+};
+
+// How an encoder that quantize_encoder made came about: for people, no part of a SpaceId.
+struct Quantization {
+  std::string name;                     // of the encoder that was made; not in the card, which has it elsewhere
+  std::string from;                     // name of the encoder
+  std::string calibration;              // what the pictures and texts were, in words
+  std::size_t pictures = 0, texts = 0;  // of the calibration
+  std::vector<std::string> kept_float;  // layers
+  std::vector<QuantizationLoss> losses;
+};
 
 struct EncoderCard {
   std::string name;  // "lite2-minilm", "lite2-minilm-int8"
@@ -57,7 +83,8 @@ struct EncoderCard {
   DecodeSpec decode;
   PrepareSpec prepare;
   std::vector<CardHead> heads;
-  TokenGrid grid;      // of patch tokens; none when no output of the image network has places
+  TokenGrid grid;  // of patch tokens; none when no output of the image network has places
+  std::optional<Quantization> quantization;
   std::string json;    // the card as it was read
   std::string folder;  // where its files are; empty when the card was not read from its place
 
@@ -135,6 +162,31 @@ struct AddEncoderReport {
 // Copies it to places.encoders_folder/NAME/, whole or not at all. kExists: there is one of that name.
 Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
                                      const AddEncoderRequest& request);
+
+// A static int8 encoder from one in f32: see infer's NetworkQuantizer for how.
+struct QuantizeEncoderRequest {
+  std::string encoder;  // f32
+  std::string name;     // of the new one; empty: ENCODER-int8
+  // Prepared as the encoder's card says, one after the other. Those for evaluation are others than those for
+  // calibration, or the loss is flattered. Both empty for an encoder that takes no pictures.
+  std::vector<float> pictures, evaluation_pictures;
+  std::vector<std::string> texts, evaluation_texts;  // empty: sentences of our own
+  std::string calibration;                           // what they are, for the card
+  bool image_tower = true, text_tower = true;        // which are quantised; the other is taken as it is
+  // The share of the ten nearest neighbours that may change; the mean cosine may be a tenth of it below 1. Above 1:
+  // any.
+  double loss_max = kQuantizationLossMax;
+  // Layers that stay in f32, those that cost most; absent: as many as it takes to keep the loss, up to a quarter.
+  std::optional<std::size_t> keep_float;
+  std::size_t threads = 1;
+  const std::atomic<bool>* cancel = nullptr;                                   // kCancelled soon after it is set
+  std::function<void(const std::string&, std::size_t, std::size_t)> progress;  // what, done, of how many; may be null
+};
+// The encoder is in places.encoders_folder afterwards, or nothing is. kMismatch: the loss is past its bound, and by how
+// much. kUnsupported: not an f32 encoder, or nothing in it to quantise. kExists: the name is taken. Same request and
+// instruction-set class, same bytes.
+Result<Quantization> quantize_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
+                                      const QuantizeEncoderRequest& request);
 
 // Reads all weights of the encoder and compares them with its card. (open_encoder does not read again what it once
 // found right and has kept its size and time of change.)

@@ -237,6 +237,8 @@ Result<CardDetails> read_card(Env& env, const CardPlace& place) {
                                        "', by its place it is '" + place.name + "'");
 }
 
+}  // namespace
+
 Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string_view name) {
   PICTOR_ASSIGN(const auto all, card_places(env, places));
   const auto found = std::ranges::find(all, name, &CardPlace::name);
@@ -246,8 +248,6 @@ Result<CardDetails> find_card(Env& env, const EncoderPlaces& places, std::string
   return Status(Code::kNotFound, "encoder '" + std::string(name) + "' is unknown; known are " +
                                      (known.empty() ? "none" : known) + " (cards in '" + places.cards_folder + "')");
 }
-
-}  // namespace
 
 Result<std::vector<EncoderCard>> list_cards(Env& env, const EncoderPlaces& places) {
   PICTOR_ASSIGN(const auto all, card_places(env, places));

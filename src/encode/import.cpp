@@ -52,33 +52,6 @@ void add_head(const ImportRequest& request, const ImageChoice& choice, ImportedE
   details.heads.push_back(std::move(sides));
 }
 
-Status hash_files(Env& env, ImportedEncoder& out) {
-  for (const auto& file : out.files) {
-    PICTOR_ASSIGN(const auto source, env.open(file.from, OpenMode::kRead));
-    Sha256Stream hash;
-    Bytes chunk(kCopyBytes);
-    CardFile entry;
-    entry.path = file.name;
-    for (;;) {
-      PICTOR_ASSIGN(const auto count, source->read_at(entry.bytes, chunk));
-      if (count == 0) break;
-      hash.add(ByteView(chunk).first(count));
-      entry.bytes += count;
-    }
-    entry.hash = hash.finish();
-    out.details.card.files.push_back(std::move(entry));
-  }
-  return Status::ok();
-}
-
-// A card that cannot be read back to the same is our bug, and is found here rather than by whoever opens it.
-Status settle_card(ImportedEncoder& out) {
-  auto parsed = parse_card_details(write_card(out.details));
-  if (!parsed.is_ok()) return parsed.status().in("the card that was made");
-  out.details = std::move(parsed).value();
-  return Status::ok();
-}
-
 ImportedEncoder import_whole(Env& env, const Runtime& runtime, const ImportRequest& request) {
   ImportedEncoder out;
   auto& card = out.details.card;
@@ -136,14 +109,40 @@ Status copy_file(Env& env, const CardFile& wanted, const std::string& from, cons
   return target->sync();
 }
 
-Status empty_folder(Env& env, const std::string& folder) {
+}  // namespace
+
+Status hash_files(Env& env, ImportedEncoder& out) {
+  for (const auto& file : out.files) {
+    PICTOR_ASSIGN(const auto source, env.open(file.from, OpenMode::kRead));
+    Sha256Stream hash;
+    Bytes chunk(kCopyBytes);
+    CardFile entry;
+    entry.path = file.name;
+    for (;;) {
+      PICTOR_ASSIGN(const auto count, source->read_at(entry.bytes, chunk));
+      if (count == 0) break;
+      hash.add(ByteView(chunk).first(count));
+      entry.bytes += count;
+    }
+    entry.hash = hash.finish();
+    out.details.card.files.push_back(std::move(entry));
+  }
+  return Status::ok();
+}
+
+Status settle_card(ImportedEncoder& out) {
+  auto parsed = parse_card_details(write_card(out.details));
+  if (!parsed.is_ok()) return parsed.status().in("the card that was made");
+  out.details = std::move(parsed).value();
+  return Status::ok();
+}
+
+Status remove_files(Env& env, const std::string& folder) {
   const auto entries = env.list(folder);
   if (!entries.is_ok()) return entries.status().code() == Code::kNotFound ? Status::ok() : entries.status();
   for (const auto& entry : *entries) PICTOR_TRY(env.remove(join_path(folder, entry.name)));
   return env.remove(folder);
 }
-
-}  // namespace
 
 std::string encoder_name_of(std::string_view text) {
   std::string name;
@@ -182,7 +181,7 @@ Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::stri
                                card.name + "`)"};
   }
   const std::string aside = join_path(encoders_folder, "." + card.name + ".part");
-  PICTOR_TRY(empty_folder(env, aside));
+  PICTOR_TRY(remove_files(env, aside));
   PICTOR_TRY(env.make_dirs(aside));
   for (std::size_t i = 0; i < encoder.files.size(); ++i) {
     PICTOR_TRY(copy_file(env, card.files[i], encoder.files[i].from, join_path(aside, encoder.files[i].name)));

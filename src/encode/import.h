@@ -32,6 +32,13 @@ Result<ImportedEncoder> import_encoder(Env& env, const Runtime& runtime, const I
 // that name.
 Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::string& encoders_folder);
 
+// Adds every file's size and hash to the card.
+Status hash_files(Env& env, ImportedEncoder& encoder);
+// The card's text, read back: a card that cannot be is our bug, and is found here rather than by whoever opens it.
+Status settle_card(ImportedEncoder& encoder);
+// Removes a folder of files; ok when there is none.
+Status remove_files(Env& env, const std::string& folder);
+
 // "clip-vit-base-patch32" of "openai/CLIP ViT-Base (patch32)".
 std::string encoder_name_of(std::string_view text);
 

@@ -43,6 +43,13 @@ EncoderInfo EngineImpl::encoder_info(const EncoderCard& card) {
     info.advice = status.message();
   }
   info.grid = card.grid;
+  if (card.quantization) {
+    info.quantized_from = card.quantization->from;
+    for (const auto& loss : card.quantization->losses) {
+      info.losses.push_back({loss.head, loss.of, loss.count, loss.among, loss.cosine_mean, loss.cosine_least,
+                             loss.overlap_at_10, loss.nearest_agrees});
+    }
+  }
   for (const auto& head : card.heads) {
     info.heads.push_back({head.name, head.dim, head.metric, head.images, head.texts, head.space});
   }

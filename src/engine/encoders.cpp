@@ -19,6 +19,11 @@ Result<AddEncoderReport> Encoders::add(const AddEncoderRequest& request) {
   return add_encoder(env_, places_, *runtime, request);
 }
 
+Result<Quantization> Encoders::quantize(const QuantizeEncoderRequest& request) {
+  PICTOR_ASSIGN(const auto* runtime, runtimes_.get(""));
+  return quantize_encoder(env_, places_, *runtime, request);
+}
+
 Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, EncodeFor purpose) {
   const std::lock_guard lock(mutex_);
   auto& slot = open_[{name, purpose}];

@@ -40,6 +40,8 @@ class EngineImpl final : public Engine {
   Result<std::vector<EncoderInfo>> encoders() override;
   Result<AddedEncoder> add_encoder(const EncoderRequest& request) override;
   Result<AddedEncoder> pull_encoder(const EncoderRequest& request) override;
+  Result<QuantizedEncoder> quantize_encoder(const QuantizeRequest& request, IngestSource& pictures,
+                                            IngestSource* evaluation) override;
   Status verify_encoder(const std::string& name) override;
   Status remove_encoder(const std::string& name) override;
   EncoderTools& encoder_tools() override { return tools_; }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -116,5 +117,50 @@ Status check_operations(const std::string& path);
 // Reads all weights once. kUnreadable names the first tensor with a NaN or an infinity; minus infinity is let through
 // in a tensor whose other numbers are zero, which is how attention masks are kept.
 Status check_weights_finite(const std::string& path);
+
+// --- static int8 from f32 ---
+
+// The forward passes by which a network's numbers are learnt. Each gives views of all inputs of one picture or text to
+// `use`; every pass is asked for more than once, and gives the same each time.
+class CalibrationPasses {
+ public:
+  virtual ~CalibrationPasses() = default;
+  virtual std::size_t count() const = 0;
+  virtual Status run(std::size_t pass, const std::function<Status(std::span<const TensorView>)>& use) const = 0;
+};
+
+// Layers that read one tensor: they are kept in float together or not at all.
+struct QuantizedGroup {
+  std::string name;  // of the first layer's output
+  std::size_t layers = 0;
+  std::uint64_t multiplications = 0;  // of one picture or text, about
+  bool single = false;                // each works once a picture or text, not once a place or token of it
+};
+
+// Makes a static int8 network of an f32 one: u8 activations with one scale a tensor, chosen for the least squared error
+// over the calibration; int8 weights with one scale an output channel; channels evened out before products that follow
+// a normalisation (SmoothQuant, Xiao et al. 2022); biases corrected for what rounding the weights shifts. Written as
+// QuantizeLinear and DequantizeLinear pairs, which every run time reads.
+//
+// Thread safety: const calls from any thread. Determinism: same network, passes and instruction-set class give the same
+// bytes. Memory: the network, and one pass's activations; statistics are of fixed size.
+class NetworkQuantizer {
+ public:
+  virtual ~NetworkQuantizer() = default;
+  // In the network's order.
+  virtual const std::vector<QuantizedGroup>& groups() const = 0;
+  // Writes the network to `path`, with those groups in float. REQUIRES: in_float.size() == groups().size().
+  virtual Status write(const std::string& path, const std::vector<bool>& in_float) const = 0;
+};
+
+struct CalibrateRequest {
+  std::string path;       // of the f32 network
+  ModelOptions options;   // `outputs` and what they need are what will be written; parallel_requests is 1
+  std::string work_file;  // is written and removed; as large as the network
+};
+// Runs all passes twice. kUnsupported: the network is quantised already, or there is nothing to quantise. A pass's own
+// error (an interruption, say) is given back as it is.
+Result<std::unique_ptr<NetworkQuantizer>> calibrate_network(const Runtime& runtime, const CalibrateRequest& request,
+                                                            const CalibrationPasses& passes);
 
 }  // namespace pictor
