@@ -99,6 +99,8 @@ struct CardDetails {
 
 Result<CardDetails> parse_card_details(std::string_view json);
 
+// The grid of one output's places; none when it has fewer than two, or no size of patch makes as many.
+TokenGrid grid_of(const PrepareSpec& prepare, const ImageOutput& output);
 // Finds the output whose numbers belong to places of the picture: tokens before maps, else by name. Sets card.grid.
 void set_grid(CardDetails& details);
 
