@@ -101,6 +101,8 @@ Result<CardDetails> parse_card_details(std::string_view json);
 // The card of that name with its folder. kNotFound names the known encoders.
 Result<CardDetails> read_card_details(Env& env, const EncoderPlaces& places, std::string_view name);
 
+// The grid of one output's places; none when it has fewer than two, or no size of patch makes as many.
+TokenGrid grid_of(const PrepareSpec& prepare, const ImageOutput& output);
 // Finds the output whose numbers belong to places of the picture: tokens before maps, else by name. Sets card.grid.
 void set_grid(CardDetails& details);
 

@@ -15,16 +15,14 @@ TokenGrid grid_of(const PrepareSpec& prepare, std::uint32_t patches, std::uint32
   return {};
 }
 
-TokenGrid grid_of(const PrepareSpec& prepare, const ImageOutput& output) {
-  switch (output.kind) {
-    case OutputKind::kTokens: return grid_of(prepare, output.tokens - output.prefix, output.numbers);
-    case OutputKind::kMap: return {output.height, output.width, output.numbers};
-    case OutputKind::kVector: break;
-  }
-  return {};
-}
-
 }  // namespace
+
+TokenGrid grid_of(const PrepareSpec& prepare, const ImageOutput& output) {
+  TokenGrid grid;
+  if (output.kind == OutputKind::kTokens) grid = grid_of(prepare, output.tokens - output.prefix, output.numbers);
+  if (output.kind == OutputKind::kMap) grid = {output.height, output.width, output.numbers};
+  return grid.places() < 2 ? TokenGrid{} : grid;
+}
 
 bool CardDetails::is_read(std::string_view output) const {
   for (std::size_t i = 0; i < heads.size(); ++i) {
@@ -41,8 +39,7 @@ void set_grid(CardDetails& details) {
     for (const auto& [name, output] : details.image->outputs) {
       if (output.kind != kind || !details.grid_output.empty()) continue;
       const auto grid = grid_of(details.card.prepare, output);
-      // One place is a vector, and what is beyond the limit is kept by nobody.
-      if (grid.places() < 2 || grid.numbers() > limits::kTokenNumbersMax) continue;
+      if (grid.numbers() == 0 || grid.numbers() > limits::kTokenNumbersMax) continue;  // nobody keeps more
       details.card.grid = grid;
       details.grid_output = name;
     }

@@ -181,15 +181,26 @@ OutputTensor probe(const Runtime& runtime, const std::string& path, const std::s
   return std::move(outputs.front());
 }
 
+// With the fewest tokens of no place that leave a grid: configurations do not always give the size of a patch.
+ImageOutput grid_output(ImageOutput output, const PrepareSpec& prepare) {
+  constexpr std::uint32_t kPrefixMax = 16;
+  if (output.kind != OutputKind::kTokens) return output;
+  for (output.prefix = 0; output.prefix < std::min(kPrefixMax, output.tokens - 1); ++output.prefix) {
+    if (grid_of(prepare, output).numbers() != 0) break;
+  }
+  return output;
+}
+
 // What a network of this layout calls its patch grid, if the vectors come from another output; it costs nothing until
 // a collection keeps tokens. Left out when it cannot be had.
 void add_grid_output(const Runtime& runtime, const std::string& path, const NetworkDescription& network,
                      const HubFiles& files, const PrepareSpec& prepare, ImageTower& tower) {
   constexpr const char* kGrid = "last_hidden_state";
-  if (tower.outputs.begin()->second.kind != OutputKind::kVector || find(network.outputs, kGrid) == nullptr) return;
+  if (grid_of(prepare, tower.outputs.begin()->second).numbers() != 0 || find(network.outputs, kGrid) == nullptr) return;
   try {
-    const auto output = image_output(probe(runtime, path, tower.input, kGrid, prepare), files, prepare);
-    if (output.kind != OutputKind::kVector) tower.outputs[kGrid] = output;
+    const auto tensor = probe(runtime, path, tower.input, kGrid, prepare);
+    const auto output = grid_output(image_output(tensor, files, prepare), prepare);
+    if (grid_of(prepare, output).numbers() != 0 && !tower.outputs.contains(kGrid)) tower.outputs[kGrid] = output;
   } catch (const ConfigProblem&) {
     // Vectors do not need it.
   }

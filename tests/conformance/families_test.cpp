@@ -161,7 +161,7 @@ TEST_P(Family, pictures_become_the_reference_s_vectors) {
 // Tokens of the reference without those of no place; a map, place by place.
 TEST_P(Family, patch_tokens_are_the_reference_s_and_change_no_vector) {
   const auto& card = encoder_->card();
-  const std::set<std::string> none = {"clip_combined", "openclip", "timm"};
+  const std::set<std::string> none = {"clip_combined", "openclip"};
   EXPECT_EQ(card.grid.numbers() == 0, none.contains(GetParam()));
   if (card.grid.numbers() == 0) {
     const std::vector<float> tensor(prepared_size(card.prepare));
@@ -186,7 +186,7 @@ TEST_P(Family, patch_tokens_are_the_reference_s_and_change_no_vector) {
     }
     ++count;
   }
-  ASSERT_GE(count, 4U);
+  ASSERT_GE(count, 3U);
   const auto made = encoder_->encode_images_with_tokens(tensors, count);
   ASSERT_TRUE(made.is_ok()) << made.status().to_string();
   ASSERT_EQ(made->tokens.size(), reference.size());
