@@ -129,8 +129,9 @@ class Hasher {
 
  private:
   Status take(std::deque<std::future<Made>>& running, std::vector<Sha256Stream>& streams) {
-    PICTOR_ASSIGN(const auto made, running.front().get());
+    auto first = std::move(running.front());
     running.pop_front();
+    PICTOR_ASSIGN(const auto made, first.get());
     for (std::size_t i = 0; i < streams.size(); ++i) streams[i].add(std::as_bytes(std::span(made[i])));
     done_ = std::min<std::uint64_t>(done_ + kChunk, total_);
     if (request_.progress) request_.progress(done_, total_);
