@@ -249,7 +249,8 @@ int Comparison::head_of(const ForeignRecord& record, bool pictures) {
   if (!request_.head.empty()) return named(request_.head);
   for (const auto& head : theirs_.heads) {
     if (head.name != record.head || (head.tower == "image") != pictures) continue;
-    if (!pictures) return named("");
+    const auto of_tower = std::ranges::count(theirs_.heads, head.tower, &ForeignHead::tower);
+    if (!pictures || of_tower == 1) return named("");  // they have one, so it is that
     for (std::size_t i = 0; i < details.heads.size(); ++i) {
       const auto& side = details.heads[i].images;
       if (takes(i) && side.output == head.output && same_pooling(side, head.pool)) return static_cast<int>(i);
