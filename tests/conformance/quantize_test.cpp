@@ -294,6 +294,12 @@ TEST(RealWeights, the_default_encoder_keeps_its_neighbours) {
   request.pictures = photos(*card, 0, 24);
   request.evaluation_pictures = photos(*card, 24, 32);
   request.calibration = "photos";
+  for (const char* thing : {"a dog", "two boats", "an old house", "a red car", "people in a street", "a tree"}) {
+    for (const char* frame : {"", " in the snow", " at night, seen from above", " in black and white"}) {
+      request.texts.push_back(std::string(thing) + frame);
+      request.evaluation_texts.push_back("a photo of " + std::string(thing) + frame);
+    }
+  }
   request.keep_float = 0;
   const auto made = quantize_encoder(Env::real(), places, *runtime, request);
   ASSERT_TRUE(made.is_ok()) << made.status().to_string();
