@@ -32,6 +32,7 @@ class MadeSnapshot final : public Snapshot {
     }
   }
 
+  Result<std::optional<Bytes>> tokens(RowId) const override { return std::optional<Bytes>(); }
   Result<std::vector<SnapshotBlock>> blocks(const SpaceId& space) const override {
     if (space != kSpace) return Status(Code::kNotFound, "no space " + space);
     std::vector<SnapshotBlock> blocks;
