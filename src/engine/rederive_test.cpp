@@ -2,6 +2,7 @@
 // the program by tests/provenance.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
