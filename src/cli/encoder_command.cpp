@@ -215,12 +215,12 @@ Command add_encoder_command(CLI::App& parent) {
       "encoder", "Add, pull, show, verify, fingerprint, quantize, measure, warm, derive or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
-  app.add_option("action", options->action, "What to do")
+  app.add_option("action", options->action, "add, pull, list, show, verify, fingerprint, quantize, bench, warm, derive or remove")
       ->required()
       ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "quantize", "bench", "warm",
                              "derive", "remove"})
                   .description(""))
-      ->type_name("add|pull|list|show|verify|fingerprint|quantize|bench|warm|derive|remove");
+      ->type_name("ACTION");
   app.add_option("target", options->target,
                  "add: a folder as the hub has it; pull: hf:OWNER/NAME[@REVISION]; else a name")
       ->type_name("TARGET");

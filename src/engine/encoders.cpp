@@ -57,13 +57,16 @@ Result<EncoderCard> Encoders::card(const std::string& name) {
                                      (known.empty() ? "none (is --models right?)" : known));
 }
 
-Status Encoders::keep_to_class(const std::string& isa_class) {
+Status Encoders::keep_to_class(const std::string& name, const std::string& isa_class) {
+  PICTOR_ASSIGN(const auto* runtime, runtime_of(name));
   const std::lock_guard lock(mutex_);
-  if (runtime_->isa_class() == isa_class) return Status::ok();
-  PICTOR_TRY(limit_isa_class(isa_class));
-  if (runtime_->isa_class() == isa_class) return Status::ok();
-  return {Code::kUnsupported, "instruction-set class " + isa_class + " is wanted, " + runtime_->name() +
-                                  " runs under " + runtime_->isa_class() + " and cannot be kept to another"};
+  if (runtime->isa_class() == isa_class) return Status::ok();
+  // Only OpenVINO can be kept to a class, and only to one of its own.
+  const bool limited = runtime->name().starts_with("openvino") && !isa_class.ends_with("/onnxruntime");
+  if (limited) PICTOR_TRY(limit_isa_class(isa_class));
+  if (runtime->isa_class() == isa_class) return Status::ok();
+  return {Code::kUnsupported, "instruction-set class " + isa_class + " is wanted, " + runtime->name() +
+                                  " runs under " + runtime->isa_class() + " and cannot be kept to another"};
 }
 
 bool Encoders::is_added(const EncoderCard& card) const {

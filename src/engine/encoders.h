@@ -35,7 +35,7 @@ class Encoders {
   Result<Quantization> quantize(const QuantizeEncoderRequest& request);
   Status verify(const std::string& name) { return verify_weights(env_, places_, name); }
   // From now on networks run as on a machine of that class (EngineOptions::reproducible).
-  Status keep_to_class(const std::string& isa_class);
+  Status keep_to_class(const std::string& name, const std::string& isa_class);
   bool is_added(const EncoderCard& card) const;
   void forget(const std::string& name);  // closes it, once nobody uses it any more
   // Ok when the weights of the card are all there with the right sizes.

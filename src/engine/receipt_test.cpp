@@ -23,6 +23,9 @@ class NamedEncoder : public Encoder {
   Result<std::vector<std::vector<float>>> encode_images(std::span<const float>, std::size_t) const override {
     return unused();
   }
+  Result<EncodedImages> encode_images_with_tokens(std::span<const float>, std::size_t) const override {
+    return unused();
+  }
   Result<std::vector<float>> encode_texts(std::span<const std::string>, std::string_view) const override {
     return unused();
   }

@@ -288,7 +288,7 @@ Result<CheckedReceipt> EngineImpl::receipt(const std::string& collection, const 
 
 Status EngineImpl::keep_to_class_of(const CollectionSpec& spec) {
   if (!reproducible_) return Status::ok();
-  return encoders_.keep_to_class(spec.isa_class).in("collection '" + spec.name + "'");
+  return encoders_.keep_to_class(spec.encoder, spec.isa_class).in("collection '" + spec.name + "'");
 }
 
 Status EngineImpl::keep_to_class_of(const std::string& collection) {

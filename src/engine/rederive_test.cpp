@@ -2,6 +2,7 @@
 // the program by tests/provenance.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -96,10 +97,11 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   // Where item p2's vector stands in the file.
   const auto vector = open()->get("test", "p2", true).value()->vectors.at("visual");
   auto bytes = read_file(Env::real(), path, limits::kGiB).value();
-  const auto found = std::ranges::search(bytes, std::as_bytes(std::span(vector)));
-  ASSERT_NE(found.begin(), bytes.end());
+  const auto wanted = std::as_bytes(std::span(vector));
+  const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+  ASSERT_NE(found, bytes.end());
   std::mt19937 random(1);
-  found[random() % found.size()] ^= std::byte{1} << (random() % 8);
+  found[static_cast<std::ptrdiff_t>(random() % wanted.size())] ^= std::byte{1} << (random() % 8);
   ASSERT_TRUE(write_file_atomic(Env::real(), path, bytes).is_ok());
 
   const auto report = rederive(*open());

@@ -20,9 +20,9 @@ def one_encoder(house, encoder, folder):
     classes = {info["name"]: info["isa_class"] for info in house.json("collections")["collections"]}
     if classes[low] == classes[high]:
         print(f"reproducible_test: skipped, this machine has no more than {classes[low]}")
-        return
+        return 0
     wanted, other = vectors(house, low, names), vectors(house, high, names)
-    check(all(wanted[name] != other[name] for name in names), f"{encoder}: two classes give the same bits")
+    changed = sum(wanted[name] != other[name] for name in names)
 
     for name in names:
         made = house.json("embed", "--image", folder / name, "--head", "visual", "-c", low, "--reproducible")
@@ -33,8 +33,9 @@ def one_encoder(house, encoder, folder):
     pinned = house.json("verify", "--rederive", "-c", low, "--reproducible")["rederived"][0]
     check(pinned["equal"] == len(names), f"{encoder}: {pinned}")
     loose = house.json("verify", "--rederive", "-c", low)["rederived"][0]
-    check(loose["other"] == len(names) and loose["differ"] == 0, f"{encoder}: {loose}")
-    least = min(one["cosine"] for one in loose["others"])
+    check(loose["other"] == changed and loose["equal"] == len(names) - changed and loose["differ"] == 0,
+          f"{encoder}: {loose}")
+    least = min((one["cosine"] for one in loose["others"]), default=1.0)
 
     found = house.json("search", "--image", folder / names[0], "-c", low, "--reproducible")
     check(found["warnings"] == [] and found["hits"][0]["score"] >= 0.999999, f"{encoder}: {found}")
@@ -46,8 +47,9 @@ def one_encoder(house, encoder, folder):
         done = house.run(*arguments, "-c", high, "--reproducible", isa="AVX2")
         check(done.returncode == 13 and classes[high] in done.stderr and classes[low] in done.stderr,
               f"{encoder}: {arguments[0]} ended with {done.returncode}: {done.stderr}")
-    print(f"reproducible_test: {encoder}: {len(names)} pictures under {classes[low]} and {classes[high]} differ (cosine "
-          f">= {least:.9f}), and are equal bit for bit with --reproducible")
+    print(f"reproducible_test: {encoder}: {changed} of {len(names)} pictures differ under {classes[low]} and "
+          f"{classes[high]} (cosine >= {least:.9f}), all are equal bit for bit with --reproducible")
+    return changed
 
 
 def main():
@@ -57,9 +59,12 @@ def main():
     house = House()
     need(DEPS / "golden/pictures", "run tools/setup golden")
     folder = house.pictures(3)
+    changed = 0
     for encoder in ENCODERS:
         need(DEPS / "models" / encoder / "image.onnx", "run tools/setup models")
-        one_encoder(house, encoder, folder)
+        changed += one_encoder(house, encoder, folder)
+    if changed == 0:
+        print("reproducible_test: no encoder has other bits in another class here: little was shown")
     done = house.run("embed", "--text", "x", "--reproducible")
     check(done.returncode == 2 and "--collection" in done.stderr, f"{done.returncode}: {done.stderr}")
 
