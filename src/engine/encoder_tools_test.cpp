@@ -30,6 +30,7 @@ class EncoderToolsTest : public ::testing::Test {
     ASSERT_TRUE(added.is_ok()) << added.status().to_string();
   }
   void reopen() {
+    engine_.reset();
     auto opened = Engine::open(Env::real(), options_);
     ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
     engine_ = std::move(opened).value();
@@ -87,7 +88,6 @@ TEST_F(EncoderToolsTest, a_warm_encoder_compiles_nothing_more_for_indexing_or_se
 
 TEST_F(EncoderToolsTest, without_a_place_for_compiled_networks_warming_says_so) {
   options_.cache_folder.clear();
-  engine_.reset();
   reopen();
   EXPECT_EQ(engine_->encoder_tools().warm("clip").status().code(), Code::kInvalid);
   const auto bench = engine_->encoder_tools().bench({"clip", 0.1});
@@ -95,7 +95,6 @@ TEST_F(EncoderToolsTest, without_a_place_for_compiled_networks_warming_says_so) 
   EXPECT_EQ(bench->warm_ms, 0);
   options_.cache_folder = folder_ / "cache";
   options_.runtime = "onnxruntime";
-  engine_.reset();
   reopen();
   const auto warm = engine_->encoder_tools().warm("clip");
   EXPECT_EQ(warm.status().code(), Code::kUnsupported) << warm.status().to_string();
