@@ -52,6 +52,7 @@ class OneBlock final : public Snapshot {
       inverse_norms_.push_back(inverse_norm({vectors.data + i * dim, dim}));
     }
   }
+  Result<std::optional<Bytes>> tokens(RowId) const override { return std::optional<Bytes>(); }
   Result<std::vector<SnapshotBlock>> blocks(const SpaceId&) const override {
     const auto alive = [](std::size_t, std::span<std::uint8_t> out) { std::fill(out.begin(), out.end(), 1); };
     return std::vector<SnapshotBlock>{

@@ -248,6 +248,15 @@ class FakeEngine : public Engine {
     return encoder_status;
   }
 
+  Result<QuantizedEncoder> quantize_encoder(const QuantizeRequest& request, IngestSource&, IngestSource*) override {
+    quantize_requests.push_back(request);
+    if (!encoder_status.is_ok()) return encoder_status;
+    QuantizedEncoder made;
+    made.info.name = request.name.empty() ? request.encoder + "-int8" : request.name;
+    made.info.precision = "int8";
+    return made;
+  }
+  std::vector<QuantizeRequest> quantize_requests;
   std::vector<RederiveRequest> rederive_requests;
   RederiveReport rederived;
   std::vector<std::string> asked_of_receipts, kept_to;
@@ -374,6 +383,9 @@ class CliTest : public ::testing::Test {
     Result<AddedEncoder> pull_encoder(const EncoderRequest& r) override { return engine_->pull_encoder(r); }
     Status verify_encoder(const std::string& n) override { return engine_->verify_encoder(n); }
     Status remove_encoder(const std::string& n) override { return engine_->remove_encoder(n); }
+    Result<QuantizedEncoder> quantize_encoder(const QuantizeRequest& r, IngestSource& p, IngestSource* e) override {
+      return engine_->quantize_encoder(r, p, e);
+    }
     EncoderTools& encoder_tools() override { return engine_->encoder_tools(); }
 
    private:
