@@ -211,11 +211,11 @@ Status run(Session& session, const Options& options) {
 }  // namespace
 
 Command add_encoder_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand(
-      "encoder", "Add, pull, show, verify, fingerprint, quantize, measure, warm, derive or remove an encoder");
+  CLI::App& app = *parent.add_subcommand("encoder", "Add, pull, show, verify, quantize, measure or remove an encoder");
   auto options = std::make_shared<Options>();
   auto& request = options->request;
-  app.add_option("action", options->action, "add, pull, list, show, verify, fingerprint, quantize, bench, warm, derive or remove")
+  app.add_option("action", options->action,
+                 "add, pull, list, show, verify, fingerprint, quantize, bench, warm, derive or remove")
       ->required()
       ->check(CLI::IsMember({"add", "pull", "list", "show", "verify", "fingerprint", "quantize", "bench", "warm",
                              "derive", "remove"})
