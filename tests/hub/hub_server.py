@@ -93,7 +93,7 @@ class Hub:
         elif words[0] == "log":
             with self.lock:
                 self.lock.wait_for(lambda: self.running == 0, 20)  # a client has its answer before we have our line
-                lines, self.requests = self.requests, []
+                lines, self.requests = [line[0] for line in self.requests if line[0]], []
             return "\n".join([str(len(lines)), *lines])
         elif words[0] == "tls":
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -116,15 +116,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(url.path)
         self.status, self.start, self.sent = 0, 0, 0
         self.key = path
+        line = [""]  # its place is that of the arrival: an answer that broke may end after the next one's
         with self.hub.lock:
             self.hub.running += 1
+            self.hub.requests.append(line)
         try:
             self.answer(path)
         except OSError:
             self.close_connection = True
         token = self.headers.get("Authorization", "-").replace(" ", "_")
         with self.hub.lock:
-            self.hub.requests.append(f"{self.role} {self.key} {self.status} {self.start} {self.sent} {token}")
+            line[0] = f"{self.role} {self.key} {self.status} {self.start} {self.sent} {token}"
             self.hub.running -= 1
             self.hub.lock.notify_all()
 
