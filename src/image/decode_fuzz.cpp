@@ -3,6 +3,10 @@
 
 #include "image/image.h"
 
+// libheif 1.15 loses the 40 bytes it asked of dav1d for an AV1 picture of no bytes (it hands back only what has a
+// size). Nothing it offers tells the codec of an item beforehand; the seed av01-empty.heic is such a picture.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libdav1d"; }
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pictor;
   const ByteView file = std::as_bytes(std::span(data, size));

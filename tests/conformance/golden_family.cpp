@@ -1,6 +1,7 @@
 #include "golden_family.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>

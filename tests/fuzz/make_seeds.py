@@ -61,6 +61,15 @@ for file_name, mode, kind, options in pictures():
         print(f"make_seeds: {file_name} left out: {error}")
         continue
     save("image_decode_fuzz", file_name, buffer.getvalue())
+    if kind == "AVIF":
+        # The same AV1 under the general brand, which goes to libheif, and once more with a picture of no bytes.
+        heif = bytearray(buffer.getvalue())
+        head = int.from_bytes(heif[:4], "big")
+        heif[8:head] = heif[8:head].replace(b"avif", b"mif1")
+        save("image_decode_fuzz", "av01.heic", bytes(heif))
+        at = heif.find(b"iloc") + 22
+        heif[at:at + 4] = bytes(4)
+        save("image_decode_fuzz", "av01-empty.heic", bytes(heif))
 
 noise = Image.effect_noise((45, 38), 60)
 for mode in ("L", "RGB", "CMYK"):
