@@ -101,6 +101,13 @@ std::string cap_for(std::string_view isa_class) {
 
 std::string isa_class_of_process() { return isa_class_of_machine(cap_of_process()); }
 
+bool has_exact_int8(std::string_view isa_class) {
+  for (const std::string_view without : {"x86-64/sse41", "x86-64/avx2", "x86-64/avx512"}) {
+    if (isa_class == without) return false;
+  }
+  return true;
+}
+
 void note_isa_in_use() {
   const std::lock_guard lock(limiting);
   in_use = true;

@@ -10,6 +10,9 @@ namespace pictor {
 std::string isa_class_of_machine(std::string_view cap);
 // The same with the cap that this process's environment sets.
 std::string isa_class_of_process();
+// Whether the class multiplies u8 by int8 and adds in 32 bits. Without it two products are added in 16 bits, where the
+// sum of two large ones is cut: a network of full int8 weights then answers wrongly.
+bool has_exact_int8(std::string_view isa_class);
 // From now on limit_isa_class comes too late: the run time asks once.
 void note_isa_in_use();
 

@@ -338,6 +338,8 @@ class OrtRuntime final : public Runtime {
     settings.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
     settings.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
     settings.AddConfigEntry(kOrtSessionOptionsConfigAllowInterOpSpinning, "0");
+    // On processors without exact sums of int8 products: other kernels that have them.
+    settings.AddConfigEntry(kOrtSessionOptionsAvx2PrecisionMode, "1");
     // The planned memory of one shape is kept from pass to pass; texts come in many.
     if (options.batch == 0 && options.shapes.empty()) settings.DisableMemPattern();
     if (is_cuda()) add_cuda(settings);

@@ -52,6 +52,21 @@ def one_encoder(house, encoder, folder):
     return changed
 
 
+def cosine(a, b):
+    product = sum(x * y for x, y in zip(a, b))
+    return product / (sum(x * x for x in a) * sum(y * y for y in b)) ** .5
+
+
+def int8_means_the_same_everywhere(house, names):
+    """Processors without exact int8 products must not answer as if they had them."""
+    float32 = vectors(house, f"{ENCODERS[0]}-high", names)
+    for limit in ("high", "low"):
+        int8 = vectors(house, f"{ENCODERS[1]}-{limit}", names)
+        least = min(cosine(float32[name]["visual"], int8[name]["visual"]) for name in names)
+        check(least >= 0.97, f"int8 under the {limit} limit has a cosine of {least:.4f} to fp32")
+        print(f"reproducible_test: int8 under the {limit} limit: cosine to fp32 >= {least:.4f}")
+
+
 def main():
     if platform.machine() != "x86_64":
         print("reproducible_test: skipped, ONEDNN_MAX_CPU_ISA is for x86-64")
@@ -63,6 +78,8 @@ def main():
     for encoder in ENCODERS:
         need(DEPS / "models" / encoder / "image.onnx", "run tools/setup models")
         changed += one_encoder(house, encoder, folder)
+    if changed:
+        int8_means_the_same_everywhere(house, sorted(path.name for path in folder.iterdir()))
     if changed == 0:
         print("reproducible_test: no encoder has other bits in another class here: little was shown")
     done = house.run("embed", "--text", "x", "--reproducible")
