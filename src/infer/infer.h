@@ -129,9 +129,10 @@ class CalibrationPasses {
   virtual Status run(std::size_t pass, const std::function<Status(std::span<const TensorView>)>& use) const = 0;
 };
 
-// Layers that read one tensor: they are kept in float together or not at all.
+// Layers that read one tensor: they are kept in float together or not at all. One without layers is the shortcut of a
+// residual block, which only a sum reads.
 struct QuantizedGroup {
-  std::string name;  // of the first layer's output
+  std::string name;  // of the first layer's output, or of the shortcut
   std::size_t layers = 0;
   std::uint64_t multiplications = 0;  // of one picture or text, about
   bool single = false;                // each works once a picture or text, not once a place or token of it

@@ -21,7 +21,7 @@ class Calibrated final : public NetworkQuantizer {
     constants_ = std::make_unique<OnnxConstants>(network_, parent_path(request.path));
     PICTOR_ASSIGN(plan_, plan_quantization(network_, *constants_, request.path));
     for (const auto& point : plan_.points) {
-      ranges_.emplace_back(point.channels(plan_.layers));
+      ranges_.emplace_back(point.channels);
       if (point.producer != kNoNode) taps_.push_back(point.name);
     }
     scales_.resize(plan_.points.size());
@@ -167,8 +167,9 @@ class Calibrated final : public NetworkQuantizer {
     for (std::size_t i = 0; i < plan_.points.size(); ++i) {
       QuantizedGroup group;
       group.single = positions_[i] == 1;
-      group.name = plan_.layers[plan_.points[i].layers[0]].name;
-      for (const auto index : plan_.points[i].layers) {
+      const auto& layers = plan_.points[i].layers;
+      group.name = layers.empty() ? plan_.points[i].name : plan_.layers[layers[0]].name;
+      for (const auto index : layers) {
         const auto& layer = plan_.layers[index];
         group.multiplications +=
             positions_[i] / static_cast<std::uint64_t>(layer.steps) * layer.layout.outputs * layer.layout.inputs;

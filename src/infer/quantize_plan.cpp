@@ -1,7 +1,7 @@
 // Weights of convolutions and products become eight-bit numbers, and with them the tensors that go in. All else stays
 // in float: normalisation, activation functions, softmax, and the products of attention, whose two sides both change
-// (measured: they gain nothing, see docs/decisions/0011). A sum that ends a residual block of convolutions takes the
-// eight-bit form of its shortcut where that exists anyway, so that the run time keeps it in eight bits throughout.
+// (measured: they gain nothing, see docs/decisions/0011). A sum that ends a residual block of convolutions takes its
+// shortcut in eight bits, and pooling comes after rounding, so that a run time keeps to eight bits between layers.
 #include "infer/quantize_plan.h"
 
 #include <algorithm>
@@ -29,7 +29,10 @@ class Planner {
   QuantizePlan plan() {
     for (std::size_t i = 0; i < network_.nodes.size(); ++i) add_layer(i);
     for (std::size_t i = 0; i < network_.nodes.size(); ++i) add_sum(i);
-    for (auto& point : plan_.points) find_norm(point);
+    for (auto& point : plan_.points) {
+      find_norm(point);
+      find_pooling(point);
+    }
     return std::move(plan_);
   }
 
@@ -119,11 +122,12 @@ class Planner {
       point.name = node.inputs[0];
       point.producer = maker_of(node.inputs[0]);
       point.planes = layer.convolution;
+      point.channels = layer.layout.channels();
       point.layers = {plan_.layers.size()};
       plan_.points.push_back(std::move(point));
     } else {
       auto& point = plan_.points[found->second];
-      const bool same = point.planes == layer.convolution && point.channels(plan_.layers) == layer.layout.channels();
+      const bool same = point.planes == layer.convolution && point.channels == layer.layout.channels();
       if (!same) return;
       point.layers.push_back(plan_.layers.size());
     }
@@ -141,11 +145,41 @@ class Planner {
       plan_.points[point->second].sums.emplace_back(index, side);
       return;
     }
+    // Both sides are convolutions that nobody else reads: the second one is taken for the shortcut.
+    const auto* first = layer_of(inputs[0]);
+    const auto* second = layer_of(inputs[1]);
+    if (first == nullptr || second == nullptr || only_reader(inputs[0]) != index || only_reader(inputs[1]) != index) {
+      return;
+    }
+    QuantizedPoint point;
+    point.name = inputs[1];
+    point.producer = second->node;
+    point.planes = true;
+    point.channels = second->layout.outputs;
+    point.sums.emplace_back(index, 1);
+    plan_.points.push_back(std::move(point));
+  }
+
+  const QuantizedLayer* layer_of(std::string_view name) const {
+    const auto found = std::ranges::find(plan_.layers, name, &QuantizedLayer::name);
+    return found != plan_.layers.end() && found->convolution ? &*found : nullptr;
+  }
+
+  void find_pooling(QuantizedPoint& point) const {
+    if (!is(point.producer, "MaxPool") || node(point.producer).outputs.size() != 1) return;
+    const auto source = node(point.producer).inputs[0];
+    const std::size_t maker = maker_of(source);
+    if (maker == kNoNode || only_reader(source) != point.producer || outputs_.contains(point.name)) return;
+    const bool all_round = std::ranges::all_of(read_by_.at(point.name), [&](std::size_t reader) {
+      return std::ranges::any_of(point.layers, [&](auto layer) { return plan_.layers[layer].node == reader; }) ||
+             std::ranges::any_of(point.sums, [&](const auto& sum) { return sum.first == reader; });
+    });
+    if (all_round) point.pooling = point.producer;
   }
 
   void find_norm(QuantizedPoint& point) const {
     if (point.planes || point.producer == kNoNode) return;
-    const std::size_t channels = point.channels(plan_.layers);
+    const std::size_t channels = point.channels;
     const auto& last = node(point.producer);
     NormPlace norm;
     if (is(point.producer, "LayerNormalization")) {

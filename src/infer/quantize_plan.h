@@ -53,16 +53,16 @@ struct NormPlace {
   bool alone = false;  // nobody else reads what it gives
 };
 
-// A tensor that is rounded to eight bits, once for all layers that read it.
+// A tensor that is rounded to eight bits, once for all that read it so: layers, or no layer and one sum.
 struct QuantizedPoint {
   std::string name;
-  std::size_t producer = kNoNode;                         // kNoNode: an input of the network
+  std::size_t producer = kNoNode;  // kNoNode: an input of the network
+  std::size_t pooling = kNoNode;   // the largest of places: rounding comes before it, which gives the same numbers
+  std::size_t channels = 0;
   bool planes = false;                                    // channels are the second dimension, not the last
   std::vector<std::size_t> layers;                        // that read it
   std::vector<std::pair<std::size_t, std::size_t>> sums;  // node and input: sums that read it and end in a convolution
   std::optional<NormPlace> norm;
-
-  std::size_t channels(const std::vector<QuantizedLayer>& all) const { return all[layers[0]].layout.channels(); }
 };
 
 struct QuantizePlan {

@@ -168,8 +168,19 @@ class Quantised {
     return from_.network.nodes[node].inputs[input];
   }
 
+  std::size_t maker_of(std::string_view name) const {
+    const auto& nodes = from_.network.nodes;
+    const auto makes = [name](const OnnxNode& node) {
+      return std::ranges::find(node.outputs, name) != node.outputs.end();
+    };
+    const auto found = std::ranges::find_if(nodes, makes);
+    return found == nodes.end() ? kNoNode : static_cast<std::size_t>(found - nodes.begin());
+  }
+
   Status add_point(const QuantizedPoint& point, const PointScales& scales) {
-    std::string source = point.name;
+    const bool pooled = point.pooling != kNoNode;
+    std::string source(pooled ? name_of_input(point.pooling, 0) : point.name);
+    const std::size_t place = pooled ? maker_of(source) : point.producer;
     if (!scales.smoothing.empty()) PICTOR_TRY(smooth(point, scales.smoothing, source));
     const auto scale = made(point.name, "scale");
     const auto zero = made(point.name, "zero");
@@ -177,13 +188,15 @@ class Quantised {
     const auto back = made(point.name, "f32");
     out_.add_tensor(make_f32_tensor(scale, {}, std::span(&scales.scale.scale, 1)));
     out_.add_tensor(make_tensor(zero, onnx_type::kU8, {}, std::as_bytes(std::span(&scales.scale.zero, 1))));
-    out_.add_node_after(point.producer, make_node("QuantizeLinear", {source, scale, zero}, bytes),
-                        {source, scale, zero});
-    out_.add_node_after(point.producer, make_node("DequantizeLinear", {bytes, scale, zero}, back),
-                        {bytes, scale, zero});
-    for (const auto& [node, input] : point.sums) out_.rewire(node, input, back);
+    out_.add_node_after(place, make_node("QuantizeLinear", {source, scale, zero}, bytes), {source, scale, zero});
+    out_.add_node_after(place, make_node("DequantizeLinear", {bytes, scale, zero}, back), {bytes, scale, zero});
+    if (pooled) {
+      out_.rewire(point.pooling, 0, back);
+    } else {
+      for (const auto& [node, input] : point.sums) out_.rewire(node, input, back);
+    }
     for (const auto layer : point.layers) {
-      out_.rewire(from_.plan.layers[layer].node, 0, back);
+      if (!pooled) out_.rewire(from_.plan.layers[layer].node, 0, back);
       PICTOR_TRY(add_weights(from_.plan.layers[layer], scales));
     }
     return Status::ok();
