@@ -1,9 +1,9 @@
 // Compiled networks kept in a folder, so that the next start need not compile.
 //
 // OpenVINO has such a cache of its own, but it believes what it finds there: one flipped byte in it changed vectors
-// without a word. Here every entry carries its length and CRC-32C, is written aside and renamed, and what does not fit
-// is passed over. A cache never fails: what cannot be read or written is compiled again. Thread safety: functions of
-// the folder only; several processes may share one.
+// without a word. Here every entry carries its length and the CRC-32C of its parts, is written aside and renamed, and
+// what does not fit is passed over. A cache never fails: what cannot be read or written is compiled again. Thread
+// safety: functions of the folder only; several processes may share one.
 #pragma once
 
 #include <memory>
