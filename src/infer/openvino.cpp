@@ -233,6 +233,10 @@ class OpenVinoRuntime final : public Runtime {
     Sha256Stream hash;
     hash.add_field(ov::get_openvino_version().buildNumber);
     hash.add_field(isa_class());
+    for (const auto& [name, value] : settings(options)) {
+      hash.add_field(name);
+      hash.add_field(value.as<std::string>());
+    }
     hash.add_field(std::to_string(options.threads));
     hash.add_field(std::to_string(options.parallel_requests));
     hash.add_field(std::to_string(options.batch));
