@@ -141,8 +141,10 @@ class OpenVinoModel final : public Model {
 // thread. One network with several streams hands passes to threads of its own, which then compete with the callers'.
 std::size_t copies_of(const ModelOptions& options) { return options.threads == 1 ? options.parallel_requests : 1; }
 
-// Whether OpenVINO makes integer products of a quantised network; it has no public name for this property.
+// OpenVINO has no public names for these two: whether it makes integer products of a quantised network, and whether it
+// generates kernels for chains of small operations.
 constexpr const char* kLowPrecision = "LP_TRANSFORMS_MODE";
+constexpr const char* kGeneratedChains = "SNIPPETS_MODE";
 
 // Everything that OpenVINO would else choose by the machine it finds is said here.
 ov::AnyMap settings(const ModelOptions& options) {
@@ -152,6 +154,8 @@ ov::AnyMap settings(const ModelOptions& options) {
   map.insert(ov::hint::dynamic_quantization_group_size(0));
   // Rounded as the network says, multiplied in f32: slower, and right.
   if (!has_exact_int8(isa_class_of_process())) map.insert({kLowPrecision, "NO"});
+  // The chains take residual sums away from the convolutions before them, which add for nothing.
+  map.insert({kGeneratedChains, "DISABLE"});
   const std::size_t streams = options.parallel_requests / copies_of(options);
   map.insert(ov::inference_num_threads(static_cast<int>(options.threads * streams)));
   map.insert(ov::num_streams(ov::streams::Num(static_cast<int>(streams))));
