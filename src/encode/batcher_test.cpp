@@ -7,8 +7,11 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
+#include <limits>
 #include <mutex>
+#include <new>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "encode/encode_queue.h"
@@ -24,7 +27,10 @@ constexpr std::uint32_t kSeed = 8;
 constexpr std::size_t kNumbers = 12;  // of a picture: 3 x 2 x 2
 constexpr EncodeTerms kBulk{EncodePriority::kBulk, 0};
 
+constexpr const char* kBreaks = "a text that breaks the network";
+
 // Vectors that follow from the picture or text alone; says what was computed together, and stops while it is held.
+// Throws for a picture that begins with an infinity, and for the text kBreaks.
 class FakeEncoder final : public Encoder {
  public:
   explicit FakeEncoder(std::size_t pass) : pass_(pass) {
@@ -43,6 +49,7 @@ class FakeEncoder final : public Encoder {
     Vectors out(2);
     for (std::size_t i = 0; i < n; ++i) {
       const auto one = tensors.subspan(i * kNumbers, kNumbers);
+      if (std::isinf(one[0])) throw std::bad_alloc();
       if (std::isnan(one[0])) return Status(Code::kInvalid, "picture " + std::to_string(i) + " gives no vector");
       for (int d = 0; d < 4; ++d) out[0].push_back(std::sin(one[0] + one[static_cast<std::size_t>(d)]));
       for (int d = 0; d < 3; ++d) out[1].push_back(std::cos(one[1] * one[static_cast<std::size_t>(d)]));
@@ -57,6 +64,7 @@ class FakeEncoder final : public Encoder {
     if (head != "joint") return Status(Code::kNotFound, "no such head");
     std::vector<float> out;
     for (const auto& text : texts) {
+      if (text == kBreaks) throw std::runtime_error("the network broke");
       for (float d = 0; d < 3; ++d) out.push_back(std::sin(d + static_cast<float>(crc32c(as_bytes(text)) % 1000)));
     }
     return out;
@@ -402,6 +410,36 @@ TEST_P(BatcherTest, a_caller_whose_deadline_passes_in_the_queue_goes_home_at_onc
   EXPECT_TRUE(late.ready());
   encoder_->release();
   EXPECT_TRUE(first.get().is_ok());
+}
+
+TEST_P(BatcherTest, what_the_encoder_throws_is_the_answer_of_who_asked_and_of_nobody_else) {
+  auto one_stream = options();
+  one_stream.streams = 1;
+  Batcher batcher(env_, encoder_, one_stream);
+  auto broken = pictures(1, 1);
+  broken[0] = std::numeric_limits<float>::infinity();
+  const std::vector<std::string> breaks = {kBreaks};
+  const auto thrown = batcher.encode_images(broken, 1, {});
+  EXPECT_EQ(thrown.status().code(), Code::kLimit);
+  EXPECT_NE(thrown.status().message().find("memory"), std::string::npos) << thrown.status().message();
+  const auto text = batcher.encode_texts(breaks, "joint", {});
+  EXPECT_EQ(text.status().code(), Code::kInternal);
+  EXPECT_NE(text.status().message().find("the network broke"), std::string::npos) << text.status().message();
+  EXPECT_EQ(batcher.submit_images(broken, 1, {}).get().status().code(), Code::kLimit) << "on the batcher's thread";
+  EXPECT_TRUE(batcher.encode_images(pictures(1, 2), 1, {}).is_ok()) << "the stream is free again";
+
+  const std::size_t calls = encoder_->batches().size();
+  encoder_->hold();
+  auto first = batcher.submit_images(pictures(1, 1), 1, {});
+  encoder_->wait_until_inside(calls + 1);
+  auto before = batcher.submit_images(pictures(1, 2), 1, {});
+  auto bad = batcher.submit_images(broken, 1, {});
+  auto after = batcher.submit_images(pictures(1, 3), 1, {});
+  encoder_->release();
+  EXPECT_TRUE(first.get().is_ok());
+  EXPECT_TRUE(before.get().is_ok());
+  EXPECT_EQ(bad.get().status().code(), Code::kLimit);
+  EXPECT_TRUE(after.get().is_ok());
 }
 
 TEST_P(BatcherTest, stopping_drains_or_refuses_and_never_hangs) {

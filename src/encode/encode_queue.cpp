@@ -63,8 +63,8 @@ double EncodeQueue::wait_us(const EncodeRequest& request, std::size_t running) c
 
 Status EncodeQueue::full(const EncodeRequest& request, const Load& load, double wait) const {
   const std::uint64_t bytes = request.bytes();
-  const std::string limits = std::to_string(options_.queue_items) + " items and " +
-                             std::to_string(options_.queue_bytes) + " bytes";
+  const std::string limits =
+      std::to_string(options_.queue_items) + " items and " + std::to_string(options_.queue_bytes) + " bytes";
   if (request.count > options_.queue_items || bytes > options_.queue_bytes) {
     return refuse(EncodeRefusal::kTooLarge, Code::kLimit,
                   "the request has " + std::to_string(request.count) + " items, " + std::to_string(bytes) +
@@ -98,13 +98,13 @@ Status EncodeQueue::admit(const EncodeRequest& request, std::int64_t now_us, std
                     milliseconds(static_cast<double>(left)) + ": allow more time, or come again when less waits");
 }
 
-void EncodeQueue::push(EncodeRequestPtr request) {
+void EncodeQueue::push(const EncodeRequestPtr& request) {
   const auto priority = request->terms.priority;
   auto& load = loads_[static_cast<std::size_t>(priority)];
+  queue(priority).push_back(request);
   load.items += request->count;
   load.bytes += request->bytes();
   Metrics::global().add(metric::kEncodeQueueItems, kind_of(priority), static_cast<double>(request->count));
-  queue(priority).push_back(std::move(request));
 }
 
 // Bytes go with the last item: a caller's memory is held until then.
@@ -155,6 +155,7 @@ std::optional<std::int64_t> EncodeQueue::due_in_us(std::int64_t now_us) const {
 
 void EncodeQueue::drop_late(std::int64_t now_us, std::vector<EncodeRequestPtr>& late) {
   const std::size_t before = late.size();
+  late.reserve(before + queues_[0].size() + queues_[1].size());
   for (const auto& from : queues_) {
     for (const auto& waiting : from) {
       const auto deadline = waiting->terms.deadline_us;
@@ -185,8 +186,9 @@ void EncodeQueue::gather(EncodePriority priority, std::size_t most, std::vector<
 }
 
 std::vector<EncodeSlice> EncodeQueue::take(std::int64_t now_us, std::vector<EncodeRequestPtr>& late) {
-  drop_late(now_us, late);
   std::vector<EncodeSlice> batch;
+  batch.reserve(queues_[0].size() + queues_[1].size());  // no memory: nothing is taken out yet
+  drop_late(now_us, late);
   if (empty()) return batch;
   const auto first = turn();
   const auto other = first == EncodePriority::kBulk ? EncodePriority::kInteractive : EncodePriority::kBulk;

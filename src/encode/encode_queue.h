@@ -73,7 +73,7 @@ class EncodeQueue {
 
   // Not ok: the request is to be refused, and why; counted. `running` batches are computed at the moment.
   Status admit(const EncodeRequest& request, std::int64_t now_us, std::size_t running);
-  void push(EncodeRequestPtr request);
+  void push(const EncodeRequestPtr& request);
   // Takes what is left of the request out; false when nothing of it waits.
   bool remove(const EncodeRequestPtr& request);
   bool empty() const { return queues_[0].empty() && queues_[1].empty(); }
@@ -81,7 +81,8 @@ class EncodeQueue {
   EncodeRequestPtr front() const;
   // 0: take now. Nothing: empty. Else how long bulk requests may still wait for company.
   std::optional<std::int64_t> due_in_us(std::int64_t now_us) const;
-  // What is computed next, together; moves requests whose deadline has passed to `late`.
+  // What is computed next, together; moves requests whose deadline has passed to `late`. Takes all or, when it throws
+  // (std::bad_alloc), nothing.
   std::vector<EncodeSlice> take(std::int64_t now_us, std::vector<EncodeRequestPtr>& late);
   std::vector<EncodeRequestPtr> take_all();
 
