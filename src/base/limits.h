@@ -34,6 +34,8 @@ inline constexpr std::uint32_t kFilterBytesMax = 64 * 1024;  // text of one filt
 inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one filter
 inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
 
+inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
+
 // --- items, store ---
 inline constexpr std::uint32_t kItemIdBytesMax = 1024;              // an item's external id
 inline constexpr std::uint32_t kItemMetadataBytesMax = 256 * 1024;  // an item's metadata as JSON

@@ -16,6 +16,8 @@ namespace {
 
 using Vectors = std::vector<std::vector<float>>;
 
+constexpr std::int64_t kWaitUsMax = 3'600'000'000;  // at once: the clocks of a wait cannot count to every deadline
+
 Status refusal(EncodeRefusal cause, const char* message) {
   Metrics::global().add(metric::kEncodeRefused, cause);
   return {Code::kCancelled, message};
@@ -276,12 +278,12 @@ void BatcherCore::wake_next() {
 
 void BatcherCore::wait(Lock& lock, std::condition_variable& changed, std::int64_t deadline_us, bool helps) {
   const std::int64_t now = env.monotonic_us();
-  auto until = deadline_us == 0 ? INT64_MAX : deadline_us - now;
+  auto until = deadline_us == 0 ? INT64_MAX : saturating_difference(deadline_us, now);
   if (helps && can_start()) until = std::min(until, *queue.due_in_us(now));
   if (until == INT64_MAX) {
     changed.wait(lock);
   } else {
-    changed.wait_for(lock, std::chrono::microseconds(std::max<std::int64_t>(until, 1)));
+    changed.wait_for(lock, std::chrono::microseconds(std::clamp<std::int64_t>(until, 1, kWaitUsMax)));
   }
 }
 

@@ -254,6 +254,14 @@ TEST(EncodeQueue, what_waits_too_long_is_dropped) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(EncodeQueue, a_deadline_may_be_as_far_away_as_a_number_goes) {
+  EncodeQueue queue({}, 1);
+  EXPECT_TRUE(queue.admit(*request(1, kUrgent, "", INT64_MAX), -5, 0).is_ok());
+  const auto passed = queue.admit(*request(1, kUrgent, "", INT64_MIN), 5, 0);
+  EXPECT_EQ(passed.code(), Code::kCancelled);
+  EXPECT_NE(passed.message().find("9223372036854776 ms before"), std::string::npos) << passed.message();
+}
+
 TEST(EncodeQueue, bulk_waits_for_company_where_a_batch_is_more_than_one) {
   BatcherOptions options;
   options.bulk_wait_us = 2000;
@@ -273,6 +281,23 @@ TEST(EncodeQueue, bulk_waits_for_company_where_a_batch_is_more_than_one) {
 }
 
 // --- with threads ---
+
+// Counts how often it is asked for the time.
+class CountingEnv final : public SimulatedEnv {
+ public:
+  CountingEnv() : SimulatedEnv(kSeed) {}
+  std::int64_t monotonic_us() override {
+    ++asked;
+    return Env::real().monotonic_us();
+  }
+  std::atomic<int> asked = 0;
+};
+
+void wait_until_queued(std::size_t items) {
+  const auto interactive = static_cast<std::size_t>(QueueKind::kInteractive);
+  const auto wanted = static_cast<double>(items);
+  while (Metrics::global().value(MetricId::kEncodeQueueItems, interactive) != wanted) std::this_thread::yield();
+}
 
 class BatcherTest : public testing::TestWithParam<std::size_t> {
  protected:
@@ -440,6 +465,22 @@ TEST_P(BatcherTest, what_the_encoder_throws_is_the_answer_of_who_asked_and_of_no
   EXPECT_TRUE(before.get().is_ok());
   EXPECT_EQ(bad.get().status().code(), Code::kLimit);
   EXPECT_TRUE(after.get().is_ok());
+}
+
+TEST_P(BatcherTest, who_waits_for_a_far_deadline_sleeps) {
+  CountingEnv env;
+  auto one_stream = options();
+  one_stream.streams = 1;
+  Batcher batcher(env, encoder_, one_stream);
+  encoder_->hold();
+  auto first = batcher.submit_images(pictures(1, 1), 1, {});
+  encoder_->wait_until_inside(1);
+  std::jthread waiting([&] { EXPECT_TRUE(batcher.encode_images(pictures(1, 2), 1, {kUrgent, INT64_MAX}).is_ok()); });
+  wait_until_queued(1);
+  constexpr int kFew = 100;
+  for (int i = 0; i < 100'000 && env.asked < kFew; ++i) std::this_thread::yield();
+  EXPECT_LT(env.asked, kFew) << "it spins";
+  encoder_->release();
 }
 
 TEST_P(BatcherTest, stopping_drains_or_refuses_and_never_hangs) {

@@ -83,10 +83,10 @@ Status EncodeQueue::admit(const EncodeRequest& request, std::int64_t now_us, std
   const double wait = wait_us(request, running);
   PICTOR_TRY(full(request, loads_[static_cast<std::size_t>(request.terms.priority)], wait));
   if (request.terms.deadline_us == 0) return Status::ok();
-  const auto left = request.terms.deadline_us - now_us;
+  const auto left = saturating_difference(request.terms.deadline_us, now_us);
   if (left <= 0) {
     return refuse(EncodeRefusal::kLate, Code::kCancelled,
-                  "the deadline passed " + milliseconds(static_cast<double>(-left)) + " before the request came");
+                  "the deadline passed " + milliseconds(-static_cast<double>(left)) + " before the request came");
   }
   auto& time = time_of(request.of_pictures());
   const double needed = wait + time.least_us() * static_cast<double>(request.count);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <list>
 #include <memory>
@@ -49,6 +50,13 @@ struct EncodeSlice {
   std::size_t first = 0;
   std::size_t count = 0;
 };
+
+// Times come from callers, and may be as far away as they like.
+constexpr std::int64_t saturating_difference(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+  return a < b ? INT64_MIN : INT64_MAX;
+}
 
 // The least time an item took lately: what is refused by it surely could not be done in time. Each refusal forgets a
 // measurement, so that a wrong one does not refuse for ever.
