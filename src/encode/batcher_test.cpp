@@ -280,6 +280,30 @@ TEST(EncodeQueue, bulk_waits_for_company_where_a_batch_is_more_than_one) {
   EXPECT_EQ(urgent.due_in_us(10'000), 0);
 }
 
+TEST(EncodeQueue, bulk_waits_for_company_no_longer_than_its_deadline_allows) {
+  BatcherOptions options;
+  options.bulk_wait_us = 2000;
+  EncodeQueue queue(options, 4);
+  queue.push(request(2, kLater, "", INT64_MAX, 10'000));
+  EXPECT_EQ(queue.due_in_us(10'000), 2000);
+  queue.push(request(1, kLater, "joint", 11'500, 10'000));
+  EXPECT_EQ(queue.due_in_us(10'000), 750) << "the first goes earlier for one that comes after it";
+  queue.push(request(1, kLater, "", 11'000, 10'000));
+  EXPECT_EQ(queue.due_in_us(10'000), 500);
+  queue.time_of(true).add(100);
+  EXPECT_EQ(queue.due_in_us(10'000), 450) << "it takes 100 us";
+  queue.time_of(true).add(2000);
+  EXPECT_EQ(queue.due_in_us(10'300), 150) << "the least is what counts";
+  std::vector<EncodeRequestPtr> late;
+  EXPECT_EQ(items_of(queue.take(10'450, late)), 3U);
+  EXPECT_TRUE(late.empty());
+
+  EncodeQueue hurried(options, 4);
+  hurried.time_of(true).add(700);
+  hurried.push(request(1, kLater, "", 10'600, 10'000));
+  EXPECT_EQ(hurried.due_in_us(10'000), 0);
+}
+
 // --- with threads ---
 
 // Counts how often it is asked for the time.

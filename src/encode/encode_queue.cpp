@@ -140,17 +140,31 @@ EncodePriority EncodeQueue::turn() const {
 
 EncodeRequestPtr EncodeQueue::front() const { return empty() ? nullptr : queue(turn()).front(); }
 
+// How long a bulk request waits for company: no longer than half of the time that its deadline leaves it, so that it is
+// in time even if it then takes longer than it did lately.
+std::int64_t EncodeQueue::patience_us(const EncodeRequest& waiting) const {
+  const auto deadline = waiting.terms.deadline_us;
+  if (deadline == 0) return options_.bulk_wait_us;
+  const double needed =
+      times_[waiting.of_pictures() ? 0 : 1].least_us() * static_cast<double>(waiting.count - waiting.taken);
+  const double spare = static_cast<double>(saturating_difference(deadline, waiting.queued_us)) - needed;
+  if (spare / 2 >= static_cast<double>(options_.bulk_wait_us)) return options_.bulk_wait_us;
+  return std::max<std::int64_t>(std::llround(spare / 2), 0);
+}
+
 std::optional<std::int64_t> EncodeQueue::due_in_us(std::int64_t now_us) const {
   if (empty()) return std::nullopt;
   if (!queue(EncodePriority::kInteractive).empty()) return 0;
   const auto& first = *queue(EncodePriority::kBulk).front();
   const std::size_t most = batch_of(first);
   std::size_t items = 0;
+  std::int64_t due = options_.bulk_wait_us;
   for (const auto& waiting : queue(EncodePriority::kBulk)) {
     if (waiting->goes_with(first)) items += waiting->count - waiting->taken;
     if (items >= most) return 0;
+    due = std::min(due, waiting->queued_us - now_us + patience_us(*waiting));  // who goes later waits for the first
   }
-  return std::max<std::int64_t>(first.queued_us + options_.bulk_wait_us - now_us, 0);
+  return std::max<std::int64_t>(due, 0);
 }
 
 void EncodeQueue::drop_late(std::int64_t now_us, std::vector<EncodeRequestPtr>& late) {

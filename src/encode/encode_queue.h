@@ -109,6 +109,7 @@ class EncodeQueue {
   Queue& queue(EncodePriority priority) { return queues_[static_cast<std::size_t>(priority)]; }
   const Queue& queue(EncodePriority priority) const { return queues_[static_cast<std::size_t>(priority)]; }
   EncodePriority turn() const;
+  std::int64_t patience_us(const EncodeRequest& waiting) const;
   void drop_late(std::int64_t now_us, std::vector<EncodeRequestPtr>& late);
   void gather(EncodePriority priority, std::size_t most, std::vector<EncodeSlice>& batch, std::size_t& items);
   void count(EncodePriority priority, std::size_t items_gone, std::uint64_t bytes_gone);
