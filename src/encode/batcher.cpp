@@ -268,9 +268,9 @@ void BatcherCore::run_batch(Lock& lock) {
 void BatcherCore::wake_next() {
   if (running == 0 && queue.empty()) idle.notify_all();
   if (!can_start()) return;
-  const auto first = queue.front();
-  if (first->helps) {
-    first->changed.notify_all();
+  const auto idle_one = queue.first_idle();
+  if (idle_one != nullptr && idle_one->helps) {
+    idle_one->changed.notify_all();
   } else {
     workers_wake.notify_one();
   }
@@ -303,7 +303,9 @@ Result<Vectors> BatcherCore::answer(const EncodeRequestPtr& request) {
       if (queue.remove(request)) drop(request, late());
       deadline = 0;
     } else {
+      request->asleep = true;
       wait(lock, request->changed, deadline, helps);
+      request->asleep = false;
     }
   }
   if (!request->status.is_ok()) return request->status;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
@@ -82,9 +83,18 @@ class FakeEncoder final : public Encoder {
     }
     changed_.notify_all();
   }
-  void wait_until_inside(std::size_t calls) const {
+  // The first so many calls go on though it is held.
+  void let_go_on(std::size_t calls) {
+    {
+      const std::lock_guard lock(mutex_);
+      going_on_ = calls;
+    }
+    changed_.notify_all();
+  }
+  // False: not within ten seconds.
+  bool wait_until_inside(std::size_t calls) const {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return batches_.size() >= calls; });
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return batches_.size() >= calls; });
   }
   std::vector<std::size_t> batches() const {
     const std::lock_guard lock(mutex_);
@@ -96,7 +106,7 @@ class FakeEncoder final : public Encoder {
     std::unique_lock lock(mutex_);
     batches_.push_back(n);
     changed_.notify_all();
-    changed_.wait(lock, [this] { return !held_; });
+    changed_.wait(lock, [this, call = batches_.size()] { return !held_ || call <= going_on_; });
   }
 
   EncoderCard card_;
@@ -105,6 +115,7 @@ class FakeEncoder final : public Encoder {
   mutable std::condition_variable changed_;
   mutable std::vector<std::size_t> batches_;
   bool held_ = false;
+  std::size_t going_on_ = 0;
 };
 
 std::vector<float> pictures(std::size_t n, std::uint32_t seed) {
@@ -552,6 +563,24 @@ TEST(BatcherTogether, what_waits_is_one_batch) {
   for (auto& ticket : tickets) EXPECT_TRUE(ticket.get().is_ok());
   EXPECT_EQ(encoder->batches(), (std::vector<std::size_t>{1, 4, 2}));
   EXPECT_EQ(Metrics::global().value(MetricId::kEncodeQueueItems, interactive), 0);
+}
+
+TEST(BatcherTogether, a_free_stream_wakes_one_who_sleeps_and_not_one_who_computes) {
+  const auto encoder = std::make_shared<FakeEncoder>(1);
+  BatcherOptions two_streams;
+  two_streams.streams = 2;
+  Batcher batcher(Env::real(), encoder, two_streams);
+  const auto ask = [&](std::size_t n) { EXPECT_TRUE(batcher.encode_images(pictures(n, kSeed), n, {}).is_ok()); };
+  encoder->hold();
+  std::jthread first([&] { ask(2); });
+  EXPECT_TRUE(encoder->wait_until_inside(1));
+  std::jthread second([&] { ask(1); });  // computes what is left of the first; its own waits, in front
+  EXPECT_TRUE(encoder->wait_until_inside(2));
+  std::jthread third([&] { ask(1); });
+  wait_until_queued(2);
+  encoder->let_go_on(1);  // the first is all taken: its thread waits, the second's is inside, the third's is there
+  EXPECT_TRUE(encoder->wait_until_inside(3)) << "a stream is idle";
+  encoder->release();
 }
 
 TEST(BatcherReal, shared_batches_of_the_default_encoder_change_no_bit) {

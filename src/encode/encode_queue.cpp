@@ -140,6 +140,17 @@ EncodePriority EncodeQueue::turn() const {
 
 EncodeRequestPtr EncodeQueue::front() const { return empty() ? nullptr : queue(turn()).front(); }
 
+EncodeRequestPtr EncodeQueue::first_idle() const {
+  const auto first = turn();
+  const auto other = first == EncodePriority::kBulk ? EncodePriority::kInteractive : EncodePriority::kBulk;
+  for (const auto priority : {first, other}) {
+    for (const auto& waiting : queue(priority)) {
+      if (!waiting->helps || waiting->asleep) return waiting;
+    }
+  }
+  return nullptr;
+}
+
 // How long a bulk request waits for company: no longer than half of the time that its deadline leaves it, so that it is
 // in time even if it then takes longer than it did lately.
 std::int64_t EncodeQueue::patience_us(const EncodeRequest& waiting) const {

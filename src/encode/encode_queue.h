@@ -30,6 +30,7 @@ struct EncodeRequest {
   bool helps = false;  // its caller waits, and computes when it is this request's turn
 
   // Under the batcher's lock:
+  bool asleep = false;        // its caller, who helps, does not compute at the moment
   std::size_t taken = 0;      // given out by EncodeQueue::take
   std::size_t in_flight = 0;  // of them, not yet come back
   std::vector<std::vector<float>> vectors;
@@ -87,6 +88,9 @@ class EncodeQueue {
   bool empty() const { return queues_[0].empty() && queues_[1].empty(); }
   // Whose turn it is; null when empty.
   EncodeRequestPtr front() const;
+  // In the order of turns the first whose caller can be woken to compute, or that threads of the batcher's own have to;
+  // null: none. Whoever is woken takes what is first, his own or not.
+  EncodeRequestPtr first_idle() const;
   // 0: take now. Nothing: empty. Else how long bulk requests may still wait for company.
   std::optional<std::int64_t> due_in_us(std::int64_t now_us) const;
   // What is computed next, together; moves requests whose deadline has passed to `late`. Takes all or, when it throws
