@@ -46,6 +46,14 @@ auto caught(const Work& work) -> decltype(work()) {
   }
 }
 
+EncodeRequestPtr request_of(std::size_t count, std::string_view head, const EncodeTerms& terms) {
+  auto request = std::make_shared<EncodeRequest>();
+  request->count = count;
+  request->head = head;
+  request->terms = terms;
+  return request;
+}
+
 std::size_t chosen_batch(const Encoder& encoder, const BatcherOptions& options) {
   const std::size_t wanted = options.batch_pictures == 0 ? encoder.pass_pictures() : options.batch_pictures;
   return std::clamp<std::size_t>(wanted, 1, limits::kEncodeBatchMax);
@@ -61,8 +69,11 @@ struct BatcherCore {
         options(its_options),
         queue(options, chosen_batch(*encoder, options)) {}
 
-  // The whole life of a caller who waits.
+  // The whole life of a caller who waits; a request larger than the queue goes in parts.
   Result<Vectors> answer(const EncodeRequestPtr& request);
+  Result<Vectors> answer_one(const EncodeRequestPtr& request);
+  // What goes into the queue of a request that is larger than it: as much from `first` as is computed together.
+  EncodeRequestPtr part_of(const EncodeRequest& whole, std::size_t first) const;
   void submit(const EncodeRequestPtr& request);
   void stop(Batcher::Stop how);
   void work();  // of a thread of the batcher's own
@@ -287,7 +298,40 @@ void BatcherCore::wait(Lock& lock, std::condition_variable& changed, std::int64_
   }
 }
 
+EncodeRequestPtr BatcherCore::part_of(const EncodeRequest& whole, std::size_t first) const {
+  const std::size_t numbers = whole.tensors.size() / whole.count;
+  const auto bytes_of = [&](std::size_t item) {
+    return whole.of_pictures() ? numbers * sizeof(float) : whole.texts[item].size() + sizeof(std::string);
+  };
+  const std::size_t most = std::min({queue.batch_of(whole), options.queue_items, whole.count - first});
+  std::size_t count = 1;
+  std::uint64_t bytes = bytes_of(first);
+  while (count < most && bytes + bytes_of(first + count) <= options.queue_bytes) bytes += bytes_of(first + count++);
+  auto part = request_of(count, whole.head, whole.terms);
+  if (whole.of_pictures()) {
+    part->tensors = whole.tensors.subspan(first * numbers, count * numbers);
+  } else {
+    part->texts = whole.texts.subspan(first, count);
+  }
+  return part;
+}
+
 Result<Vectors> BatcherCore::answer(const EncodeRequestPtr& request) {
+  if (request->count <= options.queue_items && request->bytes() <= options.queue_bytes) return answer_one(request);
+  Vectors all;
+  for (std::size_t first = 0; first < request->count;) {
+    const auto part = part_of(*request, first);
+    PICTOR_ASSIGN(const auto made, answer_one(part));
+    all.resize(made.size());
+    for (std::size_t head = 0; head < made.size(); ++head) {
+      all[head].insert(all[head].end(), made[head].begin(), made[head].end());
+    }
+    first += part->count;
+  }
+  return all;
+}
+
+Result<Vectors> BatcherCore::answer_one(const EncodeRequestPtr& request) {
   Lock lock(mutex);
   if (!admitted(request)) return request->status;
   const Caller caller(*this);
@@ -388,14 +432,6 @@ void answer_now(EncodeRequest& request, Result<Vectors> made) {
   request.status = made.status();
   if (made.is_ok()) request.vectors = std::move(made).value();
   request.done = true;
-}
-
-EncodeRequestPtr request_of(std::size_t count, std::string_view head, const EncodeTerms& terms) {
-  auto request = std::make_shared<EncodeRequest>();
-  request->count = count;
-  request->head = head;
-  request->terms = terms;
-  return request;
 }
 
 }  // namespace

@@ -518,6 +518,31 @@ TEST_P(BatcherTest, who_waits_for_a_far_deadline_sleeps) {
   encoder_->release();
 }
 
+TEST_P(BatcherTest, more_than_the_queue_holds_goes_into_it_in_parts) {
+  for (const bool by_bytes : {false, true}) {
+    auto small = options();
+    (by_bytes ? small.queue_bytes : small.queue_items) = by_bytes ? 10 * kNumbers * sizeof(float) : 10;
+    small.batch_texts = 8;
+    Batcher batcher(env_, encoder_, small);
+    for (const std::size_t n : {10, 11, 25}) {
+      const auto tensors = pictures(n, kSeed);
+      const auto made = batcher.encode_images(tensors, n, kBulk);
+      ASSERT_TRUE(made.is_ok()) << n << " " << made.status().to_string();
+      const auto wanted = FakeEncoder(1).encode_images(tensors, n).value();
+      ASSERT_EQ(made->size(), 2U);
+      for (const std::size_t head : {0, 1}) EXPECT_TRUE(same_bits((*made)[head], wanted[head])) << n;
+    }
+    std::vector<std::string> texts;
+    for (int i = 0; i < 25; ++i) texts.push_back("text " + std::to_string(i) + std::string(i % 3 == 0 ? 100 : 1, 'x'));
+    const auto made = batcher.encode_texts(texts, "joint", {});
+    ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+    EXPECT_TRUE(same_bits(*made, FakeEncoder(1).encode_texts(texts, "joint").value()));
+    EXPECT_EQ(batcher.submit_images(pictures(11, kSeed), 11, {}).get().status().code(), Code::kLimit);
+    const std::vector<std::string> long_text = {std::string(small.queue_bytes < 1000 ? 1000 : 1, 'x')};
+    EXPECT_EQ(batcher.encode_texts(long_text, "joint", {}).is_ok(), !by_bytes) << "one that never fits";
+  }
+}
+
 TEST_P(BatcherTest, stopping_drains_or_refuses_and_never_hangs) {
   for (const auto how : {Batcher::Stop::kDrain, Batcher::Stop::kRefuse}) {
     auto one_stream = options();
