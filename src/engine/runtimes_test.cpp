@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "engine/encoders.h"
@@ -198,6 +200,29 @@ TEST_F(RuntimeVectors, a_graphics_card_that_is_not_there_is_an_error_that_says_s
   if (vector.is_ok()) GTEST_SKIP() << "there is one";
   EXPECT_EQ(vector.status().code(), Code::kUnsupported) << vector.status().to_string();
   EXPECT_NE(vector.status().message().find("CUDA"), std::string::npos) << vector.status().to_string();
+}
+
+TEST(OpenEncoders, a_batcher_is_never_that_of_an_encoder_which_was_forgotten_meanwhile) {
+  const std::string weights = PICTOR_DEPS_DIR "/models";
+  if (!test::is_set_up(weights + "/lite2-minilm/image.onnx", "tools/setup models")) GTEST_SKIP();
+  Encoders encoders(Env::real(), {PICTOR_SOURCE_DIR "/models", weights}, "", 1, {});
+  for (int round = 0; round < 300; ++round) {
+    ASSERT_TRUE(encoders.open(kDefaultEncoder, EncodeFor::kQuery).is_ok());
+    std::atomic<int> there = 0;
+    const auto meet = [&there] {
+      for (++there; there != 2;) continue;
+    };
+    std::jthread asks([&] {
+      meet();
+      EXPECT_TRUE(encoders.batcher(kDefaultEncoder).is_ok());
+    });
+    meet();
+    encoders.forget(kDefaultEncoder);
+    asks.join();
+    const auto batcher = encoders.batcher(kDefaultEncoder).value();
+    ASSERT_EQ(&batcher->encoder(), encoders.open(kDefaultEncoder, EncodeFor::kQuery)->get()) << "round " << round;
+    encoders.forget(kDefaultEncoder);
+  }
 }
 
 }  // namespace
