@@ -102,8 +102,9 @@ inline constexpr std::uint32_t kMergesMax = 4'000'000;           // merges of by
 inline constexpr std::uint32_t kCachedWordsMax = 16'384;         // words whose ids a tokenizer remembers
 inline constexpr std::uint32_t kCachedWordBytesMax = 64;         // the longest of them
 
-inline constexpr std::uint32_t kForeignItemsMax = 10'000;     // pictures and texts of another stack's records
-inline constexpr std::uint32_t kForeignRecordsMax = 200'000;  // their records
+inline constexpr std::uint64_t kTokenBytesTogetherMax = 256 * kMiB;  // patch tokens in f32 that one thread holds
+inline constexpr std::uint32_t kForeignItemsMax = 10'000;            // pictures and texts of another stack's records
+inline constexpr std::uint32_t kForeignRecordsMax = 200'000;         // their records
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive
