@@ -37,6 +37,7 @@ STRANGERS = {
     r"curl/": ["net/http_client"],
     r"Eigen/": ["encode/pca"],
 }
+LIMITS = "base/limits.h"  # the only file that opens the namespace of limits: whoever reads it has seen them all
 # nlohmann/json.hpp may be included by any .cpp, never by a header.
 
 
@@ -69,6 +70,13 @@ def check_stranger(file, target, where):
     return None
 
 
+def check_limits(file, text):
+    found = re.search(r"^\s*namespace (pictor::)?limits\b", text, re.MULTILINE)
+    if found and file != LIMITS:
+        return f"src/{file}:{text[:found.end()].count(chr(10)) + 1}: limits belong into src/{LIMITS}"
+    return None
+
+
 def check_tree(root):
     faults = []
     for path in sorted((root / "src").rglob("*")):
@@ -79,6 +87,9 @@ def check_tree(root):
         if room is not None and room not in FLOORS:
             faults.append(f"src/{file}: room '{room}' is not in the table of floors")
             continue
+        fault = check_limits(file, path.read_text(errors="replace"))
+        if fault:
+            faults.append(fault)
         for line, kind, target in includes(path):
             where = f"src/{file}:{line}"
             if kind == '"' and not target.startswith("pictor/"):
@@ -98,8 +109,10 @@ def self_test(root):
     """The check is worth something only if it can fail."""
     bad = [check_room_include("vector", "store/store.h", "x"), check_room_include("store", "db/connection.h", "x"),
            check_room_include("store", "index/index.h", "x"), check_stranger("store/a.cpp", "sqlite3.h", "x"),
-           check_stranger("store/a.h", "nlohmann/json.hpp", "x")]
-    good = [check_room_include("store", "db/db.h", "x"), check_stranger("db/a.cpp", "sqlite3.h", "x")]
+           check_stranger("store/a.h", "nlohmann/json.hpp", "x"), check_limits("store/a.h", "x\nnamespace limits {"),
+           check_limits("store/a.h", "namespace pictor::limits {")]
+    good = [check_limits("base/limits.h", "namespace pictor::limits {"), check_limits("a.cpp", "limits::kRows"),
+            check_room_include("store", "db/db.h", "x"), check_stranger("db/a.cpp", "sqlite3.h", "x")]
     return all(bad) and not any(good)
 
 

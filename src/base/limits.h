@@ -34,6 +34,8 @@ inline constexpr std::uint32_t kFilterBytesMax = 64 * 1024;  // text of one filt
 inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one filter
 inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
 
+inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
+
 // --- items, store ---
 inline constexpr std::uint32_t kItemIdBytesMax = 1024;              // an item's external id
 inline constexpr std::uint32_t kItemMetadataBytesMax = 256 * 1024;  // an item's metadata as JSON
@@ -99,6 +101,10 @@ inline constexpr std::uint32_t kVocabularyMax = 4'000'000;       // tokens of a 
 inline constexpr std::uint32_t kMergesMax = 4'000'000;           // merges of byte-pair encoding
 inline constexpr std::uint32_t kCachedWordsMax = 16'384;         // words whose ids a tokenizer remembers
 inline constexpr std::uint32_t kCachedWordBytesMax = 64;         // the longest of them
+
+inline constexpr std::uint64_t kTokenBytesTogetherMax = 256 * kMiB;  // patch tokens in f32 that one thread holds
+inline constexpr std::uint32_t kForeignItemsMax = 10'000;            // pictures and texts of another stack's records
+inline constexpr std::uint32_t kForeignRecordsMax = 200'000;         // their records
 
 // --- ingest (engine, cli) ---
 inline constexpr std::uint64_t kArchiveEntriesMax = 10'000'000;     // entries read from one archive

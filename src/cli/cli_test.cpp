@@ -123,6 +123,10 @@ TEST_F(CliTest, values_out_of_range_are_refused) {
   EXPECT_EQ(run({"search", "--text", "x", "-k", "0"}), 2);
   EXPECT_EQ(run({"search", "--text", "x", "-k", "10001"}), 2);
   EXPECT_EQ(run({"search", "--text", "x", "-k", "ten"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "--deadline", "-1"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "--deadline", "86400001"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "--deadline", "9223372036854775807"}), 2);
+  EXPECT_EQ(run({"search", "--text", "x", "--deadline", "86400000"}), 0) << err();
   EXPECT_EQ(run({"index", folder_.path(), "--keep", "everything"}), 2);
   EXPECT_EQ(run({"index"}), 2);
   EXPECT_EQ(run({"search", "--text", "x", "-k", "10000"}), 0) << err();

@@ -220,7 +220,7 @@ Command add_search_command(CLI::App& parent) {
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--deadline", options->deadline_ms, "Give up after so many milliseconds; 0 never")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(CLI::Range(std::int64_t{0}, limits::kQueryDeadlineMsMax).description(""))
       ->type_name("MS");
   app.add_flag("--vectors", options->vectors, "Put the vectors into the JSON");
   add_reproducible_option(app, options->reproducible);

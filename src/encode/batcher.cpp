@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "encode/encode.h"
@@ -13,6 +15,8 @@ namespace pictor {
 namespace {
 
 using Vectors = std::vector<std::vector<float>>;
+
+constexpr std::int64_t kWaitUsMax = 3'600'000'000;  // at once: the clocks of a wait cannot count to every deadline
 
 Status refusal(EncodeRefusal cause, const char* message) {
   Metrics::global().add(metric::kEncodeRefused, cause);
@@ -26,6 +30,28 @@ Status cancelled() { return refusal(EncodeRefusal::kCancelled, "cancelled before
 Result<Vectors> as_heads(Result<std::vector<float>> made) {
   if (!made.is_ok()) return made.status();
   return Vectors{std::move(made).value()};
+}
+
+// What the memory or a network throws is an answer, and not the end of whoever computes for others.
+template <typename Work>
+auto caught(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kLimit, "there is not enough memory to compute this: send less at once, or come again later");
+  } catch (const std::exception& error) {
+    return Status(Code::kInternal, std::string("the encoder threw: ") + error.what());
+  } catch (...) {
+    return Status(Code::kInternal, "the encoder threw something that says nothing of itself");
+  }
+}
+
+EncodeRequestPtr request_of(std::size_t count, std::string_view head, const EncodeTerms& terms) {
+  auto request = std::make_shared<EncodeRequest>();
+  request->count = count;
+  request->head = head;
+  request->terms = terms;
+  return request;
 }
 
 std::size_t chosen_batch(const Encoder& encoder, const BatcherOptions& options) {
@@ -43,8 +69,11 @@ struct BatcherCore {
         options(its_options),
         queue(options, chosen_batch(*encoder, options)) {}
 
-  // The whole life of a caller who waits.
+  // The whole life of a caller who waits; a request larger than the queue goes in parts.
   Result<Vectors> answer(const EncodeRequestPtr& request);
+  Result<Vectors> answer_one(const EncodeRequestPtr& request);
+  // What goes into the queue of a request that is larger than it: as much from `first` as is computed together.
+  EncodeRequestPtr part_of(const EncodeRequest& whole, std::size_t first) const;
   void submit(const EncodeRequestPtr& request);
   void stop(Batcher::Stop how);
   void work();  // of a thread of the batcher's own
@@ -54,11 +83,14 @@ struct BatcherCore {
   bool admitted(const EncodeRequestPtr& request);
   // Computes one batch of what waits. Unlocks meanwhile.
   void run_batch(Lock& lock);
+  class Running;
+  class Caller;
   Result<Vectors> compute(const EncodeRequest& like, std::span<const float> tensors,
                           std::span<const std::string> texts);
   std::vector<Result<Vectors>> compute(std::span<const EncodeSlice> batch);
   Result<Vectors> compute_together(std::span<const EncodeSlice> batch);
   void take_in(const EncodeSlice& slice, std::size_t offset, const Result<Vectors>& made, std::size_t of);
+  void answer_all(std::span<const EncodeSlice> batch, const Result<std::vector<Result<Vectors>>>& made);
   void finish(EncodeRequest& request);
   void drop(const EncodeRequestPtr& request, const Status& why);
   // Tells whoever should compute next. Called whenever a stream or the queue changes.
@@ -81,6 +113,42 @@ struct BatcherCore {
   std::condition_variable workers_wake;
   std::condition_variable idle;
   std::vector<std::jthread> workers;
+};
+
+// A batch that is computed: counted, and without the lock, for as long as this lives.
+class BatcherCore::Running {
+ public:
+  Running(BatcherCore& core, Lock& lock) : core_(core), lock_(lock) {
+    ++core_.running;
+    core_.wake_next();  // another stream may take what is left
+    lock_.unlock();
+  }
+  ~Running() {
+    lock_.lock();
+    --core_.running;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  BatcherCore& core_;
+  Lock& lock_;
+};
+
+// One who is inside `answer`, with the lock at both ends.
+class BatcherCore::Caller {
+ public:
+  explicit Caller(BatcherCore& core) : core_(core) { ++core_.callers; }
+  ~Caller() {
+    --core_.callers;
+    core_.wake_next();
+    if (core_.callers == 0) core_.idle.notify_all();
+  }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+ private:
+  BatcherCore& core_;
 };
 
 bool BatcherCore::admitted(const EncodeRequestPtr& request) {
@@ -122,38 +190,57 @@ Result<Vectors> BatcherCore::compute_together(std::span<const EncodeSlice> batch
 std::vector<Result<Vectors>> BatcherCore::compute(std::span<const EncodeSlice> batch) {
   std::vector<Result<Vectors>> made;
   if (batch.size() > 1) {
-    made.push_back(compute_together(batch));
+    made.push_back(caught([&] { return compute_together(batch); }));
     if (made.front().is_ok()) return made;
     made.clear();  // one of them is wrong: each alone, so that it spoils its own answer only
   }
   for (const auto& [request, first, count] : batch) {
     const std::size_t numbers = request->tensors.size() / request->count;
     const bool pictures = request->of_pictures();
-    made.push_back(compute(*request,
-                           pictures ? request->tensors.subspan(first * numbers, count * numbers) : request->tensors,
-                           pictures ? request->texts : request->texts.subspan(first, count)));
+    const auto tensors = pictures ? request->tensors.subspan(first * numbers, count * numbers) : request->tensors;
+    const auto texts = pictures ? request->texts : request->texts.subspan(first, count);
+    made.push_back(caught([&, &like = *request] { return compute(like, tensors, texts); }));
   }
   return made;
+}
+
+// Of `of` items' vectors those from `offset`, to where the slice belongs.
+Status put(const EncodeSlice& slice, std::size_t offset, const Vectors& made, std::size_t of) {
+  auto& request = *slice.request;
+  request.vectors.resize(made.size());
+  for (std::size_t head = 0; head < made.size(); ++head) {
+    const std::size_t dim = made[head].size() / of;
+    request.vectors[head].resize(request.count * dim);
+    std::copy_n(made[head].data() + offset * dim, slice.count * dim, request.vectors[head].data() + slice.first * dim);
+  }
+  return Status::ok();
 }
 
 // `made` has the vectors of `of` items, this slice's from `offset`.
 void BatcherCore::take_in(const EncodeSlice& slice, std::size_t offset, const Result<Vectors>& made, std::size_t of) {
   auto& request = *slice.request;
   request.in_flight -= slice.count;
-  if (made.is_ok()) {
-    request.vectors.resize(made->size());
-    for (std::size_t head = 0; head < made->size(); ++head) {
-      const std::size_t dim = (*made)[head].size() / of;
-      request.vectors[head].resize(request.count * dim);
-      std::copy_n((*made)[head].data() + offset * dim, slice.count * dim,
-                  request.vectors[head].data() + slice.first * dim);
-    }
-  } else if (request.status.is_ok()) {
-    request.status = made.status();
+  const Status status = made.is_ok() ? caught([&] { return put(slice, offset, *made, of); }) : made.status();
+  if (!status.is_ok() && request.status.is_ok()) {
+    request.status = status;
     queue.remove(slice.request);
     request.taken = request.count;
   }
   if (request.in_flight == 0 && request.taken == request.count) finish(request);
+}
+
+void BatcherCore::answer_all(std::span<const EncodeSlice> batch, const Result<std::vector<Result<Vectors>>>& made) {
+  std::size_t items = 0, offset = 0;
+  for (const auto& slice : batch) items += slice.count;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!made.is_ok()) {
+      take_in(batch[i], 0, made.status(), items);
+      continue;
+    }
+    const bool alone = made->size() == batch.size();
+    take_in(batch[i], alone ? 0 : offset, (*made)[alone ? i : 0], alone ? batch[i].count : items);
+    offset += batch[i].count;
+  }
 }
 
 void BatcherCore::finish(EncodeRequest& request) {
@@ -172,22 +259,19 @@ void BatcherCore::drop(const EncodeRequestPtr& request, const Status& why) {
 
 void BatcherCore::run_batch(Lock& lock) {
   std::vector<EncodeRequestPtr> dropped;
-  const auto batch = queue.take(env.monotonic_us(), dropped);
+  const auto batch =
+      caught([&]() -> Result<std::vector<EncodeSlice>> { return queue.take(env.monotonic_us(), dropped); });
   for (const auto& request : dropped) drop(request, late());
-  if (!batch.empty()) {
-    ++running;
-    wake_next();  // another stream may take what is left
-    lock.unlock();
-    const auto made = compute(std::span(batch));
-    lock.lock();
-    --running;
-    std::size_t items = 0, offset = 0;
-    for (const auto& slice : batch) items += slice.count;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const bool alone = made.size() == batch.size();
-      take_in(batch[i], alone ? 0 : offset, made[alone ? i : 0], alone ? batch[i].count : items);
-      offset += batch[i].count;
-    }
+  if (!batch.is_ok()) {  // nothing was taken
+    const auto first = queue.front();
+    queue.remove(first);
+    drop(first, batch.status());
+  } else if (!batch->empty()) {
+    const auto made = [&]() -> Result<std::vector<Result<Vectors>>> {
+      const Running running_now(*this, lock);
+      return caught([&]() -> Result<std::vector<Result<Vectors>>> { return compute(std::span(*batch)); });
+    }();
+    answer_all(*batch, made);
   }
   wake_next();
 }
@@ -195,9 +279,9 @@ void BatcherCore::run_batch(Lock& lock) {
 void BatcherCore::wake_next() {
   if (running == 0 && queue.empty()) idle.notify_all();
   if (!can_start()) return;
-  const auto first = queue.front();
-  if (first->helps) {
-    first->changed.notify_all();
+  const auto idle_one = queue.first_idle();
+  if (idle_one != nullptr && idle_one->helps) {
+    idle_one->changed.notify_all();
   } else {
     workers_wake.notify_one();
   }
@@ -205,19 +289,52 @@ void BatcherCore::wake_next() {
 
 void BatcherCore::wait(Lock& lock, std::condition_variable& changed, std::int64_t deadline_us, bool helps) {
   const std::int64_t now = env.monotonic_us();
-  auto until = deadline_us == 0 ? INT64_MAX : deadline_us - now;
+  auto until = deadline_us == 0 ? INT64_MAX : saturating_difference(deadline_us, now);
   if (helps && can_start()) until = std::min(until, *queue.due_in_us(now));
   if (until == INT64_MAX) {
     changed.wait(lock);
   } else {
-    changed.wait_for(lock, std::chrono::microseconds(std::max<std::int64_t>(until, 1)));
+    changed.wait_for(lock, std::chrono::microseconds(std::clamp<std::int64_t>(until, 1, kWaitUsMax)));
   }
 }
 
+EncodeRequestPtr BatcherCore::part_of(const EncodeRequest& whole, std::size_t first) const {
+  const std::size_t numbers = whole.tensors.size() / whole.count;
+  const auto bytes_of = [&](std::size_t item) {
+    return whole.of_pictures() ? numbers * sizeof(float) : whole.texts[item].size() + sizeof(std::string);
+  };
+  const std::size_t most = std::min({queue.batch_of(whole), options.queue_items, whole.count - first});
+  std::size_t count = 1;
+  std::uint64_t bytes = bytes_of(first);
+  while (count < most && bytes + bytes_of(first + count) <= options.queue_bytes) bytes += bytes_of(first + count++);
+  auto part = request_of(count, whole.head, whole.terms);
+  if (whole.of_pictures()) {
+    part->tensors = whole.tensors.subspan(first * numbers, count * numbers);
+  } else {
+    part->texts = whole.texts.subspan(first, count);
+  }
+  return part;
+}
+
 Result<Vectors> BatcherCore::answer(const EncodeRequestPtr& request) {
+  if (request->count <= options.queue_items && request->bytes() <= options.queue_bytes) return answer_one(request);
+  Vectors all;
+  for (std::size_t first = 0; first < request->count;) {
+    const auto part = part_of(*request, first);
+    PICTOR_ASSIGN(const auto made, answer_one(part));
+    all.resize(made.size());
+    for (std::size_t head = 0; head < made.size(); ++head) {
+      all[head].insert(all[head].end(), made[head].begin(), made[head].end());
+    }
+    first += part->count;
+  }
+  return all;
+}
+
+Result<Vectors> BatcherCore::answer_one(const EncodeRequestPtr& request) {
   Lock lock(mutex);
   if (!admitted(request)) return request->status;
-  ++callers;
+  const Caller caller(*this);
   request->helps = true;
   auto deadline = request->terms.deadline_us;
   queue.push(request);
@@ -230,12 +347,11 @@ Result<Vectors> BatcherCore::answer(const EncodeRequestPtr& request) {
       if (queue.remove(request)) drop(request, late());
       deadline = 0;
     } else {
+      request->asleep = true;
       wait(lock, request->changed, deadline, helps);
+      request->asleep = false;
     }
   }
-  --callers;
-  wake_next();
-  if (callers == 0) idle.notify_all();
   if (!request->status.is_ok()) return request->status;
   return std::move(request->vectors);
 }
@@ -316,14 +432,6 @@ void answer_now(EncodeRequest& request, Result<Vectors> made) {
   request.status = made.status();
   if (made.is_ok()) request.vectors = std::move(made).value();
   request.done = true;
-}
-
-EncodeRequestPtr request_of(std::size_t count, std::string_view head, const EncodeTerms& terms) {
-  auto request = std::make_shared<EncodeRequest>();
-  request->count = count;
-  request->head = head;
-  request->terms = terms;
-  return request;
 }
 
 }  // namespace

@@ -70,8 +70,9 @@ class Batcher {
 
   const Encoder& encoder() const;
 
-  // As Encoder's, on terms. kBusy: the queue is full; says how full, the limit, and when to come again. kLimit: more
-  // than the queue ever holds. kCancelled: the deadline, or the batcher is stopped.
+  // As Encoder's, on terms. kBusy: the queue is full; says how full, the limit, and when to come again. kLimit: one
+  // text, or a submitted request, is more than the queue ever holds (what waits goes into it in parts); or there is not
+  // enough memory. kCancelled: the deadline, or the batcher is stopped.
   Result<std::vector<std::vector<float>>> encode_images(std::span<const float> tensors, std::size_t n,
                                                         const EncodeTerms& terms);
   Result<std::vector<float>> encode_texts(std::span<const std::string> texts, std::string_view head,

@@ -4,14 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
+#include <limits>
 #include <mutex>
+#include <new>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
-#include "encode/encode_queue.h"
+#include "encode/encode.h"
 #include "encode/test_support.h"
 #include "observe/observe.h"
 
@@ -24,7 +28,10 @@ constexpr std::uint32_t kSeed = 8;
 constexpr std::size_t kNumbers = 12;  // of a picture: 3 x 2 x 2
 constexpr EncodeTerms kBulk{EncodePriority::kBulk, 0};
 
+constexpr const char* kBreaks = "a text that breaks the network";
+
 // Vectors that follow from the picture or text alone; says what was computed together, and stops while it is held.
+// Throws for a picture that begins with an infinity, and for the text kBreaks.
 class FakeEncoder final : public Encoder {
  public:
   explicit FakeEncoder(std::size_t pass) : pass_(pass) {
@@ -43,6 +50,7 @@ class FakeEncoder final : public Encoder {
     Vectors out(2);
     for (std::size_t i = 0; i < n; ++i) {
       const auto one = tensors.subspan(i * kNumbers, kNumbers);
+      if (std::isinf(one[0])) throw std::bad_alloc();
       if (std::isnan(one[0])) return Status(Code::kInvalid, "picture " + std::to_string(i) + " gives no vector");
       for (int d = 0; d < 4; ++d) out[0].push_back(std::sin(one[0] + one[static_cast<std::size_t>(d)]));
       for (int d = 0; d < 3; ++d) out[1].push_back(std::cos(one[1] * one[static_cast<std::size_t>(d)]));
@@ -57,6 +65,7 @@ class FakeEncoder final : public Encoder {
     if (head != "joint") return Status(Code::kNotFound, "no such head");
     std::vector<float> out;
     for (const auto& text : texts) {
+      if (text == kBreaks) throw std::runtime_error("the network broke");
       for (float d = 0; d < 3; ++d) out.push_back(std::sin(d + static_cast<float>(crc32c(as_bytes(text)) % 1000)));
     }
     return out;
@@ -74,9 +83,18 @@ class FakeEncoder final : public Encoder {
     }
     changed_.notify_all();
   }
-  void wait_until_inside(std::size_t calls) const {
+  // The first so many calls go on though it is held.
+  void let_go_on(std::size_t calls) {
+    {
+      const std::lock_guard lock(mutex_);
+      going_on_ = calls;
+    }
+    changed_.notify_all();
+  }
+  // False: not within ten seconds.
+  bool wait_until_inside(std::size_t calls) const {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return batches_.size() >= calls; });
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return batches_.size() >= calls; });
   }
   std::vector<std::size_t> batches() const {
     const std::lock_guard lock(mutex_);
@@ -88,7 +106,7 @@ class FakeEncoder final : public Encoder {
     std::unique_lock lock(mutex_);
     batches_.push_back(n);
     changed_.notify_all();
-    changed_.wait(lock, [this] { return !held_; });
+    changed_.wait(lock, [this, call = batches_.size()] { return !held_ || call <= going_on_; });
   }
 
   EncoderCard card_;
@@ -97,6 +115,7 @@ class FakeEncoder final : public Encoder {
   mutable std::condition_variable changed_;
   mutable std::vector<std::size_t> batches_;
   bool held_ = false;
+  std::size_t going_on_ = 0;
 };
 
 std::vector<float> pictures(std::size_t n, std::uint32_t seed) {
@@ -115,156 +134,25 @@ double refused(EncodeRefusal cause) {
   return Metrics::global().value(MetricId::kEncodeRefused, static_cast<std::size_t>(cause));
 }
 
-// --- the queue, without threads ---
-
-EncodeRequestPtr request(std::size_t count, EncodePriority priority, const std::string& head = "",
-                         std::int64_t deadline_us = 0, std::int64_t queued_us = 0) {
-  auto made = std::make_shared<EncodeRequest>();
-  made->count = count;
-  made->terms = {priority, deadline_us};
-  made->head = head;
-  made->queued_us = queued_us;
-  if (head.empty()) {
-    made->own_tensors.resize(count * kNumbers);
-    made->tensors = made->own_tensors;
-  } else {
-    made->own_texts.resize(count);
-    made->texts = made->own_texts;
-  }
-  return made;
-}
-
 constexpr auto kUrgent = EncodePriority::kInteractive;
 constexpr auto kLater = EncodePriority::kBulk;
 
-std::size_t items_of(const std::vector<EncodeSlice>& batch) {
-  std::size_t items = 0;
-  for (const auto& slice : batch) items += slice.count;
-  return items;
-}
-
-TEST(EncodeQueue, interactive_goes_first_and_bulk_still_has_its_turn) {
-  BatcherOptions options;
-  options.interactive_in_a_row = 3;
-  EncodeQueue queue(options, 1);
-  for (int i = 0; i < 3; ++i) queue.push(request(1, kLater));
-  for (int i = 0; i < 8; ++i) queue.push(request(1, kUrgent));
-  std::string order;
-  std::vector<EncodeRequestPtr> late;
-  while (!queue.empty()) {
-    const auto batch = queue.take(0, late);
-    order += batch.front().request->terms.priority == kUrgent ? 'i' : 'b';
+// Counts how often it is asked for the time.
+class CountingEnv final : public SimulatedEnv {
+ public:
+  CountingEnv() : SimulatedEnv(kSeed) {}
+  std::int64_t monotonic_us() override {
+    ++asked;
+    return Env::real().monotonic_us();
   }
-  EXPECT_EQ(order, "iiibiiibiib");
-  EXPECT_TRUE(late.empty());
+  std::atomic<int> asked = 0;
+};
+
+void wait_until_queued(std::size_t items) {
+  const auto interactive = static_cast<std::size_t>(QueueKind::kInteractive);
+  const auto wanted = static_cast<double>(items);
+  while (Metrics::global().value(MetricId::kEncodeQueueItems, interactive) != wanted) std::this_thread::yield();
 }
-
-TEST(EncodeQueue, a_large_request_is_taken_in_parts_and_others_go_between) {
-  EncodeQueue queue({}, 4);
-  const auto large = request(10, kLater);
-  queue.push(large);
-  std::vector<EncodeRequestPtr> late;
-  EXPECT_EQ(items_of(queue.take(0, late)), 4U);
-  queue.push(request(1, kUrgent));
-  const auto next = queue.take(0, late);
-  ASSERT_EQ(next.size(), 2U);
-  EXPECT_EQ(next[0].request->terms.priority, kUrgent);
-  EXPECT_EQ(next[1].first, 4U) << "the room that is left is used";
-  EXPECT_EQ(next[1].count, 3U);
-  EXPECT_EQ(items_of(queue.take(0, late)), 3U);
-  EXPECT_TRUE(queue.empty());
-  EXPECT_EQ(large->taken, 10U);
-}
-
-TEST(EncodeQueue, pictures_and_texts_and_heads_do_not_mix) {
-  EncodeQueue queue({}, 8);
-  queue.push(request(2, kUrgent));
-  queue.push(request(2, kUrgent, "joint"));
-  queue.push(request(3, kUrgent));
-  queue.push(request(1, kUrgent, "words"));
-  std::vector<EncodeRequestPtr> late;
-  EXPECT_EQ(items_of(queue.take(0, late)), 5U);
-  EXPECT_EQ(items_of(queue.take(0, late)), 2U);
-  EXPECT_EQ(items_of(queue.take(0, late)), 1U);
-}
-
-TEST(EncodeQueue, a_full_queue_says_how_full_the_limit_and_when_to_come_again) {
-  BatcherOptions options;
-  options.queue_items = 6;
-  options.queue_bytes = 10 * kNumbers * sizeof(float);
-  EncodeQueue queue(options, 1);
-  queue.time_of(true).add(2500);
-  ASSERT_TRUE(queue.admit(*request(6, kLater), 0, 1).is_ok());
-  queue.push(request(4, kLater));
-  EXPECT_TRUE(queue.admit(*request(2, kLater), 0, 1).is_ok()) << "at the limit";
-  const double before = refused(EncodeRefusal::kFull);
-  const auto status = queue.admit(*request(3, kLater), 0, 1);
-  EXPECT_EQ(status.code(), Code::kBusy);
-  for (const char* word : {"bulk", "4 items", "at most 6 items", "480 bytes", "in about 12 ms"}) {
-    EXPECT_NE(status.message().find(word), std::string::npos) << status.message();
-  }
-  EXPECT_EQ(refused(EncodeRefusal::kFull) - before, 1);
-  EXPECT_TRUE(queue.admit(*request(6, kUrgent), 0, 1).is_ok()) << "bulk does not lock the urgent out";
-  EXPECT_EQ(queue.admit(*request(7, kUrgent), 0, 0).code(), Code::kLimit) << "never fits";
-  std::vector<EncodeRequestPtr> late;
-  queue.take(0, late);
-  EXPECT_TRUE(queue.admit(*request(3, kLater), 0, 1).is_ok());
-
-  options.queue_items = 100;
-  EncodeQueue by_bytes(options, 1);
-  by_bytes.push(request(8, kLater));
-  EXPECT_TRUE(by_bytes.admit(*request(2, kLater), 0, 0).is_ok());
-  EXPECT_EQ(by_bytes.admit(*request(3, kLater), 0, 0).code(), Code::kBusy);
-  EXPECT_EQ(by_bytes.admit(*request(11, kLater), 0, 0).code(), Code::kLimit);
-}
-
-TEST(EncodeQueue, what_cannot_be_done_in_time_is_refused_but_not_for_ever) {
-  EncodeQueue queue({}, 1);
-  queue.time_of(true).add(1000);
-  queue.time_of(true).add(900);
-  queue.push(request(4, kUrgent));
-  EXPECT_TRUE(queue.admit(*request(1, kUrgent, "", 100'000), 95'000, 1).is_ok());
-  const double before = refused(EncodeRefusal::kHopeless);
-  const auto status = queue.admit(*request(1, kUrgent, "", 100'000), 97'000, 1);
-  EXPECT_EQ(status.code(), Code::kCancelled);
-  EXPECT_NE(status.message().find("about 5 ms are needed, the deadline is in 3 ms"), std::string::npos)
-      << status.message();
-  EXPECT_EQ(queue.admit(*request(1, kUrgent, "", 100'000), 97'000, 1).code(), Code::kCancelled);
-  EXPECT_TRUE(queue.admit(*request(1, kUrgent, "", 100'000), 97'000, 1).is_ok()) << "both measurements are forgotten";
-  EXPECT_EQ(refused(EncodeRefusal::kHopeless) - before, 2);
-  EXPECT_EQ(queue.admit(*request(1, kUrgent, "", 100'000), 100'000, 0).code(), Code::kCancelled) << "passed";
-}
-
-TEST(EncodeQueue, what_waits_too_long_is_dropped) {
-  EncodeQueue queue({}, 4);
-  queue.push(request(1, kUrgent, "", 500));
-  queue.push(request(1, kUrgent, "", 501));
-  queue.push(request(1, kLater, "", 499));
-  std::vector<EncodeRequestPtr> late;
-  EXPECT_EQ(items_of(queue.take(500, late)), 1U);
-  EXPECT_EQ(late.size(), 2U);
-  EXPECT_TRUE(queue.empty());
-}
-
-TEST(EncodeQueue, bulk_waits_for_company_where_a_batch_is_more_than_one) {
-  BatcherOptions options;
-  options.bulk_wait_us = 2000;
-  EncodeQueue queue(options, 4);
-  EXPECT_FALSE(queue.due_in_us(0).has_value());
-  queue.push(request(2, kLater, "", 0, 10'000));
-  EXPECT_EQ(queue.due_in_us(10'500), 1500);
-  EXPECT_EQ(queue.due_in_us(12'000), 0);
-  queue.push(request(2, kLater, "", 0, 10'400));
-  EXPECT_EQ(queue.due_in_us(10'500), 0) << "the batch is full";
-  EncodeQueue single(options, 1);
-  single.push(request(1, kLater, "", 0, 10'000));
-  EXPECT_EQ(single.due_in_us(10'000), 0);
-  EncodeQueue urgent(options, 4);
-  urgent.push(request(1, kUrgent, "", 0, 10'000));
-  EXPECT_EQ(urgent.due_in_us(10'000), 0);
-}
-
-// --- with threads ---
 
 class BatcherTest : public testing::TestWithParam<std::size_t> {
  protected:
@@ -404,6 +292,78 @@ TEST_P(BatcherTest, a_caller_whose_deadline_passes_in_the_queue_goes_home_at_onc
   EXPECT_TRUE(first.get().is_ok());
 }
 
+TEST_P(BatcherTest, what_the_encoder_throws_is_the_answer_of_who_asked_and_of_nobody_else) {
+  auto one_stream = options();
+  one_stream.streams = 1;
+  Batcher batcher(env_, encoder_, one_stream);
+  auto broken = pictures(1, 1);
+  broken[0] = std::numeric_limits<float>::infinity();
+  const std::vector<std::string> breaks = {kBreaks};
+  const auto thrown = batcher.encode_images(broken, 1, {});
+  EXPECT_EQ(thrown.status().code(), Code::kLimit);
+  EXPECT_NE(thrown.status().message().find("memory"), std::string::npos) << thrown.status().message();
+  const auto text = batcher.encode_texts(breaks, "joint", {});
+  EXPECT_EQ(text.status().code(), Code::kInternal);
+  EXPECT_NE(text.status().message().find("the network broke"), std::string::npos) << text.status().message();
+  EXPECT_EQ(batcher.submit_images(broken, 1, {}).get().status().code(), Code::kLimit) << "on the batcher's thread";
+  EXPECT_TRUE(batcher.encode_images(pictures(1, 2), 1, {}).is_ok()) << "the stream is free again";
+
+  const std::size_t calls = encoder_->batches().size();
+  encoder_->hold();
+  auto first = batcher.submit_images(pictures(1, 1), 1, {});
+  encoder_->wait_until_inside(calls + 1);
+  auto before = batcher.submit_images(pictures(1, 2), 1, {});
+  auto bad = batcher.submit_images(broken, 1, {});
+  auto after = batcher.submit_images(pictures(1, 3), 1, {});
+  encoder_->release();
+  EXPECT_TRUE(first.get().is_ok());
+  EXPECT_TRUE(before.get().is_ok());
+  EXPECT_EQ(bad.get().status().code(), Code::kLimit);
+  EXPECT_TRUE(after.get().is_ok());
+}
+
+TEST_P(BatcherTest, who_waits_for_a_far_deadline_sleeps) {
+  CountingEnv env;
+  auto one_stream = options();
+  one_stream.streams = 1;
+  Batcher batcher(env, encoder_, one_stream);
+  encoder_->hold();
+  auto first = batcher.submit_images(pictures(1, 1), 1, {});
+  encoder_->wait_until_inside(1);
+  std::jthread waiting([&] { EXPECT_TRUE(batcher.encode_images(pictures(1, 2), 1, {kUrgent, INT64_MAX}).is_ok()); });
+  wait_until_queued(1);
+  constexpr int kFew = 100;
+  for (int i = 0; i < 5'000 && env.asked < kFew; ++i) std::this_thread::yield();
+  EXPECT_LT(env.asked, kFew) << "it spins";
+  encoder_->release();
+}
+
+TEST_P(BatcherTest, more_than_the_queue_holds_goes_into_it_in_parts) {
+  for (const bool by_bytes : {false, true}) {
+    auto small = options();
+    if (by_bytes) small.queue_bytes = 10 * kNumbers * sizeof(float);
+    if (!by_bytes) small.queue_items = 10;
+    small.batch_texts = 8;
+    Batcher batcher(env_, encoder_, small);
+    for (const std::size_t n : {10, 11, 25}) {
+      const auto tensors = pictures(n, kSeed);
+      const auto made = batcher.encode_images(tensors, n, kBulk);
+      ASSERT_TRUE(made.is_ok()) << n << " " << made.status().to_string();
+      const auto wanted = FakeEncoder(1).encode_images(tensors, n).value();
+      ASSERT_EQ(made->size(), 2U);
+      for (const std::size_t head : {0, 1}) EXPECT_TRUE(same_bits((*made)[head], wanted[head])) << n;
+    }
+    std::vector<std::string> texts;
+    for (int i = 0; i < 25; ++i) texts.push_back("text " + std::to_string(i) + std::string(i % 3 == 0 ? 100 : 1, 'x'));
+    const auto made = batcher.encode_texts(texts, "joint", {});
+    ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+    EXPECT_TRUE(same_bits(*made, FakeEncoder(1).encode_texts(texts, "joint").value()));
+    EXPECT_EQ(batcher.submit_images(pictures(11, kSeed), 11, {}).get().status().code(), Code::kLimit);
+    const std::vector<std::string> long_text = {std::string(small.queue_bytes < 1000 ? 1000 : 1, 'x')};
+    EXPECT_EQ(batcher.encode_texts(long_text, "joint", {}).is_ok(), !by_bytes) << "one that never fits";
+  }
+}
+
 TEST_P(BatcherTest, stopping_drains_or_refuses_and_never_hangs) {
   for (const auto how : {Batcher::Stop::kDrain, Batcher::Stop::kRefuse}) {
     auto one_stream = options();
@@ -449,6 +409,24 @@ TEST(BatcherTogether, what_waits_is_one_batch) {
   for (auto& ticket : tickets) EXPECT_TRUE(ticket.get().is_ok());
   EXPECT_EQ(encoder->batches(), (std::vector<std::size_t>{1, 4, 2}));
   EXPECT_EQ(Metrics::global().value(MetricId::kEncodeQueueItems, interactive), 0);
+}
+
+TEST(BatcherTogether, a_free_stream_wakes_one_who_sleeps_and_not_one_who_computes) {
+  const auto encoder = std::make_shared<FakeEncoder>(1);
+  BatcherOptions two_streams;
+  two_streams.streams = 2;
+  Batcher batcher(Env::real(), encoder, two_streams);
+  const auto ask = [&](std::size_t n) { EXPECT_TRUE(batcher.encode_images(pictures(n, kSeed), n, {}).is_ok()); };
+  encoder->hold();
+  std::jthread first([&] { ask(2); });
+  EXPECT_TRUE(encoder->wait_until_inside(1));
+  std::jthread second([&] { ask(1); });  // computes what is left of the first; its own waits, in front
+  EXPECT_TRUE(encoder->wait_until_inside(2));
+  std::jthread third([&] { ask(1); });
+  wait_until_queued(2);
+  encoder->let_go_on(1);  // the first is all taken: its thread waits, the second's is inside, the third's is there
+  EXPECT_TRUE(encoder->wait_until_inside(3)) << "a stream is idle";
+  encoder->release();
 }
 
 TEST(BatcherReal, shared_batches_of_the_default_encoder_change_no_bit) {

@@ -63,8 +63,8 @@ double EncodeQueue::wait_us(const EncodeRequest& request, std::size_t running) c
 
 Status EncodeQueue::full(const EncodeRequest& request, const Load& load, double wait) const {
   const std::uint64_t bytes = request.bytes();
-  const std::string limits = std::to_string(options_.queue_items) + " items and " +
-                             std::to_string(options_.queue_bytes) + " bytes";
+  const std::string limits =
+      std::to_string(options_.queue_items) + " items and " + std::to_string(options_.queue_bytes) + " bytes";
   if (request.count > options_.queue_items || bytes > options_.queue_bytes) {
     return refuse(EncodeRefusal::kTooLarge, Code::kLimit,
                   "the request has " + std::to_string(request.count) + " items, " + std::to_string(bytes) +
@@ -83,10 +83,10 @@ Status EncodeQueue::admit(const EncodeRequest& request, std::int64_t now_us, std
   const double wait = wait_us(request, running);
   PICTOR_TRY(full(request, loads_[static_cast<std::size_t>(request.terms.priority)], wait));
   if (request.terms.deadline_us == 0) return Status::ok();
-  const auto left = request.terms.deadline_us - now_us;
+  const auto left = saturating_difference(request.terms.deadline_us, now_us);
   if (left <= 0) {
     return refuse(EncodeRefusal::kLate, Code::kCancelled,
-                  "the deadline passed " + milliseconds(static_cast<double>(-left)) + " before the request came");
+                  "the deadline passed " + milliseconds(-static_cast<double>(left)) + " before the request came");
   }
   auto& time = time_of(request.of_pictures());
   const double needed = wait + time.least_us() * static_cast<double>(request.count);
@@ -98,13 +98,13 @@ Status EncodeQueue::admit(const EncodeRequest& request, std::int64_t now_us, std
                     milliseconds(static_cast<double>(left)) + ": allow more time, or come again when less waits");
 }
 
-void EncodeQueue::push(EncodeRequestPtr request) {
+void EncodeQueue::push(const EncodeRequestPtr& request) {
   const auto priority = request->terms.priority;
   auto& load = loads_[static_cast<std::size_t>(priority)];
+  queue(priority).push_back(request);
   load.items += request->count;
   load.bytes += request->bytes();
   Metrics::global().add(metric::kEncodeQueueItems, kind_of(priority), static_cast<double>(request->count));
-  queue(priority).push_back(std::move(request));
 }
 
 // Bytes go with the last item: a caller's memory is held until then.
@@ -140,21 +140,47 @@ EncodePriority EncodeQueue::turn() const {
 
 EncodeRequestPtr EncodeQueue::front() const { return empty() ? nullptr : queue(turn()).front(); }
 
+EncodeRequestPtr EncodeQueue::first_idle() const {
+  const auto first = turn();
+  const auto other = first == EncodePriority::kBulk ? EncodePriority::kInteractive : EncodePriority::kBulk;
+  for (const auto priority : {first, other}) {
+    for (const auto& waiting : queue(priority)) {
+      if (!waiting->helps || waiting->asleep) return waiting;
+    }
+  }
+  return nullptr;
+}
+
+// How long a bulk request waits for company: no longer than half of the time that its deadline leaves it, so that it is
+// in time even if it then takes longer than it did lately.
+std::int64_t EncodeQueue::patience_us(const EncodeRequest& waiting) const {
+  const auto deadline = waiting.terms.deadline_us;
+  if (deadline == 0) return options_.bulk_wait_us;
+  const double needed =
+      times_[waiting.of_pictures() ? 0 : 1].least_us() * static_cast<double>(waiting.count - waiting.taken);
+  const double spare = static_cast<double>(saturating_difference(deadline, waiting.queued_us)) - needed;
+  if (spare / 2 >= static_cast<double>(options_.bulk_wait_us)) return options_.bulk_wait_us;
+  return std::max<std::int64_t>(std::llround(spare / 2), 0);
+}
+
 std::optional<std::int64_t> EncodeQueue::due_in_us(std::int64_t now_us) const {
   if (empty()) return std::nullopt;
   if (!queue(EncodePriority::kInteractive).empty()) return 0;
   const auto& first = *queue(EncodePriority::kBulk).front();
   const std::size_t most = batch_of(first);
   std::size_t items = 0;
+  std::int64_t due = options_.bulk_wait_us;
   for (const auto& waiting : queue(EncodePriority::kBulk)) {
     if (waiting->goes_with(first)) items += waiting->count - waiting->taken;
     if (items >= most) return 0;
+    due = std::min(due, waiting->queued_us - now_us + patience_us(*waiting));  // who goes later waits for the first
   }
-  return std::max<std::int64_t>(first.queued_us + options_.bulk_wait_us - now_us, 0);
+  return std::max<std::int64_t>(due, 0);
 }
 
 void EncodeQueue::drop_late(std::int64_t now_us, std::vector<EncodeRequestPtr>& late) {
   const std::size_t before = late.size();
+  late.reserve(before + queues_[0].size() + queues_[1].size());
   for (const auto& from : queues_) {
     for (const auto& waiting : from) {
       const auto deadline = waiting->terms.deadline_us;
@@ -185,8 +211,9 @@ void EncodeQueue::gather(EncodePriority priority, std::size_t most, std::vector<
 }
 
 std::vector<EncodeSlice> EncodeQueue::take(std::int64_t now_us, std::vector<EncodeRequestPtr>& late) {
-  drop_late(now_us, late);
   std::vector<EncodeSlice> batch;
+  batch.reserve(queues_[0].size() + queues_[1].size());  // no memory: nothing is taken out yet
+  drop_late(now_us, late);
   if (empty()) return batch;
   const auto first = turn();
   const auto other = first == EncodePriority::kBulk ? EncodePriority::kInteractive : EncodePriority::kBulk;

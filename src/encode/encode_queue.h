@@ -5,6 +5,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <list>
 #include <memory>
@@ -29,6 +30,7 @@ struct EncodeRequest {
   bool helps = false;  // its caller waits, and computes when it is this request's turn
 
   // Under the batcher's lock:
+  bool asleep = false;        // its caller, who helps, does not compute at the moment
   std::size_t taken = 0;      // given out by EncodeQueue::take
   std::size_t in_flight = 0;  // of them, not yet come back
   std::vector<std::vector<float>> vectors;
@@ -49,6 +51,13 @@ struct EncodeSlice {
   std::size_t first = 0;
   std::size_t count = 0;
 };
+
+// Times come from callers, and may be as far away as they like.
+constexpr std::int64_t saturating_difference(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+  return a < b ? INT64_MIN : INT64_MAX;
+}
 
 // The least time an item took lately: what is refused by it surely could not be done in time. Each refusal forgets a
 // measurement, so that a wrong one does not refuse for ever.
@@ -73,15 +82,19 @@ class EncodeQueue {
 
   // Not ok: the request is to be refused, and why; counted. `running` batches are computed at the moment.
   Status admit(const EncodeRequest& request, std::int64_t now_us, std::size_t running);
-  void push(EncodeRequestPtr request);
+  void push(const EncodeRequestPtr& request);
   // Takes what is left of the request out; false when nothing of it waits.
   bool remove(const EncodeRequestPtr& request);
   bool empty() const { return queues_[0].empty() && queues_[1].empty(); }
   // Whose turn it is; null when empty.
   EncodeRequestPtr front() const;
+  // In the order of turns the first whose caller can be woken to compute, or that threads of the batcher's own have to;
+  // null: none. Whoever is woken takes what is first, his own or not.
+  EncodeRequestPtr first_idle() const;
   // 0: take now. Nothing: empty. Else how long bulk requests may still wait for company.
   std::optional<std::int64_t> due_in_us(std::int64_t now_us) const;
-  // What is computed next, together; moves requests whose deadline has passed to `late`.
+  // What is computed next, together; moves requests whose deadline has passed to `late`. Takes all or, when it throws
+  // (std::bad_alloc), nothing.
   std::vector<EncodeSlice> take(std::int64_t now_us, std::vector<EncodeRequestPtr>& late);
   std::vector<EncodeRequestPtr> take_all();
 
@@ -100,6 +113,7 @@ class EncodeQueue {
   Queue& queue(EncodePriority priority) { return queues_[static_cast<std::size_t>(priority)]; }
   const Queue& queue(EncodePriority priority) const { return queues_[static_cast<std::size_t>(priority)]; }
   EncodePriority turn() const;
+  std::int64_t patience_us(const EncodeRequest& waiting) const;
   void drop_late(std::int64_t now_us, std::vector<EncodeRequestPtr>& late);
   void gather(EncodePriority priority, std::size_t most, std::vector<EncodeSlice>& batch, std::size_t& items);
   void count(EncodePriority priority, std::size_t items_gone, std::uint64_t bytes_gone);

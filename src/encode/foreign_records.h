@@ -14,11 +14,6 @@
 
 namespace pictor {
 
-namespace limits {
-inline constexpr std::uint32_t kForeignItemsMax = 10'000;     // pictures and texts of another stack's records
-inline constexpr std::uint32_t kForeignRecordsMax = 200'000;  // their records
-}  // namespace limits
-
 inline constexpr std::string_view kDecodedStage = "decoded";
 inline constexpr std::string_view kTensorStage = "tensor";
 inline constexpr std::string_view kTokensStage = "token_ids";

@@ -6,6 +6,10 @@
 namespace pictor {
 namespace {
 
+VectorMaker maker_of(const Encoder& encoder, const CardHead& head) {
+  return {head.space, encoder.isa_class(), encoder.runtime_name()};
+}
+
 Result<std::vector<float>> tensor_of(const EncoderCard& card, ByteView file) {
   PICTOR_ASSIGN(const auto decoded, decode_image(file, card.decode, &card.prepare));
   std::vector<float> tensor(prepared_size(card.prepare));
@@ -23,7 +27,8 @@ Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_vie
                   "encoder '" + card.name + "' has no head '" + std::string(head) + "' for pictures");
   }
   const auto content = cache.is_on() ? sha256(file) : Hash256{};
-  if (auto known = cache.find(wanted->space, VectorOf::kPicture, content)) return std::move(*known);
+  auto known = cache.find(maker_of(batcher.encoder(), *wanted), VectorOf::kPicture, content);
+  if (known) return std::move(*known);
   PICTOR_ASSIGN(const auto tensor, tensor_of(card, file));
   PICTOR_ASSIGN(auto vectors, batcher.encode_images(tensor, 1, {EncodePriority::kInteractive, deadline_us}));
   std::vector<float> answer;
@@ -31,7 +36,7 @@ Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_vie
   for (const auto& one : card.heads) {
     if (!one.images) continue;
     if (&one == wanted) answer = vectors[i];
-    cache.add(one.space, VectorOf::kPicture, content, std::move(vectors[i++]));
+    cache.add(maker_of(batcher.encoder(), one), VectorOf::kPicture, content, std::move(vectors[i++]));
   }
   return answer;
 }
@@ -40,13 +45,14 @@ Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all
   const EncodeTerms terms{EncodePriority::kInteractive, deadline_us};
   const auto* wanted = batcher.encoder().card().head(head);
   if (wanted == nullptr || !wanted->texts || !cache.is_on()) return batcher.encode_texts(all, head, terms);
+  const auto maker = maker_of(batcher.encoder(), *wanted);
   std::vector<float> out(all.size() * wanted->dim);
   std::vector<Hash256> hashes;
   std::vector<std::size_t> places;
   std::vector<std::string> unknown;
   for (std::size_t i = 0; i < all.size(); ++i) {
     hashes.push_back(sha256(as_bytes(all[i])));
-    const auto known = cache.find(wanted->space, VectorOf::kText, hashes.back());
+    const auto known = cache.find(maker, VectorOf::kText, hashes.back());
     if (known) {
       std::ranges::copy(*known, out.begin() + static_cast<std::ptrdiff_t>(i * wanted->dim));
     } else {
@@ -60,7 +66,7 @@ Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all
     const auto begin = made.begin() + static_cast<std::ptrdiff_t>(j * wanted->dim);
     std::vector<float> one(begin, begin + wanted->dim);
     std::ranges::copy(one, out.begin() + static_cast<std::ptrdiff_t>(places[j] * wanted->dim));
-    cache.add(wanted->space, VectorOf::kText, hashes[places[j]], std::move(one));
+    cache.add(maker, VectorOf::kText, hashes[places[j]], std::move(one));
   }
   return out;
 }

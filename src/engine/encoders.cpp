@@ -26,6 +26,10 @@ Result<Quantization> Encoders::quantize(const QuantizeEncoderRequest& request) {
 
 Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, EncodeFor purpose) {
   const std::lock_guard lock(mutex_);
+  return open_locked(name, purpose);
+}
+
+Result<std::shared_ptr<const Encoder>> Encoders::open_locked(const std::string& name, EncodeFor purpose) {
   auto& slot = open_[{name, purpose}];
   if (slot != nullptr) return slot;
   PICTOR_ASSIGN(const auto* runtime, runtime_of(name));
@@ -39,8 +43,9 @@ Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, E
 }
 
 Result<std::shared_ptr<Batcher>> Encoders::batcher(const std::string& name) {
-  PICTOR_ASSIGN(auto encoder, open(name, EncodeFor::kQuery));
+  // One lock over both: between them `forget` would leave a batcher of an encoder that is removed.
   const std::lock_guard lock(mutex_);
+  PICTOR_ASSIGN(auto encoder, open_locked(name, EncodeFor::kQuery));
   auto& slot = batchers_[name];
   if (slot == nullptr) slot = std::make_shared<Batcher>(env_, std::move(encoder), BatcherOptions{});
   return slot;
@@ -65,8 +70,8 @@ Status Encoders::keep_to_class(const std::string& name, const std::string& isa_c
   const bool limited = runtime->name().starts_with("openvino") && !isa_class.ends_with("/onnxruntime");
   if (limited) PICTOR_TRY(limit_isa_class(isa_class));
   if (runtime->isa_class() == isa_class) return Status::ok();
-  return {Code::kUnsupported, "instruction-set class " + isa_class + " is wanted, " + runtime->name() +
-                                  " runs under " + runtime->isa_class() + " and cannot be kept to another"};
+  return {Code::kUnsupported, "instruction-set class " + isa_class + " is wanted, " + runtime->name() + " runs under " +
+                                  runtime->isa_class() + " and cannot be kept to another"};
 }
 
 bool Encoders::is_added(const EncoderCard& card) const {

@@ -1,6 +1,7 @@
 // The encoders of one engine: opened when first needed, kept until the end.
 //
-// Thread safety: all calls from any thread; opening one encoder holds up other openings only.
+// Thread safety: all calls from any thread; opening one encoder (its card and hashes, no network yet) holds up other
+// openings only.
 #pragma once
 
 #include <map>
@@ -42,6 +43,9 @@ class Encoders {
   Status ready(const EncoderCard& card);
 
  private:
+  // REQUIRES: mutex_ is held.
+  Result<std::shared_ptr<const Encoder>> open_locked(const std::string& name, EncodeFor purpose);
+
   Env& env_;
   EncoderPlaces places_;
   std::string cache_folder_;

@@ -86,6 +86,9 @@ Result<TokensSpec> tokens_asked(const IngestRequest& request, const EncoderCard&
                                 const std::vector<EncoderCard>& all);
 // Ok when the request asks for what the collection keeps, or for nothing, and the encoder still makes it.
 Status check_tokens(const IngestRequest& request, const CollectionSpec& spec, const EncoderCard& card);
+// How many pictures of an encoder that makes so many tokens are encoded at once, in whole passes if it can be, so that
+// the tokens of one thread stay within limits::kTokenBytesTogetherMax.
+std::size_t pictures_together(const TokensSpec& kept, const TokenGrid& made, std::size_t pass);
 // Vectors of n pictures, and their tokens where they are kept: one forward pass.
 Result<EncodedImages> encode_for(const Encoder& encoder, const TokensSpec& tokens, std::span<const float> tensors,
                                  std::size_t n);

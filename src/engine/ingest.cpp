@@ -368,7 +368,8 @@ Result<Chunk> next_chunk(IngestSource& source, const IngestRequest& request, con
 
 // Keeps every thread busy with a chunk and one more waiting, and commits in the source's order.
 Status run_chunks(const Run& run, ThreadPool& pool, IngestSource& source, Committer& committer) {
-  const ChunkSize size = chunk_size(run, source.total(), pool.threads());
+  ChunkSize size = chunk_size(run, source.total(), pool.threads());
+  size.most = std::min(size.most, pictures_together(run.collection.spec().tokens, run.encoder.card().grid, size.pass));
   std::deque<std::future<Chunk>> running;
   const auto finish_front = [&] {
     Chunk done = running.front().get();

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "engine/encoders.h"
 #include "engine/tools_testing.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -198,6 +202,63 @@ TEST_F(RuntimeVectors, a_graphics_card_that_is_not_there_is_an_error_that_says_s
   if (vector.is_ok()) GTEST_SKIP() << "there is one";
   EXPECT_EQ(vector.status().code(), Code::kUnsupported) << vector.status().to_string();
   EXPECT_NE(vector.status().message().find("CUDA"), std::string::npos) << vector.status().to_string();
+}
+
+TEST_F(RuntimeVectors, of_one_run_time_are_not_remembered_for_another) {
+  // Two cards of the same files and so of the same spaces; the second asks for ONNX Runtime.
+  const auto bytes =
+      read_file(Env::real(), options_.cards_folder + "/lite2-minilm.json", limits::kCardBytesMax).value();
+  const std::string card(as_text(bytes)), name = "\"name\": \"lite2-minilm\",";
+  std::string twin = card;
+  ASSERT_NE(twin.find(name), std::string::npos);
+  twin.replace(twin.find(name), name.size(), "\"name\": \"twin\", \"runtime\": \"onnxruntime\",");
+  std::filesystem::create_directories(folder_ / "cards");
+  std::filesystem::create_directories(folder_ / "weights");
+  for (const auto& [file, text] : {std::pair("lite2-minilm", card), std::pair("twin", twin)}) {
+    ASSERT_TRUE(write_file_atomic(Env::real(), folder_ / "cards/" + file + ".json", as_bytes(text)).is_ok());
+    std::filesystem::create_directory_symlink(options_.weights_folder + "/lite2-minilm", folder_ / "weights/" + file);
+  }
+  options_.cards_folder = folder_ / "cards";
+  options_.weights_folder = folder_ / "weights";
+  const auto both = engine("");
+  ASSERT_NE(both, nullptr);
+  const auto hits = [] {
+    return Metrics::global().value(MetricId::kVectorCache, static_cast<std::size_t>(CacheResult::kHit));
+  };
+  const auto picture = test::wavy_picture(1);
+  const std::vector<std::string> texts = {"a red car"};
+  const double before = hits();
+  const auto ours = both->embed_picture("lite2-minilm", "visual", picture);
+  const auto theirs = both->embed_picture("twin", "visual", picture);
+  ASSERT_TRUE(ours.is_ok() && theirs.is_ok()) << theirs.status().to_string();
+  ASSERT_TRUE(both->embed_texts("lite2-minilm", "joint", texts).is_ok());
+  ASSERT_TRUE(both->embed_texts("twin", "joint", texts).is_ok());
+  EXPECT_EQ(hits(), before);
+  EXPECT_EQ(both->embed_picture("twin", "visual", picture).value(), *theirs);
+  EXPECT_EQ(hits(), before + 1);
+}
+
+TEST(OpenEncoders, a_batcher_is_never_that_of_an_encoder_which_was_forgotten_meanwhile) {
+  const std::string weights = PICTOR_DEPS_DIR "/models";
+  if (!test::is_set_up(weights + "/lite2-minilm/image.onnx", "tools/setup models")) GTEST_SKIP();
+  Encoders encoders(Env::real(), {PICTOR_SOURCE_DIR "/models", weights}, "", 1, {});
+  for (int round = 0; round < 300; ++round) {
+    ASSERT_TRUE(encoders.open(kDefaultEncoder, EncodeFor::kQuery).is_ok());
+    std::atomic<int> there = 0;
+    const auto meet = [&there] {
+      for (++there; there != 2;) continue;
+    };
+    std::jthread asks([&] {
+      meet();
+      EXPECT_TRUE(encoders.batcher(kDefaultEncoder).is_ok());
+    });
+    meet();
+    encoders.forget(kDefaultEncoder);
+    asks.join();
+    const auto batcher = encoders.batcher(kDefaultEncoder).value();
+    ASSERT_EQ(&batcher->encoder(), encoders.open(kDefaultEncoder, EncodeFor::kQuery)->get()) << "round " << round;
+    encoders.forget(kDefaultEncoder);
+  }
 }
 
 }  // namespace

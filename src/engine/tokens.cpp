@@ -1,4 +1,6 @@
 // Patch tokens: which a collection keeps, how they come out of the encoder, and how they are given back.
+#include <algorithm>
+
 #include "engine/engine_impl.h"
 #include "vector/vector.h"
 
@@ -74,6 +76,13 @@ Status check_tokens(const IngestRequest& request, const CollectionSpec& spec, co
                                std::to_string(grid.width) + " places, by its card encoder '" + card.name + "' makes " +
                                std::to_string(card.grid.height) + " x " + std::to_string(card.grid.width) +
                                ": put the former card back"};
+}
+
+std::size_t pictures_together(const TokensSpec& kept, const TokenGrid& made, std::size_t pass) {
+  if (kept.codec == TokenCodec::kNone || made.numbers() == 0) return limits::kEncodeBatchMax;
+  const std::uint64_t fit = limits::kTokenBytesTogetherMax / (made.numbers() * sizeof(float));
+  const auto most = static_cast<std::size_t>(std::clamp<std::uint64_t>(fit, 1, limits::kEncodeBatchMax));
+  return most > pass ? most - most % pass : most;
 }
 
 Result<EncodedImages> encode_for(const Encoder& encoder, const TokensSpec& tokens, std::span<const float> tensors,

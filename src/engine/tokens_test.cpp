@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "encode/encode.h"
+#include "engine/engine_impl.h"
 #include "engine/engine_testing.h"
 
 namespace pictor {
@@ -159,6 +160,21 @@ TEST_F(TokensTest, that_cannot_be_had_are_refused_and_nothing_is_made) {
   EXPECT_TRUE(index("kept", "int8", pictures(1), grid_.dim).is_ok()) << "the same, said in full";
   ASSERT_TRUE(index("without", "none", pictures(1)).is_ok());
   EXPECT_EQ(index("without", "int8", pictures(1)).status().code(), Code::kMismatch);
+}
+
+TEST(TokensTogether, stay_within_their_limit_in_whole_passes_where_these_fit) {
+  const TokenGrid large{100, 100, 800};  // 8'000'000 numbers a picture, as many as a card may have
+  ASSERT_EQ(large.numbers(), limits::kTokenNumbersMax);
+  TokensSpec kept;
+  EXPECT_EQ(pictures_together(kept, large, 1), limits::kEncodeBatchMax) << "none are kept";
+  kept.codec = TokenCodec::kF16;
+  EXPECT_EQ(pictures_together(kept, large, 1), 8U);
+  EXPECT_EQ(pictures_together(kept, large, 3), 6U);
+  EXPECT_EQ(pictures_together(kept, large, 16), 8U) << "less than a pass";
+  const TokenGrid at{1024, 1024, 1}, past{1024, 1025, 1};
+  EXPECT_EQ(pictures_together(kept, at, 1), 64U);
+  EXPECT_EQ(pictures_together(kept, past, 1), 63U);
+  EXPECT_EQ(pictures_together(kept, {2, 2, 8}, 4), limits::kEncodeBatchMax);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::uint64_t kEntryBytes = 400;  // of a key, twice, and the nodes of list and map
+constexpr std::uint64_t kEntryBytes = 700;  // of a key, twice, and the nodes of list and map
 
 }  // namespace
 
@@ -18,19 +18,19 @@ void VectorCache::count(std::int64_t bytes) {
   Metrics::global().add(metric::kVectorCacheBytes, static_cast<double>(bytes));
 }
 
-std::optional<std::vector<float>> VectorCache::find(const SpaceId& space, VectorOf of, const Hash256& content) {
+std::optional<std::vector<float>> VectorCache::find(const VectorMaker& maker, VectorOf of, const Hash256& content) {
   if (!is_on()) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const auto found = places_.find({space, of, content});
+  const auto found = places_.find({maker, of, content});
   Metrics::global().add(metric::kVectorCache, found == places_.end() ? CacheResult::kMiss : CacheResult::kHit);
   if (found == places_.end()) return std::nullopt;
   entries_.splice(entries_.begin(), entries_, found->second);
   return found->second->vector;
 }
 
-void VectorCache::add(const SpaceId& space, VectorOf of, const Hash256& content, std::vector<float> vector) {
+void VectorCache::add(const VectorMaker& maker, VectorOf of, const Hash256& content, std::vector<float> vector) {
   if (!is_on()) return;
-  Entry entry{{space, of, content}, std::move(vector)};
+  Entry entry{{maker, of, content}, std::move(vector)};
   const std::uint64_t bytes = entry.bytes();
   if (bytes > bytes_max_) return;
   const std::lock_guard lock(mutex_);

@@ -1,13 +1,14 @@
 // Vectors of pictures and texts that were embedded lately, by the hash of what they were made from.
 //
-// A vector follows from its space and the bytes alone (encode.h), so what is remembered has the bits of what would be
-// computed. Least recently used go first. Thread safety: all calls from any thread.
+// A vector follows from its space, what computes it and the bytes alone (encode.h), so what is remembered has the bits
+// of what would be computed. Least recently used go first. Thread safety: all calls from any thread.
 #pragma once
 
 #include <list>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/base.h"
@@ -17,6 +18,13 @@ namespace pictor {
 
 // One space may have pictures and texts.
 enum class VectorOf : std::uint8_t { kPicture, kText };
+
+// What makes a vector. The space says what of the encoder decides its bits; cards of one space may run differently.
+struct VectorMaker {
+  SpaceId space;
+  std::string isa_class, runtime;
+  auto operator<=>(const VectorMaker&) const = default;
+};
 
 class VectorCache {
  public:
@@ -28,12 +36,12 @@ class VectorCache {
 
   bool is_on() const { return bytes_max_ != 0; }
   // Counted as a hit or a miss.
-  std::optional<std::vector<float>> find(const SpaceId& space, VectorOf of, const Hash256& content);
-  void add(const SpaceId& space, VectorOf of, const Hash256& content, std::vector<float> vector);
+  std::optional<std::vector<float>> find(const VectorMaker& maker, VectorOf of, const Hash256& content);
+  void add(const VectorMaker& maker, VectorOf of, const Hash256& content, std::vector<float> vector);
 
  private:
   struct Key {
-    SpaceId space;
+    VectorMaker maker;
     VectorOf of;
     Hash256 content;
     auto operator<=>(const Key&) const = default;

@@ -77,12 +77,19 @@ std::size_t capped(std::size_t level, std::string_view cap) {
 
 constexpr const char* kCapVariable = "ONEDNN_MAX_CPU_ISA";
 
-std::mutex limiting;
+std::mutex limiting;  // guards the three below
 bool in_use = false;
+bool cap_is_read = false;
+std::string cap_read;
 
-std::string cap_of_process() {
-  const char* cap = std::getenv(kCapVariable);  // NOLINT(concurrency-mt-unsafe): see limit_isa_class
-  return cap == nullptr ? "" : cap;
+// REQUIRES: `limiting` is held. The environment is read once: reading it while another thread sets it is undefined.
+std::string& cap_of_process() {
+  if (!cap_is_read) {
+    const char* cap = std::getenv(kCapVariable);  // NOLINT(concurrency-mt-unsafe)
+    cap_read = cap == nullptr ? "" : cap;
+    cap_is_read = true;
+  }
+  return cap_read;
 }
 
 // The cap under which this machine is of the class; empty when there is none.
@@ -99,7 +106,10 @@ std::string cap_for(std::string_view isa_class) {
 
 }  // namespace
 
-std::string isa_class_of_process() { return isa_class_of_machine(cap_of_process()); }
+std::string isa_class_of_process() {
+  const std::lock_guard lock(limiting);
+  return isa_class_of_machine(cap_of_process());
+}
 
 bool has_exact_int8(std::string_view isa_class) {
   for (const std::string_view without : {"x86-64/sse41", "x86-64/avx2", "x86-64/avx512"}) {
@@ -115,7 +125,7 @@ void note_isa_in_use() {
 
 Status limit_isa_class(const std::string& isa_class) {
   const std::lock_guard lock(limiting);
-  const auto cap = cap_of_process();
+  auto& cap = cap_of_process();
   const auto here = isa_class_of_machine(cap);
   if (here == isa_class) return Status::ok();
   const std::string wanted = "instruction-set class " + isa_class + " is wanted, ";
@@ -133,9 +143,13 @@ Status limit_isa_class(const std::string& isa_class) {
                                     " and cannot run it: use one that can, go on without --reproducible (last bits "
                                     "may differ), or index into a new collection"};
   }
-  if (::setenv(kCapVariable, needed.c_str(), 1) == 0) return Status::ok();  // NOLINT(concurrency-mt-unsafe)
-  return {Code::kIo,
-          "the environment cannot be changed: set " + std::string(kCapVariable) + "=" + needed + " yourself"};
+  // For oneDNN, which reads it when the first network starts: note_isa_in_use lets none start before this is done.
+  if (::setenv(kCapVariable, needed.c_str(), 1) != 0) {  // NOLINT(concurrency-mt-unsafe)
+    return {Code::kIo,
+            "the environment cannot be changed: set " + std::string(kCapVariable) + "=" + needed + " yourself"};
+  }
+  cap = needed;
+  return Status::ok();
 }
 
 std::string isa_class_of_machine(std::string_view cap) {

@@ -8,7 +8,8 @@ namespace pictor {
 
 // What the machine offers, cut to what `cap` (the value of ONEDNN_MAX_CPU_ISA, empty: no cap) allows.
 std::string isa_class_of_machine(std::string_view cap);
-// The same with the cap that this process's environment sets.
+// The same with the cap that this process's environment set when it was first asked for, or limit_isa_class since. From
+// any thread.
 std::string isa_class_of_process();
 // Whether the class multiplies u8 by int8 and adds in 32 bits. Without it two products are added in 16 bits, where the
 // sum of two large ones is cut: a network of full int8 weights then answers wrongly.

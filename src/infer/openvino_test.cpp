@@ -109,6 +109,19 @@ TEST(IsaClass, that_of_this_process_is_kept_to_and_one_that_cannot_be_run_is_ref
   EXPECT_EQ(isa_class_of_process(), here);
 }
 
+TEST(IsaClass, the_environment_is_read_once) {
+  const auto here = isa_class_of_process();
+  const char* before = std::getenv("ONEDNN_MAX_CPU_ISA");
+  const std::string kept = before == nullptr ? "" : before;
+  ASSERT_EQ(::setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1), 0);
+  EXPECT_EQ(isa_class_of_process(), here);
+  if (before == nullptr) {
+    ::unsetenv("ONEDNN_MAX_CPU_ISA");
+  } else {
+    ::setenv("ONEDNN_MAX_CPU_ISA", kept.c_str(), 1);
+  }
+}
+
 TEST(IsaClass, comes_too_late_when_a_network_was_loaded) {
   note_isa_in_use();
   EXPECT_EQ(limit_isa_class("x86-64/avx9000").code(), Code::kMismatch);
