@@ -140,6 +140,16 @@ TEST_F(TinyQuantised, a_network_that_is_quantised_already_is_refused) {
   EXPECT_NE(made.status().message().find("is quantised already"), std::string::npos) << made.status().message();
 }
 
+TEST_F(TinyQuantised, a_convolution_with_strides_past_the_limit_stays_in_float) {
+  for (const auto& [network, layers] :
+       {std::pair{"step_longest.onnx", 2U}, {"step_longer.onnx", 1U}, {"step_wraps.onnx", 1U}}) {
+    const auto made = calibrate(network);
+    ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+    ASSERT_EQ((*made)->groups().size(), 1U);
+    EXPECT_EQ((*made)->groups()[0].layers, layers) << network;
+  }
+}
+
 TEST_F(TinyQuantised, a_number_that_is_not_finite_stops_calibration) {
   CalibrateRequest request;
   request.path = tiny_network("picture.onnx");
