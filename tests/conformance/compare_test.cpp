@@ -2,6 +2,7 @@
 // with what was done to it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -60,7 +61,7 @@ class Compare : public testing::TestWithParam<std::string> {
     const auto added = add_encoder(Env::real(), places_, *runtime_, request);
     ASSERT_TRUE(added.is_ok()) << added.status().to_string();
     auto details = read_card_details(Env::real(), places_, "tested");
-    ASSERT_TRUE(details.is_ok());
+    ASSERT_TRUE(details.is_ok()) << details.status().to_string();
     auto stages = OwnStages::open(Env::real(), std::move(details).value(), *runtime_, "");
     ASSERT_TRUE(stages.is_ok()) << stages.status().to_string();
     stages_ = std::move(stages).value();
@@ -245,6 +246,27 @@ TEST_F(Spoiled, tokens_and_text_vectors_tell_what_was_done_to_the_text) {
   }
   expect_cause(with_lines(cut), "token_ids", {"special tokens"});
   expect_cause(with_lines(pooled), "vector", {"the first token"});
+}
+
+bool noted(const ForeignReport& report, const std::string& words) {
+  return std::ranges::any_of(report.notes, [&](const auto& note) { return note.find(words) != std::string::npos; });
+}
+
+TEST_F(Spoiled, a_text_without_a_token_is_noted_and_ours_are_gone_on_from) {
+  bring("siglip");
+  ASSERT_FALSE(HasFatalFailure());
+  const std::string text = "two dogs run on a beach";
+  const auto tokens = stages_->tokens_of(text).value();
+  const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+  const std::vector<std::int64_t> none;
+  for (const auto& mask : {none, std::vector<std::int64_t>{0, 0}}) {
+    const auto report =
+        with_lines({{{"text", text}, {"token_ids", none}, {"attention_mask", mask}, {"vector", vector}}});
+    EXPECT_TRUE(noted(report, "has no token")) << said(report);
+    ASSERT_EQ(report.stages.size(), 2U);
+    EXPECT_EQ(report.stages[0].differ, 1U);
+    EXPECT_EQ(report.stages[1].differ, 0U) << "the vector of our own tokens";
+  }
 }
 
 TEST_F(Spoiled, noise_has_no_cause_and_none_is_made_up) {
