@@ -60,11 +60,37 @@ class Compare : public testing::TestWithParam<std::string> {
     request.name = "tested";
     const auto added = add_encoder(Env::real(), places_, *runtime_, request);
     ASSERT_TRUE(added.is_ok()) << added.status().to_string();
+    open();
+  }
+  void open() {
     auto details = read_card_details(Env::real(), places_, "tested");
     ASSERT_TRUE(details.is_ok()) << details.status().to_string();
     auto stages = OwnStages::open(Env::real(), std::move(details).value(), *runtime_, "");
     ASSERT_TRUE(stages.is_ok()) << stages.status().to_string();
     stages_ = std::move(stages).value();
+  }
+  // The texts of that family alone, pooled by us at the end token.
+  void bring_end_of_text() {
+    bring("clip");
+    ASSERT_FALSE(HasFatalFailure());
+    const auto path = folder_.path() + "/encoders/tested/card.json";
+    auto card = nlohmann::json::parse(std::ifstream(path));
+    for (const char* name : {"decode", "prepare"}) card.erase(name);
+    card["towers"].erase("image");
+    auto& text = card["towers"]["text"];
+    text["output"] = "last_hidden_state";
+    text["dim"] = 32;
+    text["pooling"] = "end_of_text";
+    text["end_id"] = stages_->tokens_of("a")->ids.back();
+    card["heads"] = nlohmann::json::array(
+        {{{"name", "text"}, {"dim", 32}, {"metric", "cosine"}, {"norm", "l2"}, {"texts", {{"from", "text"}}}}});
+    auto files = nlohmann::json::array();
+    for (const auto& file : card["files"]) {
+      if (text.dump().find(file["path"].dump()) != std::string::npos) files.push_back(file);
+    }
+    card["files"] = files;
+    std::ofstream(path) << card.dump();
+    open();
   }
   ForeignReport against(const std::string& path) {
     auto report = compare_encoder(Env::real(), places_, *runtime_, "", {"tested", path, ""});
@@ -267,6 +293,26 @@ TEST_F(Spoiled, a_text_without_a_token_is_noted_and_ours_are_gone_on_from) {
     EXPECT_EQ(report.stages[0].differ, 1U);
     EXPECT_EQ(report.stages[1].differ, 0U) << "the vector of our own tokens";
   }
+}
+
+TEST_F(Spoiled, end_tokens_that_are_missing_are_named_and_the_other_items_are_compared) {
+  bring_end_of_text();
+  ASSERT_FALSE(HasFatalFailure());
+  std::vector<nlohmann::json> lines;
+  for (const std::string text : {"two dogs run on a beach", "an old house by the sea"}) {
+    const auto tokens = stages_->tokens_of(text).value();
+    const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+    auto ids = tokens.ids;
+    if (lines.empty()) ids.pop_back();
+    lines.push_back({{"text", text}, {"token_ids", ids}, {"vector", vector}});
+  }
+  const auto report = with_lines(lines);
+  expect_cause(report, "token_ids", {"special tokens"});
+  EXPECT_TRUE(noted(report, "the vector of 'two dogs run on a beach' is not compared"));
+  ASSERT_EQ(report.stages.size(), 2U);
+  EXPECT_EQ(report.stages[1].stage, "vector");
+  EXPECT_EQ(report.stages[1].items, 1U);
+  EXPECT_EQ(report.stages[1].differ, 0U);
 }
 
 TEST_F(Spoiled, noise_has_no_cause_and_none_is_made_up) {
