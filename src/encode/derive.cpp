@@ -117,6 +117,7 @@ Result<CardDetails> NewCard::make() const {
   if (changed.contains("images")) set_side(changed["images"], image_matrix, image_bias);
   if (changed.contains("texts")) set_side(changed["texts"], text_matrix, text_bias);
   card["heads"] = Ordered::array({changed});
+  card.erase("quantization");  // what the base's heads lost in eight bits; this head was not measured
   const auto& card_head = base.card.heads[head];
   if (!card_head.texts) card["towers"].erase("text");
   if (card_head.images) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "encode/derive_head.h"
 #include "encode/own_stages.h"
@@ -276,6 +277,27 @@ TEST_F(Derive, a_head_of_two_towers_is_not_centred_and_a_derived_one_can_be_deri
   second.bias = write("bias.f32", bias);
   ASSERT_TRUE(derive(second).is_ok());
   EXPECT_NE(served("third", 6), turned);
+}
+
+TEST_F(Derive, what_the_base_lost_in_eight_bits_is_not_said_of_the_derived_one) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto path = folder_ + "/encoders/vit/card.json";
+  auto card = nlohmann::json::parse(std::ifstream(path));
+  card["quantization"] = {{"from", "vit-f32"}, {"calibration", "waves"}, {"pictures", 12}, {"texts", 0}};
+  card["quantization"]["losses"] = nlohmann::json::array({{{"head", card["heads"][0]["name"]},
+                                                           {"of", "pictures"},
+                                                           {"count", 24},
+                                                           {"among", 24},
+                                                           {"cosine_mean", 0.99},
+                                                           {"cosine_least", 0.9},
+                                                           {"overlap_at_10", 0.9},
+                                                           {"nearest_agrees", 0.9}}});
+  std::ofstream(path) << card.dump();
+  ASSERT_TRUE(read_card_details(Env::real(), places_, "vit")->card.quantization.has_value());
+  const auto made = derive(asked("vit", "narrow", 8, DeriveBy::kTruncate));
+  ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+  EXPECT_FALSE(read_card_details(Env::real(), places_, "narrow")->card.quantization.has_value());
 }
 
 TEST_F(Derive, what_cannot_be_is_refused_with_its_figure) {
