@@ -300,6 +300,27 @@ TEST_F(Derive, what_the_base_lost_in_eight_bits_is_not_said_of_the_derived_one) 
   EXPECT_FALSE(read_card_details(Env::real(), places_, "narrow")->card.quantization.has_value());
 }
 
+TEST_F(Derive, texts_past_the_limit_or_past_memory_are_refused_before_anything_is_done) {
+  bring("clip");
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_TRUE(derive(asked("clip", "small", 16, DeriveBy::kTruncate)).is_ok());
+  const auto outcome = [&](const std::string& name, std::size_t texts) {
+    auto request = asked(name, "narrow", 8, DeriveBy::kPca);
+    request.texts.resize(texts, "a red car");
+    request.next_picture = [](std::vector<std::byte>&) -> Result<bool> {
+      return Status(Code::kCancelled, "went on to the pictures");
+    };
+    return derive(request).status();
+  };
+  // 524,288 vectors of 512 numbers are 1 GiB.
+  EXPECT_EQ(outcome("clip", 524'288).code(), Code::kCancelled);
+  EXPECT_EQ(outcome("clip", 524'289).code(), Code::kLimit);
+  EXPECT_EQ(outcome("small", limits::kDeriveTextsMax).code(), Code::kCancelled);
+  const auto past = outcome("small", limits::kDeriveTextsMax + 1);
+  EXPECT_EQ(past.code(), Code::kLimit);
+  EXPECT_NE(past.message().find("1000001 texts"), std::string::npos) << past.message();
+}
+
 TEST_F(Derive, what_cannot_be_is_refused_with_its_figure) {
   bring("vit");
   ASSERT_FALSE(HasFatalFailure());
