@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/encoder_tools.h"
+#include "cli/interrupt.h"
 #include "cli/source.h"
 #include "cli/text.h"
 
@@ -90,6 +91,8 @@ Status derive_encoder_command(Session& session, const std::string& name, const E
     PICTOR_ASSIGN(wanted.texts, lines_of(session.env(), options.texts));
   }
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  const InterruptGuard interrupt;
+  wanted.cancel = &interrupt.flag();
   PICTOR_ASSIGN(const auto made, engine->encoder_tools().derive(wanted));
   if (session.json()) {
     session.out() << derived_json(made) << "\n";

@@ -216,8 +216,7 @@ Status Deriving::write(CardDetails card) {
     whole.files.push_back({from, file.path});
   }
   if (status.is_ok()) status = install_encoder(env_, whole, places_.encoders_folder);
-  for (const auto& made : made_) static_cast<void>(env_.remove(join_path(aside, made.file.path)).is_ok());
-  static_cast<void>(env_.remove(aside).is_ok());
+  remove_aside(env_, aside);
   return status;
 }
 
@@ -250,6 +249,7 @@ Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, con
   PICTOR_ASSIGN(const auto head, head_index(base, request.head));
   PICTOR_TRY(check_name(env, places, request.new_name));
   PICTOR_TRY(check_request(base, head, request));
+  remove_leftovers(env, places.encoders_folder);
   DerivedEncoder report;
   report.encoder = request.new_name;
   report.head = base.card.heads[head].name;
@@ -266,6 +266,7 @@ Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, con
   if (request.by == DeriveBy::kPca) {
     PICTOR_ASSIGN(linear, fit_pca(vectors, base.card.heads[head], request, report));
   }
+  PICTOR_TRY(go_on(request));
   Deriving deriving(env, places, base, head, request);
   PICTOR_TRY(deriving.install(linear, words_of(request, report)));
   measure_overlap(vectors, linear, request, report);

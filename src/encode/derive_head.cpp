@@ -120,6 +120,11 @@ Status check_texts(const CardHead& head, const std::vector<std::string>& texts) 
 
 }  // namespace
 
+Status go_on(const DeriveRequest& request) {
+  if (request.cancel == nullptr || !*request.cancel) return Status::ok();
+  return {Code::kCancelled, "stopped while deriving from encoder '" + request.name + "': no encoder was made"};
+}
+
 std::vector<float> to_floats(const std::vector<double>& numbers) {
   std::vector<float> out;
   out.reserve(numbers.size());
@@ -168,6 +173,7 @@ Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size
     PICTOR_ASSIGN(auto raw, RawHead::load(env, base, base.heads[head].images, card.dim));
     std::vector<std::byte> file;
     for (std::size_t number = 0;; ++number) {
+      PICTOR_TRY(go_on(request));
       PICTOR_ASSIGN(const bool more, request.next_picture(file));
       if (!more) break;
       PICTOR_TRY(check_room(out.fitted.size() + out.measured.size() + of_texts, card.dim, "pictures"));
@@ -185,6 +191,7 @@ Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size
   if (!with_texts) return out;
   PICTOR_ASSIGN(auto raw, RawHead::load(env, base, base.heads[head].texts, card.dim));
   for (const auto& text : request.texts) {
+    PICTOR_TRY(go_on(request));
     PICTOR_ASSIGN(const auto tokens, stages->tokens_of(text));
     PICTOR_ASSIGN(const auto outputs, stages->outputs_of(tokens));
     PICTOR_ASSIGN(auto pooled, stages->pooled_of(outputs, tokens));

@@ -38,7 +38,7 @@ class Work {
   Work(Env& env, const EncoderPlaces& places, const Runtime& runtime, const QuantizeEncoderRequest& request)
       : env_(env), places_(places), runtime_(runtime), request_(request) {}
   ~Work() {
-    if (!staging_.empty()) clear();
+    if (!staging_.empty()) remove_aside(env_, staging_);
   }
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
@@ -90,7 +90,6 @@ class Work {
   void keep(const Place& place) { towers_[place.tower].in_float[place.group] = true; }
   std::vector<std::vector<bool>> chosen() const;
   std::size_t groups() const;
-  void clear() const;
 
   Env& env_;
   const EncoderPlaces& places_;
@@ -103,21 +102,6 @@ class Work {
   std::vector<HeadVectors> before_;
   ImportedEncoder staged_;
 };
-
-void Work::clear() const {
-  const auto entries = env_.list(staging_);
-  if (!entries.is_ok()) return;
-  for (const auto& entry : *entries) {
-    const auto path = join_path(staging_, entry.name);
-    // What cannot be removed stays under a name that nobody reads, and is tried again by the next run.
-    if (entry.kind == FileKind::kFolder) {
-      (void)remove_files(env_, path).is_ok();
-    } else {
-      (void)env_.remove(path).is_ok();
-    }
-  }
-  (void)env_.remove(staging_).is_ok();
-}
 
 Status Work::check_request() const {
   const auto& card = parent_.card;
@@ -150,7 +134,8 @@ Status Work::begin() {
   }
   PICTOR_TRY(check_weights(env_, parent_.card, parent_.card.folder, true, false));
   staging_ = join_path(places_.encoders_folder, "." + name_ + ".quantizing");
-  clear();
+  remove_leftovers(env_, places_.encoders_folder);
+  remove_aside(env_, staging_);
   PICTOR_TRY(env_.make_dirs(staging_));
   texts_ = request_.texts.empty() ? calibration_sentences(kTexts, kTextSeed) : request_.texts;
   evaluation_texts_ = request_.evaluation_texts.empty() ? calibration_sentences(kTexts / 2, kEvaluationSeed)

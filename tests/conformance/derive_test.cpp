@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "encode/derive_head.h"
 #include "encode/own_stages.h"
@@ -319,6 +322,38 @@ TEST_F(Derive, texts_past_the_limit_or_past_memory_are_refused_before_anything_i
   const auto past = outcome("small", limits::kDeriveTextsMax + 1);
   EXPECT_EQ(past.code(), Code::kLimit);
   EXPECT_NE(past.message().find("1000001 texts"), std::string::npos) << past.message();
+}
+
+TEST_F(Derive, an_interruption_and_a_run_that_was_killed_leave_nothing) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto entries = [&] {
+    std::set<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/encoders")) {
+      out.insert(entry.path().filename());
+    }
+    return out;
+  };
+  std::atomic<bool> cancel = false;
+  auto request = asked("vit", "never", 8, DeriveBy::kTruncate);
+  request.cancel = &cancel;
+  request.next_picture = [&, next = pictures(1000)](std::vector<std::byte>& file) {
+    cancel = true;
+    return next(file);
+  };
+  EXPECT_EQ(derive(request).status().code(), Code::kCancelled);
+  EXPECT_EQ(entries(), std::set<std::string>{"vit"});
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
+  for (const std::string name : {".a.made", ".b.part", ".c.quantizing", ".d.part", ".e.other"}) {
+    const auto folder = folder_ + "/encoders/" + name;
+    std::filesystem::create_directories(folder + "/inside");
+    std::ofstream(folder + "/inside/network.onnx") << "half";
+    std::ofstream(folder + "/matrix.f32") << "half";
+    if (name != ".d.part") std::filesystem::last_write_time(folder, old);
+  }
+  ASSERT_TRUE(derive(asked("vit", "narrow", 8, DeriveBy::kTruncate)).is_ok());
+  EXPECT_EQ(entries(), (std::set<std::string>{"vit", "narrow", ".d.part", ".e.other"}))
+      << ".d.part may be somebody's who is at work";
 }
 
 TEST_F(Derive, what_cannot_be_is_refused_with_its_figure) {
