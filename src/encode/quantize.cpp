@@ -32,7 +32,7 @@ struct Tower {
 std::string card_text(std::string text) {
   constexpr std::size_t kCharacterBytesMax = 4;
   text.resize(std::min<std::size_t>(text.size(), limits::kCardTextBytesMax + kCharacterBytesMax));
-  for (std::size_t bad_at = 0; !is_utf8(text, bad_at);) text[bad_at] = '?';
+  for (std::size_t bad_at = 0; !unicode::is_utf8(text, bad_at);) text[bad_at] = '?';
   std::size_t end = std::min<std::size_t>(text.size(), limits::kCardTextBytesMax);
   while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) --end;
   text.resize(end);
