@@ -4,6 +4,7 @@
 // Thread safety: all calls from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,7 +17,8 @@ namespace pictor {
 
 struct EncoderBenchRequest {
   std::string name;
-  double seconds = 10;  // of measuring, over all rows; loading comes on top
+  double seconds = 10;                        // of measuring, over all rows; loading comes on top
+  const std::atomic<bool>* cancel = nullptr;  // kCancelled soon after it is set
 };
 
 // One way of asking: `batch` pictures or texts a call, `threads` threads in all.
@@ -104,7 +106,8 @@ struct DeriveRequest {
   // kPca: four of five pictures are fitted on, the fifth is measured on. Else all are measured on. Gives one picture
   // file a call, in the same order every time; false: the end. Null: none.
   std::function<Result<bool>(std::vector<std::byte>&)> next_picture;
-  std::vector<std::string> texts;  // kPca of a head that takes texts: fitted on too
+  std::vector<std::string> texts;             // kPca of a head that takes texts: fitted on too
+  const std::atomic<bool>* cancel = nullptr;  // kCancelled soon after it is set, nothing is made
 };
 
 struct DerivedEncoder {
@@ -121,6 +124,7 @@ struct DerivedEncoder {
 class EncoderTools {
  public:
   virtual ~EncoderTools() = default;
+  // kBusy: another one measures with the same cache folder, and each would slow the other.
   virtual Result<EncoderBench> bench(const EncoderBenchRequest& request) = 0;
   // Makes one vector in every way that indexing and searching do, so that compiled networks are in the cache.
   // kInvalid when no cache folder was given; kUnsupported when the run time keeps none.

@@ -66,6 +66,7 @@ inline constexpr std::uint32_t kCardLayersMax = 100'000;         // layers that 
 inline constexpr std::uint64_t kCalibrationBytesMax = 2 * kGiB;  // prepared pictures that a quantisation holds
 inline constexpr std::uint32_t kCalibrationPicturesMax = 8192;   // pictures that a quantisation draws
 inline constexpr std::uint32_t kCalibrationTextsMax = 8192;      // texts of its file that it reads
+inline constexpr std::uint32_t kDeriveTextsMax = 1'000'000;      // texts that a PCA is fitted on
 inline constexpr std::uint32_t kCardOutputMax = 100'000;         // numbers a picture in one output of a network
 inline constexpr std::uint32_t kImageTokensMax = 65'536;         // tokens a picture in one output of a network
 inline constexpr std::uint64_t kTokenIdMax = 0x7fffffff;         // a token's number

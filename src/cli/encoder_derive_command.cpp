@@ -1,8 +1,10 @@
 // pictor encoder derive: another dimension for a head, as an encoder of its own.
+#include <algorithm>
 #include <functional>
 #include <memory>
 
 #include "cli/encoder_tools.h"
+#include "cli/interrupt.h"
 #include "cli/source.h"
 #include "cli/text.h"
 
@@ -28,9 +30,18 @@ std::function<Result<bool>(std::vector<std::byte>&)> pictures_of(std::shared_ptr
 Result<std::vector<std::string>> lines_of(Env& env, const std::string& path) {
   PICTOR_ASSIGN(const auto bytes, read_file(env, path, limits::kJsonBytesMax));
   std::vector<std::string> lines;
-  for (auto& line : split(as_text(bytes), '\n')) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) lines.push_back(std::move(line));
+  std::string_view rest = as_text(bytes);
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    auto line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    if (lines.size() == limits::kDeriveTextsMax) {
+      return Status(Code::kLimit, "'" + path + "' has more than " + std::to_string(limits::kDeriveTextsMax) +
+                                      " texts: give fewer, a PCA needs no more");
+    }
+    lines.emplace_back(line);
   }
   return lines;
 }
@@ -80,6 +91,8 @@ Status derive_encoder_command(Session& session, const std::string& name, const E
     PICTOR_ASSIGN(wanted.texts, lines_of(session.env(), options.texts));
   }
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  const InterruptGuard interrupt;
+  wanted.cancel = &interrupt.flag();
   PICTOR_ASSIGN(const auto made, engine->encoder_tools().derive(wanted));
   if (session.json()) {
     session.out() << derived_json(made) << "\n";

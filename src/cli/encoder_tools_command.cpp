@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/encoder_tools.h"
+#include "cli/interrupt.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -41,7 +42,8 @@ void print_bench(Session& session, const EncoderBench& bench) {
 
 Status bench(Session& session, const std::string& name, const EncoderToolOptions& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
-  PICTOR_ASSIGN(const auto bench, engine->encoder_tools().bench({name, options.seconds}));
+  const InterruptGuard interrupt;
+  PICTOR_ASSIGN(const auto bench, engine->encoder_tools().bench({name, options.seconds, &interrupt.flag()}));
   for (const auto& note : bench.notes) session.err() << "pictor: note: " << printable(note) << "\n";
   if (session.json()) {
     session.out() << encoder_bench_json(bench) << "\n";

@@ -175,6 +175,29 @@ Result<bool> Comparison::compare_tensor(const ForeignItem& item, ItemState& stat
   return true;
 }
 
+// Without what they are filled up with. Ids that no network can take leave ours in their place.
+Status Comparison::take_tokens(const ForeignItem& item, const ForeignRecord& record, ItemState& state) {
+  PICTOR_ASSIGN(auto ids, integers_of(env_, record));
+  std::size_t used = ids.size();
+  if (const auto* mask = item.find(kMaskStage)) {
+    PICTOR_ASSIGN(const auto ones, integers_of(env_, *mask));
+    used = std::max<std::size_t>(static_cast<std::size_t>(std::ranges::count(ones, 1)), 1);
+  }
+  ids.resize(std::min<std::size_t>({used, ids.size(), stages_.details().text->tokens_max}));
+  // A network looks its table of tokens up by them.
+  const auto known = [this](auto id) { return id >= 0 && id <= stages_.id_max(); };
+  if (!ids.empty() && std::ranges::all_of(ids, known)) {
+    state.tokens.ids = std::move(ids);
+    return Status::ok();
+  }
+  note("text '" + item.name + "' has " +
+       (ids.empty() ? "no token"
+                    : "token " + std::to_string(*std::ranges::find_if_not(ids, known)) + ", where ours are 0 to " +
+                          std::to_string(stages_.id_max()) + ",") +
+       " in its 'token_ids': what comes after is made from ours");
+  return Status::ok();
+}
+
 // Their ids may be filled up or not, ours likewise.
 Result<bool> Comparison::begin_text(const ForeignItem& item, ItemState& state, bool with_rows) {
   state.item = &item;
@@ -189,18 +212,7 @@ Result<bool> Comparison::begin_text(const ForeignItem& item, ItemState& state, b
     const auto seen = beside<std::int64_t>(ours, theirs);
     if (with_rows) add(state, *shown, std::string(kTokensStage), "", seen);
     // Not the tokenizer's file but the reference's own tokenizer made what comes after.
-    if (record != nullptr && (!seen.equal || of_file != nullptr)) {
-      PICTOR_ASSIGN(auto ids, integers_of(env_, *record));
-      std::size_t used = ids.size();
-      if (const auto* mask = item.find(kMaskStage)) {
-        PICTOR_ASSIGN(const auto ones, integers_of(env_, *mask));
-        used = static_cast<std::size_t>(std::ranges::count(ones, 1));
-      }
-      ids.resize(
-          std::clamp<std::size_t>(used, 1, std::min<std::size_t>(ids.size(), stages_.details().text->tokens_max)));
-      const bool known = std::ranges::all_of(ids, [](auto id) { return id >= 0 && id <= std::int64_t{0x7fffffff}; });
-      if (known) state.tokens.ids = std::move(ids);
-    }
+    if (record != nullptr && (!seen.equal || of_file != nullptr)) PICTOR_TRY(take_tokens(item, *record, state));
     state.their_tokens = true;
   }
   const bool needs_network =
@@ -273,7 +285,13 @@ Status Comparison::compare_vectors(const ItemState& state) {
     PICTOR_ASSIGN(const auto theirs, floats_of(env_, record));
     const auto ours = state.item->is_picture ? stages_.vector_of(state.outputs, at)
                                              : stages_.vector_of(state.outputs, state.tokens, at);
-    if (!ours.is_ok()) return ours.status().in("item '" + state.item->name + "'");
+    if (!ours.is_ok()) {
+      // What they recorded may make no vector: ids without the end token, numbers that are not finite.
+      if (!state.their_tensor && !state.their_tokens) return ours.status().in("item '" + state.item->name + "'");
+      note("the vector of '" + state.item->name + "' is not compared: from what they recorded before it none can be " +
+           "made: " + ours.status().message());
+      continue;
+    }
     double length = 0;
     for (const float number : theirs) length += static_cast<double>(number) * static_cast<double>(number);
     length = std::sqrt(length);

@@ -58,6 +58,7 @@ class Comparison {
   Status compare_text(const ForeignItem& item);
   Result<bool> begin_picture(const ForeignItem& item, ItemState& state, bool with_rows);
   Result<bool> begin_text(const ForeignItem& item, ItemState& state, bool with_rows);
+  Status take_tokens(const ForeignItem& item, const ForeignRecord& record, ItemState& state);
   Result<bool> compare_tensor(const ForeignItem& item, ItemState& state, bool with_rows);
   Status compare_outputs(const ItemState& state);
   Status compare_vectors(const ItemState& state);

@@ -13,6 +13,8 @@ namespace {
 using Ordered = nlohmann::ordered_json;
 
 constexpr const char* kMatrixFile = "derived";
+// The largest vector in and out; a network may give more numbers than that, of which a head takes the first.
+constexpr std::uint64_t kMatrixBytesMax = std::uint64_t{limits::kVectorDimMax} * limits::kVectorDimMax * sizeof(float);
 
 Status check_request(const CardDetails& base, std::size_t head, const DeriveRequest& request) {
   const auto& sides = base.heads[head];
@@ -25,6 +27,12 @@ Status check_request(const CardDetails& base, std::size_t head, const DeriveRequ
     if (side->making != HeadMaking::kConse) continue;
     return {Code::kUnsupported, "head '" + card.name + "' of encoder '" + request.name +
                                     "' is made through class scores (conse): no linear head can follow it"};
+  }
+  const std::uint64_t numbers = std::max(sides.images.numbers, sides.texts.numbers);
+  if (request.by != DeriveBy::kTruncate && numbers * request.dim * sizeof(float) > kMatrixBytesMax) {
+    return {Code::kLimit, "a matrix of " + std::to_string(numbers) + " x " + std::to_string(request.dim) +
+                              " numbers would have more than " + std::to_string(kMatrixBytesMax / limits::kMiB) +
+                              " MiB: give a smaller --dim"};
   }
   if (request.by == DeriveBy::kMatrix || request.dim <= card.dim) return Status::ok();
   return {Code::kInvalid, "head '" + card.name + "' has " + std::to_string(card.dim) + " numbers, " +
@@ -117,6 +125,7 @@ Result<CardDetails> NewCard::make() const {
   if (changed.contains("images")) set_side(changed["images"], image_matrix, image_bias);
   if (changed.contains("texts")) set_side(changed["texts"], text_matrix, text_bias);
   card["heads"] = Ordered::array({changed});
+  card.erase("quantization");  // what the base's heads lost in eight bits; this head was not measured
   const auto& card_head = base.card.heads[head];
   if (!card_head.texts) card["towers"].erase("text");
   if (card_head.images) {
@@ -215,8 +224,7 @@ Status Deriving::write(CardDetails card) {
     whole.files.push_back({from, file.path});
   }
   if (status.is_ok()) status = install_encoder(env_, whole, places_.encoders_folder);
-  for (const auto& made : made_) static_cast<void>(env_.remove(join_path(aside, made.file.path)).is_ok());
-  static_cast<void>(env_.remove(aside).is_ok());
+  remove_aside(env_, aside);
   return status;
 }
 
@@ -249,6 +257,7 @@ Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, con
   PICTOR_ASSIGN(const auto head, head_index(base, request.head));
   PICTOR_TRY(check_name(env, places, request.new_name));
   PICTOR_TRY(check_request(base, head, request));
+  remove_leftovers(env, places.encoders_folder);
   DerivedEncoder report;
   report.encoder = request.new_name;
   report.head = base.card.heads[head].name;
@@ -265,6 +274,7 @@ Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, con
   if (request.by == DeriveBy::kPca) {
     PICTOR_ASSIGN(linear, fit_pca(vectors, base.card.heads[head], request, report));
   }
+  PICTOR_TRY(go_on(request));
   Deriving deriving(env, places, base, head, request);
   PICTOR_TRY(deriving.install(linear, words_of(request, report)));
   measure_overlap(vectors, linear, request, report);

@@ -105,7 +105,25 @@ Result<std::optional<std::vector<double>>> pooled_picture(const OwnStages& stage
   return std::optional(std::move(pooled));
 }
 
+// What `held` numbers of pictures leave free is for texts, and the other way round.
+Status check_room(std::uint64_t held, std::uint64_t more, const char* what) {
+  if ((held + more) * sizeof(float) <= kVectorBytesMax) return Status::ok();
+  return {Code::kLimit, std::string("more ") + what + " than fit in memory: the vectors of pictures and texts have " +
+                            "more than " + std::to_string(kVectorBytesMax / limits::kMiB) + " MiB"};
+}
+
+Status check_texts(const CardHead& head, const std::vector<std::string>& texts) {
+  if (texts.size() <= limits::kDeriveTextsMax) return check_room(0, std::uint64_t{texts.size()} * head.dim, "texts");
+  return {Code::kLimit, std::to_string(texts.size()) + " texts were given, at most " +
+                            std::to_string(limits::kDeriveTextsMax) + " are fitted on"};
+}
+
 }  // namespace
+
+Status go_on(const DeriveRequest& request) {
+  if (request.cancel == nullptr || !*request.cancel) return Status::ok();
+  return {Code::kCancelled, "stopped while deriving from encoder '" + request.name + "': no encoder was made"};
+}
 
 std::vector<float> to_floats(const std::vector<double>& numbers) {
   std::vector<float> out;
@@ -147,17 +165,18 @@ Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size
   const auto& card = base.card.heads[head];
   HeadVectors out;
   out.dim = card.dim;
+  const bool with_texts = card.texts && request.by == DeriveBy::kPca;
+  const std::uint64_t of_texts = with_texts ? std::uint64_t{request.texts.size()} * card.dim : 0;
+  if (with_texts) PICTOR_TRY(check_texts(card, request.texts));
   PICTOR_ASSIGN(const auto stages, OwnStages::open(env, base, runtime, ""));
   if (card.images && request.next_picture) {
     PICTOR_ASSIGN(auto raw, RawHead::load(env, base, base.heads[head].images, card.dim));
     std::vector<std::byte> file;
     for (std::size_t number = 0;; ++number) {
+      PICTOR_TRY(go_on(request));
       PICTOR_ASSIGN(const bool more, request.next_picture(file));
       if (!more) break;
-      if ((out.fitted.size() + out.measured.size()) * sizeof(float) > kVectorBytesMax) {
-        return Status(Code::kLimit, "more pictures than fit in memory: their vectors have more than " +
-                                        std::to_string(kVectorBytesMax / limits::kMiB) + " MiB");
-      }
+      PICTOR_TRY(check_room(out.fitted.size() + out.measured.size() + of_texts, card.dim, "pictures"));
       const bool measured = request.by != DeriveBy::kPca || number % kMeasureEvery == kMeasureEvery - 1;
       if (measured && report.pictures_measured == kMeasuredMax) continue;
       PICTOR_ASSIGN(auto pooled, pooled_picture(*stages, base.heads[head].images, file));
@@ -169,9 +188,10 @@ Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size
       ++(measured ? report.pictures_measured : report.pictures_fitted);
     }
   }
-  if (!card.texts || request.by != DeriveBy::kPca) return out;
+  if (!with_texts) return out;
   PICTOR_ASSIGN(auto raw, RawHead::load(env, base, base.heads[head].texts, card.dim));
   for (const auto& text : request.texts) {
+    PICTOR_TRY(go_on(request));
     PICTOR_ASSIGN(const auto tokens, stages->tokens_of(text));
     PICTOR_ASSIGN(const auto outputs, stages->outputs_of(tokens));
     PICTOR_ASSIGN(auto pooled, stages->pooled_of(outputs, tokens));

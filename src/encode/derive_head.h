@@ -20,6 +20,9 @@ struct LinearHead {
 Result<LinearHead> compose_heads(Env& env, const CardDetails& details, const HeadSide& side, const LinearHead& next);
 std::vector<float> to_floats(const std::vector<double>& numbers);
 
+// kCancelled once the request is to stop.
+Status go_on(const DeriveRequest& request);
+
 // One after the other, `dim` numbers each, as the head has them before it gives them length 1.
 struct HeadVectors {
   std::size_t dim = 0;

@@ -10,6 +10,8 @@ namespace {
 constexpr const char* kConfigs[] = {"config.json", "preprocessor_config.json", "tokenizer_config.json",
                                     "special_tokens_map.json", "open_clip_config.json"};
 constexpr std::uint64_t kCopyBytes = 4 * limits::kMiB;
+constexpr std::string_view kAsideSuffixes[] = {".part", ".made", ".quantizing"};
+constexpr std::int64_t kLeftoverUs = 24LL * 3600 * 1'000'000;  // longer than any run goes without a new file there
 
 HubFiles read_configs(Env& env, const std::string& folder) {
   HubFiles files;
@@ -109,6 +111,16 @@ Status copy_file(Env& env, const CardFile& wanted, const std::string& from, cons
   return target->sync();
 }
 
+Status fill_aside(Env& env, const ImportedEncoder& encoder, const std::string& aside) {
+  const auto& card = encoder.details.card;
+  PICTOR_TRY(env.make_dirs(aside));
+  for (std::size_t i = 0; i < encoder.files.size(); ++i) {
+    PICTOR_TRY(copy_file(env, card.files[i], encoder.files[i].from, join_path(aside, encoder.files[i].name)));
+  }
+  PICTOR_TRY(write_file_atomic(env, join_path(aside, "card.json"), as_bytes(card.json)));
+  return env.sync_dir(aside);
+}
+
 }  // namespace
 
 Status hash_files(Env& env, ImportedEncoder& out) {
@@ -142,6 +154,29 @@ Status remove_files(Env& env, const std::string& folder) {
   if (!entries.is_ok()) return entries.status().code() == Code::kNotFound ? Status::ok() : entries.status();
   for (const auto& entry : *entries) PICTOR_TRY(env.remove(join_path(folder, entry.name)));
   return env.remove(folder);
+}
+
+void remove_aside(Env& env, const std::string& folder) {
+  const auto entries = env.list(folder);
+  if (!entries.is_ok()) return;
+  for (const auto& entry : *entries) {
+    const auto path = join_path(folder, entry.name);
+    (void)(entry.kind == FileKind::kFolder ? remove_files(env, path) : env.remove(path)).is_ok();
+  }
+  (void)env.remove(folder).is_ok();
+}
+
+void remove_leftovers(Env& env, const std::string& encoders_folder) {
+  const auto entries = env.list(encoders_folder);
+  if (!entries.is_ok()) return;
+  for (const auto& entry : *entries) {
+    const auto made_aside = [&entry](std::string_view suffix) { return entry.name.ends_with(suffix); };
+    const bool aside = entry.name.starts_with('.') && std::ranges::any_of(kAsideSuffixes, made_aside);
+    if (!aside || entry.kind != FileKind::kFolder) continue;
+    const auto path = join_path(encoders_folder, entry.name);
+    const auto info = env.info(path);
+    if (info.is_ok() && env.wall_us() - info->modified_us > kLeftoverUs) remove_aside(env, path);
+  }
 }
 
 std::string encoder_name_of(std::string_view text) {
@@ -182,12 +217,10 @@ Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::stri
   }
   const std::string aside = join_path(encoders_folder, "." + card.name + ".part");
   PICTOR_TRY(remove_files(env, aside));
-  PICTOR_TRY(env.make_dirs(aside));
-  for (std::size_t i = 0; i < encoder.files.size(); ++i) {
-    PICTOR_TRY(copy_file(env, card.files[i], encoder.files[i].from, join_path(aside, encoder.files[i].name)));
+  if (const auto filled = fill_aside(env, encoder, aside); !filled.is_ok()) {
+    remove_aside(env, aside);
+    return filled;
   }
-  PICTOR_TRY(write_file_atomic(env, join_path(aside, "card.json"), as_bytes(card.json)));
-  PICTOR_TRY(env.sync_dir(aside));
   PICTOR_TRY(env.rename(aside, folder));
   return env.sync_dir(encoders_folder);
 }
@@ -195,6 +228,7 @@ Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::stri
 Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
                                      const AddEncoderRequest& request) {
   if (places.encoders_folder.empty()) return Status(Code::kInvalid, "no folder was given for encoders that are added");
+  remove_leftovers(env, places.encoders_folder);
   PICTOR_ASSIGN(const auto imported, import_encoder(env, runtime, request));
   const auto& name = imported.details.card.name;
   PICTOR_ASSIGN(const auto cards, list_cards(env, places));

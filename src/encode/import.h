@@ -38,6 +38,11 @@ Status hash_files(Env& env, ImportedEncoder& encoder);
 Status settle_card(ImportedEncoder& encoder);
 // Removes a folder of files; ok when there is none.
 Status remove_files(Env& env, const std::string& folder);
+// Removes a folder in which an encoder was made, and the folders of files in it. What cannot be removed stays under a
+// name that list_cards passes over.
+void remove_aside(Env& env, const std::string& folder);
+// ... those of runs that were killed: nothing in them was made for a day. The next run of the same name would not wait.
+void remove_leftovers(Env& env, const std::string& encoders_folder);
 
 // "clip-vit-base-patch32" of "openai/CLIP ViT-Base (patch32)".
 std::string encoder_name_of(std::string_view text);

@@ -1,10 +1,10 @@
 // pictor encoder bench: what one encoder does on this machine, call by call, and whether its bits hold while it does.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <ctime>
 #include <functional>
+#include <memory>
 
 #include "engine/encoder_tools.h"
 #include "image/image.h"
@@ -51,6 +51,11 @@ Result<std::vector<float>> call_side_by_side(const Call& call, std::size_t batch
 
 bool same_bits(const std::vector<float>& made, const std::vector<float>& wanted) {
   return made.size() <= wanted.size() && std::memcmp(made.data(), wanted.data(), made.size() * sizeof(float)) == 0;
+}
+
+Status go_on(const EncoderBenchRequest& request) {
+  if (request.cancel == nullptr || !*request.cancel) return Status::ok();
+  return {Code::kCancelled, "stopped while measuring encoder '" + request.name + "'"};
 }
 
 Status measure(Env& env, const std::function<Result<std::vector<float>>()>& call, const std::vector<float>& wanted,
@@ -113,28 +118,43 @@ Result<std::vector<Inputs>> inputs_of(const EncoderCard& card, std::vector<std::
 }
 
 // A folder for compiled networks that goes away: the one of every day keeps so many, and these are not for every day.
+// What a run that was killed left there goes when the next one begins: its lock went with it.
 class ScratchCache {
  public:
-  ScratchCache(Env& env, const std::string& cache_folder) : env_(env) {
-    if (cache_folder.empty()) return;
-    std::array<std::byte, 8> bytes{};
-    env.random(bytes);
-    folder_ = join_path(cache_folder, "bench-" + sha256(bytes).hex().substr(0, 16));
+  static Result<ScratchCache> open(Env& env, const std::string& cache_folder) {
+    ScratchCache out(env);
+    if (cache_folder.empty()) return out;
+    PICTOR_TRY(env.make_dirs(cache_folder));
+    auto lock = env.lock(join_path(cache_folder, "bench.lock"));
+    if (lock.status().code() == Code::kBusy) {
+      return Status(Code::kBusy, "another `pictor encoder bench` measures with '" + cache_folder +
+                                     "': each would slow the other; try again when it is done");
+    }
+    PICTOR_TRY(lock.status());
+    out.lock_ = std::move(lock).value();
+    out.folder_ = join_path(cache_folder, "bench");
+    out.clear();
+    return out;
   }
   ~ScratchCache() {
-    if (folder_.empty()) return;
-    const auto entries = env_.list(folder_);
-    if (!entries.is_ok()) return;
-    for (const auto& entry : *entries) static_cast<void>(env_.remove(join_path(folder_, entry.name)).is_ok());
-    static_cast<void>(env_.remove(folder_).is_ok());
+    if (lock_ != nullptr) clear();
   }
-  ScratchCache(const ScratchCache&) = delete;
-  ScratchCache& operator=(const ScratchCache&) = delete;
+  ScratchCache(ScratchCache&&) = default;
+  ScratchCache& operator=(ScratchCache&&) = delete;
   const std::string& folder() const { return folder_; }
 
  private:
-  Env& env_;
+  explicit ScratchCache(Env& env) : env_(&env) {}
+  void clear() const {
+    const auto entries = env_->list(folder_);
+    if (!entries.is_ok()) return;
+    for (const auto& entry : *entries) static_cast<void>(env_->remove(join_path(folder_, entry.name)).is_ok());
+    static_cast<void>(env_->remove(folder_).is_ok());
+  }
+
+  Env* env_;
   std::string folder_;
+  std::unique_ptr<FileLock> lock_;  // null after a move: nothing to clear
 };
 
 }  // namespace
@@ -148,9 +168,10 @@ Result<double> EncoderToolsImpl::time_start(const std::string& name, const std::
 
 Result<EncoderBench> EncoderToolsImpl::bench(const EncoderBenchRequest& request) {
   if (!(request.seconds > 0)) return Status(Code::kInvalid, "seconds of measuring must be above 0");
-  const ScratchCache cache(env_, cache_folder_);
+  PICTOR_ASSIGN(const auto cache, ScratchCache::open(env_, cache_folder_));
   EncoderBench out;
   PICTOR_ASSIGN(out.cold_ms, time_start(request.name, cache.folder()));
+  PICTOR_TRY(go_on(request));
   if (!cache.folder().empty()) {
     PICTOR_ASSIGN(out.warm_ms, time_start(request.name, cache.folder()));
   }
@@ -164,6 +185,7 @@ Result<EncoderBench> EncoderToolsImpl::bench(const EncoderBenchRequest& request)
   for (const auto& inputs : all) {
     std::vector<float> wanted;
     for (std::size_t i = 0; i < inputs.count; ++i) {
+      PICTOR_TRY(go_on(request));
       PICTOR_ASSIGN(const auto one, inputs.encode(*alone, i, 1));
       wanted.insert(wanted.end(), one.begin(), one.end());
     }
@@ -174,7 +196,10 @@ Result<EncoderBench> EncoderToolsImpl::bench(const EncoderBenchRequest& request)
       for (const std::size_t batch : kBatches) {
         if (batch > inputs.count) continue;
         const Encoder& encoder = batch == 1 ? *query : *bulk;
-        const Call call = [&](std::size_t first, std::size_t n) { return inputs.encode(encoder, first, n); };
+        const Call call = [&](std::size_t first, std::size_t n) -> Result<std::vector<float>> {
+          PICTOR_TRY(go_on(request));
+          return inputs.encode(encoder, first, n);
+        };
         EncoderBenchRow row;
         row.what = inputs.what;
         row.batch = batch;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 
 #include "engine/tools_testing.h"
@@ -36,6 +37,14 @@ class EncoderToolsTest : public ::testing::Test {
     engine_ = std::move(opened).value();
   }
 
+  std::vector<std::string> cache_entries() {
+    std::vector<std::string> out;
+    const auto left = Env::real().list(folder_ / "cache");
+    if (!left.is_ok()) return out;
+    for (const auto& entry : *left) out.push_back(entry.name);
+    return out;
+  }
+
   test::Folder folder_;
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;
@@ -64,10 +73,22 @@ TEST_F(EncoderToolsTest, bench_measures_every_batch_and_thread_count_in_the_time
   EXPECT_EQ(kinds.size(), 12U);
   EXPECT_LT(seconds, 300) << "it is to end soon after its time";
   // Its compiled networks were of no use to anybody else.
-  const auto left = Env::real().list(folder_ / "cache");
-  EXPECT_TRUE(!left.is_ok() || left->empty());
+  EXPECT_EQ(cache_entries(), std::vector<std::string>{"bench.lock"});
   EXPECT_EQ(engine_->encoder_tools().bench({"clip", 0}).status().code(), Code::kInvalid);
   EXPECT_EQ(engine_->encoder_tools().bench({"none", 1}).status().code(), Code::kNotFound);
+}
+
+TEST_F(EncoderToolsTest, bench_is_interrupted_alone_and_clears_up_after_a_run_that_was_killed) {
+  std::filesystem::create_directories(folder_ / "cache/bench");
+  ASSERT_TRUE(write_file_atomic(Env::real(), folder_ / "cache/bench/old.compiled", as_bytes("half")).is_ok());
+  std::atomic<bool> cancel = true;
+  const auto stopped = engine_->encoder_tools().bench({"clip", 3600, &cancel});
+  EXPECT_EQ(stopped.status().code(), Code::kCancelled) << stopped.status().to_string();
+  EXPECT_EQ(cache_entries(), std::vector<std::string>{"bench.lock"});
+  const auto other = Env::real().lock(folder_ / "cache/bench.lock");
+  ASSERT_TRUE(other.is_ok());
+  const auto busy = engine_->encoder_tools().bench({"clip", 0.1});
+  EXPECT_EQ(busy.status().code(), Code::kBusy) << busy.status().to_string();
 }
 
 TEST_F(EncoderToolsTest, a_warm_encoder_compiles_nothing_more_for_indexing_or_searching) {

@@ -60,6 +60,14 @@ class Planner {
     return fits ? tensor : nullptr;
   }
 
+  // A step longer than the largest picture is none that a network was trained with.
+  static bool set_steps(const std::vector<std::int64_t>& strides, QuantizedLayer& layer) {
+    const auto known = [](auto step) { return step >= 1 && step <= std::int64_t{limits::kPrepareSideMax}; };
+    if (strides.size() > 2 || !std::ranges::all_of(strides, known)) return false;
+    for (const auto step : strides) layer.steps *= step;
+    return true;
+  }
+
   bool set_layout(const OnnxNode& node, QuantizedLayer& layer) const {
     const auto& shape = layer.weights->shape;
     if (std::ranges::any_of(shape, [](auto size) { return size <= 0; })) return false;
@@ -71,8 +79,7 @@ class Planner {
       if (groups < 1 || shape[0] % groups != 0) return false;
       const std::size_t window = size(2) * size(3);
       at = {size(0), size(1) * window, size(1) * window, 1, window, static_cast<std::size_t>(groups)};
-      for (const auto step : attribute_ints(node, "strides")) layer.steps *= std::max<std::int64_t>(step, 1);
-      return true;
+      return set_steps(attribute_ints(node, "strides"), layer);
     }
     if (shape.size() != 2) return false;
     const bool gemm = node.operation == "Gemm";
@@ -167,6 +174,7 @@ class Planner {
 
   void find_pooling(QuantizedPoint& point) const {
     if (!is(point.producer, "MaxPool") || node(point.producer).outputs.size() != 1) return;
+    if (node(point.producer).inputs.empty()) return;
     const auto source = node(point.producer).inputs[0];
     const std::size_t maker = maker_of(source);
     if (maker == kNoNode || only_reader(source) != point.producer || outputs_.contains(point.name)) return;

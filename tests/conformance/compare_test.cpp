@@ -2,6 +2,7 @@
 // with what was done to it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -59,11 +60,37 @@ class Compare : public testing::TestWithParam<std::string> {
     request.name = "tested";
     const auto added = add_encoder(Env::real(), places_, *runtime_, request);
     ASSERT_TRUE(added.is_ok()) << added.status().to_string();
+    open();
+  }
+  void open() {
     auto details = read_card_details(Env::real(), places_, "tested");
-    ASSERT_TRUE(details.is_ok());
+    ASSERT_TRUE(details.is_ok()) << details.status().to_string();
     auto stages = OwnStages::open(Env::real(), std::move(details).value(), *runtime_, "");
     ASSERT_TRUE(stages.is_ok()) << stages.status().to_string();
     stages_ = std::move(stages).value();
+  }
+  // The texts of that family alone, pooled by us at the end token.
+  void bring_end_of_text() {
+    bring("clip");
+    ASSERT_FALSE(HasFatalFailure());
+    const auto path = folder_.path() + "/encoders/tested/card.json";
+    auto card = nlohmann::json::parse(std::ifstream(path));
+    for (const char* name : {"decode", "prepare"}) card.erase(name);
+    card["towers"].erase("image");
+    auto& text = card["towers"]["text"];
+    text["output"] = "last_hidden_state";
+    text["dim"] = 32;
+    text["pooling"] = "end_of_text";
+    text["end_id"] = stages_->tokens_of("a")->ids.back();
+    card["heads"] = nlohmann::json::array(
+        {{{"name", "text"}, {"dim", 32}, {"metric", "cosine"}, {"norm", "l2"}, {"texts", {{"from", "text"}}}}});
+    auto files = nlohmann::json::array();
+    for (const auto& file : card["files"]) {
+      if (text.dump().find(file["path"].dump()) != std::string::npos) files.push_back(file);
+    }
+    card["files"] = files;
+    std::ofstream(path) << card.dump();
+    open();
   }
   ForeignReport against(const std::string& path) {
     auto report = compare_encoder(Env::real(), places_, *runtime_, "", {"tested", path, ""});
@@ -247,6 +274,75 @@ TEST_F(Spoiled, tokens_and_text_vectors_tell_what_was_done_to_the_text) {
   expect_cause(with_lines(pooled), "vector", {"the first token"});
 }
 
+bool noted(const ForeignReport& report, const std::string& words) {
+  return std::ranges::any_of(report.notes, [&](const auto& note) { return note.find(words) != std::string::npos; });
+}
+
+TEST_F(Spoiled, a_text_without_a_token_is_noted_and_ours_are_gone_on_from) {
+  bring("siglip");
+  ASSERT_FALSE(HasFatalFailure());
+  const std::string text = "two dogs run on a beach";
+  const auto tokens = stages_->tokens_of(text).value();
+  const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+  const std::vector<std::int64_t> none;
+  for (const auto& mask : {none, std::vector<std::int64_t>{0, 0}}) {
+    const auto report =
+        with_lines({{{"text", text}, {"token_ids", none}, {"attention_mask", mask}, {"vector", vector}}});
+    EXPECT_TRUE(noted(report, "has no token")) << said(report);
+    ASSERT_EQ(report.stages.size(), 2U);
+    EXPECT_EQ(report.stages[0].differ, 1U);
+    EXPECT_EQ(report.stages[1].differ, 0U) << "the vector of our own tokens";
+  }
+}
+
+TEST_F(Spoiled, a_token_that_no_table_has_is_noted_and_ours_are_gone_on_from) {
+  bring("siglip");
+  ASSERT_FALSE(HasFatalFailure());
+  const std::string text = "two dogs run on a beach";
+  const auto tokens = stages_->tokens_of(text).value();
+  const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+  for (const std::int64_t id : {std::int64_t{-1}, stages_->id_max() + 1, std::int64_t{0x7fffffff}}) {
+    auto ids = tokens.ids;
+    ids[1] = id;
+    const auto report = with_lines({{{"text", text}, {"token_ids", ids}, {"vector", vector}}});
+    EXPECT_TRUE(noted(report, "has token " + std::to_string(id)));
+    ASSERT_EQ(report.stages.size(), 2U);
+    EXPECT_EQ(report.stages[1].differ, 0U) << "the vector of our own tokens";
+  }
+}
+
+TEST_F(Spoiled, an_output_with_fewer_positions_than_the_text_has_tokens_is_read_within_its_bounds) {
+  bring_end_of_text();
+  ASSERT_FALSE(HasFatalFailure());
+  Tokens tokens = stages_->tokens_of("two dogs run on a beach").value();
+  const std::vector<float> theirs = {1, 0, 0, 1};
+  const Outputs outputs = {{"short", {1, 2, 4}, {0, 1, 1, 0, 0, 1, 1, 0}}};
+  ASSERT_GT(tokens.ids.size(), 2U);
+  EXPECT_TRUE(cause_in_network(*stages_, outputs, &tokens, 0, theirs).empty());
+  tokens.ids.clear();
+  EXPECT_TRUE(cause_in_network(*stages_, outputs, &tokens, 0, theirs).empty());
+}
+
+TEST_F(Spoiled, end_tokens_that_are_missing_are_named_and_the_other_items_are_compared) {
+  bring_end_of_text();
+  ASSERT_FALSE(HasFatalFailure());
+  std::vector<nlohmann::json> lines;
+  for (const std::string text : {"two dogs run on a beach", "an old house by the sea"}) {
+    const auto tokens = stages_->tokens_of(text).value();
+    const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+    auto ids = tokens.ids;
+    if (lines.empty()) ids.pop_back();
+    lines.push_back({{"text", text}, {"token_ids", ids}, {"vector", vector}});
+  }
+  const auto report = with_lines(lines);
+  expect_cause(report, "token_ids", {"special tokens"});
+  EXPECT_TRUE(noted(report, "the vector of 'two dogs run on a beach' is not compared"));
+  ASSERT_EQ(report.stages.size(), 2U);
+  EXPECT_EQ(report.stages[1].stage, "vector");
+  EXPECT_EQ(report.stages[1].items, 1U);
+  EXPECT_EQ(report.stages[1].differ, 0U);
+}
+
 TEST_F(Spoiled, noise_has_no_cause_and_none_is_made_up) {
   bring("vit");
   ASSERT_FALSE(HasFatalFailure());
@@ -300,6 +396,8 @@ TEST_F(Records, whose_files_are_too_short_are_a_mismatch) {
   EXPECT_EQ(floats_of(Env::real(), record).status().code(), Code::kMismatch);
   record = {"token_ids", "", NumberType::kI64, {}, "", 0, 0, {1.5}};
   EXPECT_EQ(integers_of(Env::real(), record).status().code(), Code::kMismatch);
+  record = {"vector", "", NumberType::kF32, {}, "", 0, 0, {1e300}};
+  EXPECT_EQ(floats_of(Env::real(), record).status().code(), Code::kMismatch);
 }
 
 }  // namespace

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "encode/derive_head.h"
 #include "encode/own_stages.h"
@@ -276,6 +280,99 @@ TEST_F(Derive, a_head_of_two_towers_is_not_centred_and_a_derived_one_can_be_deri
   second.bias = write("bias.f32", bias);
   ASSERT_TRUE(derive(second).is_ok());
   EXPECT_NE(served("third", 6), turned);
+}
+
+TEST_F(Derive, what_the_base_lost_in_eight_bits_is_not_said_of_the_derived_one) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto path = folder_ + "/encoders/vit/card.json";
+  auto card = nlohmann::json::parse(std::ifstream(path));
+  card["quantization"] = {{"from", "vit-f32"}, {"calibration", "waves"}, {"pictures", 12}, {"texts", 0}};
+  card["quantization"]["losses"] = nlohmann::json::array({{{"head", card["heads"][0]["name"]},
+                                                           {"of", "pictures"},
+                                                           {"count", 24},
+                                                           {"among", 24},
+                                                           {"cosine_mean", 0.99},
+                                                           {"cosine_least", 0.9},
+                                                           {"overlap_at_10", 0.9},
+                                                           {"nearest_agrees", 0.9}}});
+  std::ofstream(path) << card.dump();
+  ASSERT_TRUE(read_card_details(Env::real(), places_, "vit")->card.quantization.has_value());
+  const auto made = derive(asked("vit", "narrow", 8, DeriveBy::kTruncate));
+  ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+  EXPECT_FALSE(read_card_details(Env::real(), places_, "narrow")->card.quantization.has_value());
+}
+
+TEST_F(Derive, texts_past_the_limit_or_past_memory_are_refused_before_anything_is_done) {
+  bring("clip");
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_TRUE(derive(asked("clip", "small", 16, DeriveBy::kTruncate)).is_ok());
+  const auto outcome = [&](const std::string& name, std::size_t texts) {
+    auto request = asked(name, "narrow", 8, DeriveBy::kPca);
+    request.texts.resize(texts, "a red car");
+    request.next_picture = [](std::vector<std::byte>&) -> Result<bool> {
+      return Status(Code::kCancelled, "went on to the pictures");
+    };
+    return derive(request).status();
+  };
+  // 524,288 vectors of 512 numbers are 1 GiB.
+  EXPECT_EQ(outcome("clip", 524'288).code(), Code::kCancelled);
+  EXPECT_EQ(outcome("clip", 524'289).code(), Code::kLimit);
+  EXPECT_EQ(outcome("small", limits::kDeriveTextsMax).code(), Code::kCancelled);
+  const auto past = outcome("small", limits::kDeriveTextsMax + 1);
+  EXPECT_EQ(past.code(), Code::kLimit);
+  EXPECT_NE(past.message().find("1000001 texts"), std::string::npos) << past.message();
+}
+
+TEST_F(Derive, an_interruption_and_a_run_that_was_killed_leave_nothing) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto entries = [&] {
+    std::set<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ + "/encoders")) {
+      out.insert(entry.path().filename());
+    }
+    return out;
+  };
+  std::atomic<bool> cancel = false;
+  auto request = asked("vit", "never", 8, DeriveBy::kTruncate);
+  request.cancel = &cancel;
+  request.next_picture = [&, next = pictures(1000)](std::vector<std::byte>& file) {
+    cancel = true;
+    return next(file);
+  };
+  EXPECT_EQ(derive(request).status().code(), Code::kCancelled);
+  EXPECT_EQ(entries(), std::set<std::string>{"vit"});
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
+  for (const std::string name : {".a.made", ".b.part", ".c.quantizing", ".d.part", ".e.other"}) {
+    const auto folder = folder_ + "/encoders/" + name;
+    std::filesystem::create_directories(folder + "/inside");
+    std::ofstream(folder + "/inside/network.onnx") << "half";
+    std::ofstream(folder + "/matrix.f32") << "half";
+    if (name != ".d.part") std::filesystem::last_write_time(folder, old);
+  }
+  ASSERT_TRUE(derive(asked("vit", "narrow", 8, DeriveBy::kTruncate)).is_ok());
+  EXPECT_EQ(entries(), (std::set<std::string>{"vit", "narrow", ".d.part", ".e.other"}))
+      << ".d.part may be somebody's who is at work";
+}
+
+TEST_F(Derive, a_matrix_that_would_not_fit_in_memory_is_refused) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto path = folder_ + "/encoders/vit/card.json";
+  auto card = nlohmann::json::parse(std::ifstream(path));
+  auto& head = card["heads"][0];
+  ASSERT_FALSE(head["images"].contains("pooling")) << "the output is one vector";
+  card["towers"]["image"]["outputs"][head["images"]["from"].get<std::string>()] = 100'000;
+  head["truncated_from"] = 100'000;
+  head["dim"] = 2;
+  std::ofstream(path) << card.dump();
+  // 100,000 x 2,684 numbers are just below 1 GiB.
+  auto request = asked("vit", "wide", 2684, DeriveBy::kMatrix);
+  request.matrix = folder_ + "/none.f32";
+  EXPECT_EQ(derive(request).status().code(), Code::kNotFound) << "the file is looked for";
+  request.dim = 2685;
+  EXPECT_EQ(derive(request).status().code(), Code::kLimit) << derive(request).status().to_string();
 }
 
 TEST_F(Derive, what_cannot_be_is_refused_with_its_figure) {

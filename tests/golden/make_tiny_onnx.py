@@ -16,6 +16,9 @@ outer.onnx:   picture.onnx with its weights in weights/outer.bin; what is wrong 
               claim too much, is in their name: away, above, absolute, memory, longer, huge, claims, twice
 nan.onnx, inf.onnx, nan_half.onnx, nan_list.onnx, nan_outer.onnx: one weight is no number; mask.onnx has minus infinity
               beside zeros, as attention masks have
+step_longest.onnx, step_longer.onnx, step_wraps.onnx: two convolutions of "pixels"; one has strides at the limit, past it,
+              and of a product that is 0 in 64 bits
+pool_of_nothing.onnx: a pooling without an input
 turned.onnx:  "x" f32 [N, 4] -> "y" [4, N]
 strange.onnx: an operation that nobody knows
 doubles.onnx: an f64 input
@@ -228,6 +231,23 @@ def with_odd_weights(folder):
     write("mask.onnx", numpy.where(numbers > 0, numpy.float32("-inf"), numpy.float32(0)))
 
 
+def strides(path, step):
+    node = helper.make_node
+    nodes = [node("Conv", ["pixels", "c1"], ["features"], strides=[step, step], kernel_shape=[3, 3]),
+             node("Conv", ["pixels", "c2"], ["logits"], strides=[2, 2], kernel_shape=[1, 1])]
+    save(path, nodes, [floats("pixels", ["N", 3, 32, 32])],
+         [floats("features", ["N", 16, "H", "W"]), floats("logits", ["N", 8, 16, 16])],
+         [weights("c1", 16, 3, 3, 3), weights("c2", 8, 3, 1, 1)])
+
+
+def pool_of_nothing(path):
+    node = helper.make_node
+    nodes = [node("MaxPool", [], ["p"], kernel_shape=[2, 2]), node("Conv", ["p", "c1"], ["features"], kernel_shape=[1, 1]),
+             node("Relu", ["features"], ["logits"])]
+    save(path, nodes, [floats("pixels", ["N", 3, 32, 32])],
+         [floats("features", ["N", 16, "H", "W"]), floats("logits", ["N", 16, "H", "W"])], [weights("c1", 16, 3, 1, 1)])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -247,6 +267,10 @@ def main():
     with_weights_outside(folder)
     with_false_claims(folder)
     with_odd_weights(folder)
+    pool_of_nothing(folder / "pool_of_nothing.onnx")
+    strides(folder / "step_longest.onnx", 4096)
+    strides(folder / "step_longer.onnx", 4097)
+    strides(folder / "step_wraps.onnx", 2**32)
     for name in ("picture", "text", "clip", "halves", "small", "whole8", "dynamic8", "outer"):
         onnx.checker.check_model(str(folder / (name + ".onnx")), full_check=True)
 
