@@ -92,9 +92,11 @@ Result<EncodedImages> encode_for(const Encoder& encoder, const TokensSpec& token
 // Packs the tokens of picture number `picture`.
 Status keep_tokens(const EncodedImages& made, const Encoder& encoder, const TokensSpec& tokens, std::size_t picture,
                    Bytes& out);
-// Beside known vectors the item gets the tokens of the same content; without them it loses those vectors, and is
-// embedded.
-Status reuse_tokens(const Collection& collection, ItemWrite& write);
+// Where tokens are kept the item gets those of the same content. False: there are none that are whole, so known vectors
+// alone are of no use, and the picture is to be embedded.
+Result<bool> reuse_tokens(const Collection& collection, ItemWrite& write);
+// One forward pass over a generated picture: whether the encoder's networks can be loaded and run, before it matters.
+Status try_encoder(const Encoder& encoder, const TokensSpec& tokens);
 
 // Ok when the collection's spaces are those of the card: same weights, same preprocessing.
 Status check_spaces(const CollectionSpec& spec, const EncoderCard& card);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "db/db.h"
 #include "encode/encode.h"
 #include "engine/engine_testing.h"
 
@@ -159,6 +160,28 @@ TEST_F(TokensTest, that_cannot_be_had_are_refused_and_nothing_is_made) {
   EXPECT_TRUE(index("kept", "int8", pictures(1), grid_.dim).is_ok()) << "the same, said in full";
   ASSERT_TRUE(index("without", "none", pictures(1)).is_ok());
   EXPECT_EQ(index("without", "int8", pictures(1)).status().code(), Code::kMismatch);
+}
+
+TEST_F(TokensTest, that_were_changed_or_lost_stop_nothing_and_their_pictures_are_embedded_anew) {
+  for (const std::string damage : {"UPDATE tokens SET crc = crc + 1", "DELETE FROM tokens"}) {
+    const std::string collection = damage.substr(0, 6);
+    ASSERT_TRUE(index(collection, "int8", pictures(2)).is_ok());
+    const auto wanted = tokens_of(collection, "p1");
+    engine_.reset();
+    {
+      const auto path = join_path(options_.data_folder, "collections/" + collection + "/collection.db");
+      ASSERT_TRUE(Database::open(Env::real(), path).value()->exec(damage).is_ok());
+    }
+    reopen();
+    const auto report = index(collection, "", {{"copy", picture(1), "{}"}, {"new", picture(2), "{}"}});
+    ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+    EXPECT_EQ(report->counts.added, 2U);
+    EXPECT_EQ(report->counts.reused, 0U);
+    EXPECT_EQ(tokens_of(collection, "copy"), wanted);
+    const auto receipt = engine_->get(collection, "copy", false).value()->receipt;
+    EXPECT_EQ(receipt.find("parents"), std::string::npos)
+        << "the vectors were made here and now, their receipt says that they were taken over: " << receipt;
+  }
 }
 
 }  // namespace
