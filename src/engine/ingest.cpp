@@ -445,6 +445,8 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
   for (const auto& head : opened->card().heads) {
     if (head.images) spec.spaces.push_back({head.space, head.name, head.dim, head.metric});
   }
+  // What a collection keeps is decided when it is made: one that nothing could ever be put into must not be.
+  if (spec.tokens.codec != TokenCodec::kNone) PICTOR_TRY(try_encoder(*opened, spec.tokens));
   return folder_->create_collection(spec);
 }
 

@@ -108,6 +108,11 @@ Result<bool> reuse_tokens(const Collection& collection, ItemWrite& write) {
   return true;
 }
 
+Status try_encoder(const Encoder& encoder, const TokensSpec& tokens) {
+  const auto& card = encoder.card();
+  std::vector<float> tensor(prepared_size(card.prepare));
+  PICTOR_TRY(prepare_image(generated_image(0), card.decode, card.prepare, tensor));
+  return encode_for(encoder, tokens, tensor, 1).status();
 }
 
 Result<std::optional<StoredTokens>> EngineImpl::tokens(const std::string& collection, const std::string& id) {

@@ -162,6 +162,25 @@ TEST_F(TokensTest, that_cannot_be_had_are_refused_and_nothing_is_made) {
   EXPECT_EQ(index("without", "int8", pictures(1)).status().code(), Code::kMismatch);
 }
 
+TEST_F(TokensTest, that_the_network_refuses_leave_no_collection_behind) {
+  EncoderRequest request;
+  request.folder = PICTOR_DEPS_DIR "/golden/clip/hub";
+  request.name = "clip";
+  ASSERT_TRUE(engine_->add_encoder(request).is_ok());
+  // The heads of this encoder read another output: only the one that has the tokens is not in the network.
+  const auto path = join_path(join_path(options_.encoders_folder, "clip"), "card.json");
+  std::string card(as_text(read_file(Env::real(), path, limits::kCardBytesMax).value()));
+  const auto at = card.find("\"last_hidden_state\"");
+  ASSERT_NE(at, std::string::npos);
+  card.replace(at, 19, "\"next_hidden_state\"");
+  ASSERT_TRUE(write_file_atomic(Env::real(), path, as_bytes(card)).is_ok());
+  reopen();
+  EXPECT_FALSE(index("clips", "f16", pictures(1), 0, 0, "clip").is_ok());
+  EXPECT_EQ(engine_->stats("clips").status().code(), Code::kNotFound);
+  const auto without = index("clips", "", pictures(1), 0, 0, "clip");
+  EXPECT_TRUE(without.is_ok()) << without.status().to_string();
+}
+
 TEST_F(TokensTest, that_were_changed_or_lost_stop_nothing_and_their_pictures_are_embedded_anew) {
   for (const std::string damage : {"UPDATE tokens SET crc = crc + 1", "DELETE FROM tokens"}) {
     const std::string collection = damage.substr(0, 6);
