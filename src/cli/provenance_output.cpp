@@ -4,11 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/text.h"
+#include "engine/engine.h"
 
 namespace pictor {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Discarded where it is not fit to be made a tree: text from a disk.
+Json tree_of(const std::string& text) {
+  return check_json_object(text).is_ok() ? Json::parse(text, nullptr, false) : Json(Json::value_t::discarded);
+}
 
 std::string dumped(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
 
@@ -74,7 +80,7 @@ std::string verify_json(const std::vector<FaultInfo>& faults, const std::vector<
 }
 
 std::string receipt_json(const CheckedReceipt& checked) {
-  const Json receipt = Json::parse(checked.receipt, nullptr, false);
+  const Json receipt = tree_of(checked.receipt);
   Json object = {{"state", state_name(checked.state)},
                  {"receipt", receipt.is_discarded() ? Json(checked.receipt) : receipt}};
   if (!checked.problem.is_ok()) object["problem"] = checked.problem.message();
@@ -117,7 +123,7 @@ void print_rederived(Session& session, const Rederived& rederived) {
 
 void print_receipt(Session& session, const CheckedReceipt& checked) {
   std::ostream& out = session.out();
-  const Json receipt = Json::parse(checked.receipt, nullptr, false);
+  const Json receipt = tree_of(checked.receipt);
   const auto row = [&](const std::string& name, const std::string& value) {
     out << pad_right(cut_end(printable(name), 16), 18) << printable(value) << "\n";
   };
@@ -156,9 +162,12 @@ void print_fingerprints(Session& session, const std::string& encoder, const Fing
   out << "in " << fixed(report.seconds, 1) << " s\n";
 }
 
-std::string receipt_within(const std::string& text) {
+Result<std::string> receipt_within(const std::string& text) {
+  // What is printed around a receipt has an item's metadata beside it, one level further in.
+  const Status fit = check_json_object(text, limits::kMetadataDepthMax + 1);
+  if (!fit.is_ok()) return fit.in("the receipt");
   const Json object = Json::parse(text, nullptr, false);
-  if (!object.is_object() || !object.contains("receipt") || !object["receipt"].is_object()) return text;
+  if (!object.contains("receipt") || !object["receipt"].is_object()) return text;
   return object["receipt"].dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

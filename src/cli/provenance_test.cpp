@@ -35,6 +35,30 @@ TEST_F(CliTest, rederive_counts_and_ends_with_12_on_a_fault) {
   EXPECT_EQ(engine_->rederive_requests.size(), 3U);
 }
 
+TEST_F(CliTest, a_receipt_that_is_nested_deeply_or_has_a_name_twice_is_refused) {
+  const auto key = SigningKey::from_seed({}).value();
+  const auto pem = folder_.write("receipts.pub", key.public_key().pem());
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const std::string& text : {"{\"receipt\":{\"a\":" + deep + "}}", "{\"a\":" + deep + "}", deep}) {
+    EXPECT_NE(run({"receipt", folder_.write("deep.json", text), "--public-key", pem}), 0);
+    engine_->checked_receipt = {ReceiptState::kWrong, text, {Code::kCorrupt, "it was changed"}};
+    EXPECT_EQ(run({"receipt", "cat"}), 12) << "one of the store is shown as text";
+    EXPECT_EQ(run({"receipt", "cat", "--json"}), 12);
+    engine_->items.resize(1);
+    engine_->items[0].id = "cat";
+    engine_->items[0].receipt = text;
+    EXPECT_EQ(run({"get", "cat", "--json"}), 0) << err();
+  }
+  Json receipt = {{"input", "ab"},
+                  {"key", sha256(std::as_bytes(std::span(key.public_key().bytes))).hex().substr(0, 16)}};
+  receipt["signature"] = key.sign(as_bytes(receipt.dump())).value().base64();
+  auto twice = Json{{"receipt", receipt}}.dump();
+  ASSERT_EQ(run({"receipt", folder_.write("once.json", twice), "--public-key", pem}), 0) << err();
+  twice.insert(twice.find("\"input\""), "\"input\":\"ac\",");
+  EXPECT_EQ(run({"receipt", folder_.write("twice.json", twice), "--public-key", pem}), 12);
+  EXPECT_NE(err().find("'input' twice"), std::string::npos) << err();
+}
+
 TEST_F(CliTest, a_receipt_is_shown_and_a_wrong_one_is_an_error) {
   engine_->checked_receipt = {ReceiptState::kSigned, R"({"input":"ab","spaces":{"joint":"cd"},"time_us":0})", {}};
   ASSERT_EQ(run({"receipt", "cat", "-c", "shop"}), 0) << err();

@@ -47,8 +47,10 @@ Result<Receipt> read_receipt(std::string_view text) {
     return Status(Code::kCorrupt, "the receipt has " + std::to_string(text.size()) + " bytes, at most " +
                                       std::to_string(limits::kReceiptBytesMax) + " are read");
   }
+  if (const Status fit = check_json_object(text); !fit.is_ok()) {
+    return Status(Code::kCorrupt, "the receipt " + fit.message());
+  }
   Json object = Json::parse(text, nullptr, false);
-  if (!object.is_object()) return Status(Code::kCorrupt, "the receipt is no JSON object");
   Receipt receipt;
   receipt.input = text_of(object, "input");
   receipt.card = text_of(object, "card");

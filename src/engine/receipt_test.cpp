@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/engine.h"
 #include "engine/generated.h"
 
 namespace pictor {
@@ -146,6 +147,35 @@ TEST_F(ReceiptTest, one_of_before_receipts_were_signed_is_unsigned_and_its_child
   auto stripped = Json::parse(made());
   stripped.erase("signature");
   EXPECT_EQ(check(stripped.dump()).state, ReceiptState::kWrong) << "taking the signature off makes it no old one";
+TEST_F(ReceiptTest, of_any_depth_or_with_a_name_twice_is_refused_and_never_crashes) {
+  const auto pem = key_.public_key().pem();
+  const std::size_t levels = limits::kReceiptBytesMax / 2 - 10;
+  const std::string deep = "{\"a\":" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  EXPECT_EQ(check_receipt(deep, pem).state, ReceiptState::kWrong);
+  EXPECT_NE(check(deep).problem.message().find("nested deeper than 32"), std::string::npos);
+  // The last of two names would count, another reader may take the first.
+  auto twice = made();
+  twice.insert(1, "\"runtime\":\"another\",");
+  EXPECT_EQ(check_receipt(twice, pem).state, ReceiptState::kWrong);
+  EXPECT_NE(check(twice).problem.message().find("'runtime' twice"), std::string::npos);
+  auto inner = made();
+  inner.insert(inner.find("\"spaces\":{") + 10, "\"joint\":\"x\",");
+  EXPECT_EQ(check_receipt(inner, pem).state, ReceiptState::kWrong);
+}
+
+TEST(CheckJsonObject, takes_objects_to_the_depth_and_nothing_past_it) {
+  const auto nested = [](std::size_t depth) {
+    return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  };
+  EXPECT_TRUE(check_json_object(nested(limits::kMetadataDepthMax)).is_ok());
+  EXPECT_EQ(check_json_object(nested(limits::kMetadataDepthMax + 1)).code(), Code::kLimit);
+  EXPECT_TRUE(check_json_object(nested(limits::kMetadataDepthMax + 1), limits::kMetadataDepthMax + 1).is_ok());
+  EXPECT_TRUE(check_json_object(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})").is_ok()) << "equal names of two objects";
+  for (const char* bad : {"", "[]", "1", "{", R"({"a":1}{"a":1})", R"({"a":{"b":1,"b":1}})"}) {
+    EXPECT_EQ(check_json_object(bad).code(), Code::kCorrupt) << bad;
+  }
+}
+
 }
 
 // A data folder that is there for good, on a disk that may lose what was not synced.
