@@ -87,6 +87,7 @@ struct FingerprintRequest {
 
 struct FingerprintReport {
   std::vector<Fingerprint> fingerprints;
+  std::string note;  // why what is new could not be kept; empty: it was, or was not to be
   double seconds = 0;
 };
 

@@ -98,7 +98,9 @@ std::string fingerprints_json(const std::string& encoder, const FingerprintRepor
     if (!print.kept_in.empty()) object["kept_in"] = print.kept_in;
     prints.push_back(object);
   }
-  return dumped({{"encoder", encoder}, {"fingerprints", prints}, {"seconds", report.seconds}});
+  Json object = {{"encoder", encoder}, {"fingerprints", prints}, {"seconds", report.seconds}};
+  if (!report.note.empty()) object["note"] = report.note;
+  return dumped(object);
 }
 
 void print_rederived(Session& session, const Rederived& rederived) {
@@ -160,6 +162,7 @@ void print_fingerprints(Session& session, const std::string& encoder, const Fing
     out << "\n";
   }
   out << "in " << fixed(report.seconds, 1) << " s\n";
+  if (!report.note.empty()) out << session.bold("not kept") << ": " << printable(report.note) << "\n";
 }
 
 Result<std::string> receipt_within(const std::string& text) {

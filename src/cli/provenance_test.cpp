@@ -105,6 +105,10 @@ TEST_F(CliTest, fingerprints_are_kept_or_only_compared) {
   EXPECT_EQ(run({"encoder", "fingerprint", "toy", "--check", "--count", "7"}), 3) << "there was none to compare with";
   EXPECT_FALSE(engine_->fingerprint_requests.at(1).keep);
   EXPECT_EQ(engine_->fingerprint_requests.at(1).images, 7U);
+  engine_->fingerprints.note = "the disk is full";
+  EXPECT_EQ(run({"encoder", "fingerprint", "toy"}), 0) << "the fingerprint is there, though it was not kept";
+  EXPECT_NE(out().find("not kept: the disk is full"), std::string::npos) << out();
+  engine_->fingerprints.note.clear();
   engine_->fingerprints.fingerprints[0].state = FingerprintState::kEqual;
   EXPECT_EQ(run({"encoder", "verify", "toy", "--fingerprint"}), 0) << err();
   EXPECT_EQ(engine_->asked_of_encoders, std::vector<std::string>{"verify toy"});

@@ -58,6 +58,16 @@ class RederiveTest : public testing::Test {
     EXPECT_TRUE(opened.is_ok()) << opened.status().to_string();
     return std::move(opened).value();
   }
+  static void index(Engine& engine) {
+    PictureSource source;
+    IngestRequest request;
+    request.collection = "test";
+    request.encoder = kEncoder;
+    request.keep = "original";
+    const auto report = engine.ingest(request, source);
+    ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+    ASSERT_EQ(report->counts.added, 4U);
+  }
   static RederiveReport rederive(Engine& engine) {
     RederiveRequest request;
     request.collection = "test";
@@ -80,14 +90,7 @@ class RederiveTest : public testing::Test {
 };
 
 TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
-  {
-    PictureSource source;
-    IngestRequest request;
-    request.collection = "test";
-    request.encoder = kEncoder;
-    request.keep = "original";
-    ASSERT_EQ(open()->ingest(request, source).value().counts.added, 4U);
-  }
+  index(*open());
   const auto path = seal();
   auto whole = rederive(*open());
   EXPECT_EQ(whole.equal, 4U);
@@ -109,6 +112,28 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   EXPECT_EQ(report.equal, 3U);
   ASSERT_GE(report.faults.size(), 2U) << "neither its receipt nor making it again has told";
   for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
+}
+
+TEST_F(RederiveTest, a_fingerprint_that_cannot_be_kept_is_still_reported) {
+  // Its own folder of weights, in which a folder stands where the file would be written.
+  const auto weights = join_path(options_.weights_folder, kEncoder);
+  options_.weights_folder = join_path(folder_, "weights");
+  const auto own = join_path(options_.weights_folder, kEncoder);
+  ASSERT_TRUE(Env::real().make_dirs(join_path(own, "fingerprints.json.tmp")).is_ok());
+  for (const std::string file : {"image.onnx", "text.onnx", "tokenizer.json", "classes.f32"}) {
+    std::filesystem::create_symlink(join_path(weights, file), join_path(own, file));
+  }
+  FingerprintRequest request;
+  request.encoder = kEncoder;
+  request.images = 1;
+  const auto report = open()->fingerprint(request);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  ASSERT_FALSE(report->fingerprints.empty());
+  for (const auto& print : report->fingerprints) {
+    EXPECT_EQ(print.sha256.size(), 64U);
+    EXPECT_EQ(print.kept_in, "");
+  }
+  EXPECT_NE(report->note.find("fingerprints.json"), std::string::npos) << report->note;
 }
 
 }  // namespace
