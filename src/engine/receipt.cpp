@@ -66,8 +66,12 @@ Result<Receipt> read_receipt(std::string_view text) {
   if (is_signed) {
     PICTOR_ASSIGN(receipt.signature, Signature::from_base64(text_of(object, "signature")));
     object.erase("signature");
-  } else if (!receipt.key.empty() || !receipt.vectors.empty()) {
-    return Status(Code::kCorrupt, "the receipt names a key and has no signature");
+  } else {
+    for (const auto* name : {"key", "vectors", "card", "parents"}) {
+      if (!object.contains(name)) continue;
+      return Status(Code::kCorrupt, "the receipt has no signature, and '" + std::string(name) +
+                                        "', which only signed ones have: the signature was taken off");
+    }
   }
   receipt.signed_text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
   return receipt;

@@ -110,10 +110,9 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 void Rederiver::compare(const Item& item, const std::optional<Receipt>& receipt,
                         std::span<const std::vector<float>> made, ItemCheck& check) const {
-  const bool known = receipt.has_value() && !receipt->runtime.empty();
-  const bool same_conditions =
-      !known || (receipt->isa == encoder->isa_class() && receipt->runtime == encoder->runtime_name() &&
-                 receipt->decoders == decoder_versions());
+  // What a receipt does not say is not the same.
+  const bool same_conditions = receipt.has_value() && receipt->isa == encoder->isa_class() &&
+                               receipt->runtime == encoder->runtime_name() && receipt->decoders == decoder_versions();
   check.outcome = ItemCheck::Outcome::kEqual;
   for (std::size_t i = 0; i < spec.spaces.size() && i < item.data.vectors.size(); ++i) {
     const auto& stored = item.data.vectors[i];
@@ -140,7 +139,8 @@ void Rederiver::compare(const Item& item, const std::optional<Receipt>& receipt,
       continue;
     }
     if (check.outcome == ItemCheck::Outcome::kEqual) check.outcome = ItemCheck::Outcome::kOther;
-    check.others.push_back({item.data.id, spec.spaces[i].head, receipt->isa, receipt->runtime, near});
+    check.others.push_back({item.data.id, spec.spaces[i].head, receipt.has_value() ? receipt->isa : "",
+                            receipt.has_value() ? receipt->runtime : "", near});
   }
 }
 

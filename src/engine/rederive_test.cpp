@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -112,6 +113,34 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   EXPECT_EQ(report.equal, 3U);
   ASSERT_GE(report.faults.size(), 2U) << "neither its receipt nor making it again has told";
   for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
+}
+
+TEST_F(RederiveTest, what_a_receipt_does_not_say_is_not_the_same_condition) {
+  index(*open());
+  // As written before receipts were signed, by something that named no run time; one bit of the vector is another.
+  auto vector = open()->get("test", "p2", true).value()->vectors.at("visual");
+  vector[0] = std::nextafter(vector[0], 1.0F);
+  {
+    const auto folder = DataFolder::open(Env::real(), options_.data_folder).value();
+    const auto collection = folder->collection("test").value();
+    auto item = collection->snapshot().value()->find("p2", true).value().value();
+    Batch batch;
+    batch.id = "again";
+    batch.puts.push_back(item.data);
+    auto& put = batch.puts[0];
+    for (std::size_t i = 0; i < put.vectors.size(); ++i) {
+      if (collection->spec().spaces[i].head == "visual") put.vectors[i] = vector;
+    }
+    put.receipt = R"({"input":")" + put.content.hex() + R"(","isa":"","runtime":""})";
+    put.blob = collection->snapshot().value()->blob(item.row).value().value();
+    ASSERT_TRUE(collection->commit(batch).is_ok());
+  }
+  const auto report = rederive(*open());
+  EXPECT_TRUE(report.faults.empty()) << report.faults.at(0).what;
+  EXPECT_EQ(report.unsigned_count, 1U);
+  EXPECT_EQ(report.differ, 0U);
+  ASSERT_EQ(report.others.size(), 1U);
+  EXPECT_GT(report.others[0].cosine, 0.9999);
 }
 
 TEST_F(RederiveTest, a_fingerprint_that_cannot_be_kept_is_still_reported) {
