@@ -23,6 +23,7 @@ const char* state_name(ReceiptState state) {
     case ReceiptState::kSigned: return "signed";
     case ReceiptState::kUnsigned: return "unsigned";
     case ReceiptState::kWrong: return "wrong";
+    case ReceiptState::kUnknownKey: return "unknown_key";
   }
   return "wrong";
 }
@@ -53,6 +54,9 @@ Json object_of(const RederiveReport& report) {
           {"unread", report.unread},
           {"signed", report.signed_count},
           {"unsigned", report.unsigned_count},
+          {"unknown_key", report.unknown_key},
+          {"unknown_keys", report.unknown_keys},
+          {"seed", report.seed == 0 ? Json(nullptr) : Json(report.seed)},
           {"others", others},
           {"cancelled", report.cancelled}};
 }
@@ -76,7 +80,9 @@ std::string verify_json(const std::vector<FaultInfo>& faults, const std::vector<
     object.update(object_of(one.report));
     again.push_back(object);
   }
-  return dumped({{"ok", faults.empty()}, {"faults", found}, {"rederived", again}});
+  const bool all_checked =
+      std::ranges::all_of(rederived, [](const Rederived& one) { return one.report.unknown_key == 0; });
+  return dumped({{"ok", faults.empty() && all_checked}, {"faults", found}, {"rederived", again}});
 }
 
 std::string receipt_json(const CheckedReceipt& checked) {
@@ -117,6 +123,11 @@ void print_rederived(Session& session, const Rederived& rederived) {
   row(report.other, "were made under another instruction-set class or version: compared by cosine");
   row(report.signed_count, "have a right signature");
   row(report.unsigned_count, "are unsigned: made before receipts were signed");
+  row(report.unknown_key, "are signed by a key that is not here, and were not checked");
+  for (const std::string& name : report.unknown_keys) {
+    out << "            put that key's public half at keys/former/" << printable(name) << ".pub in the data folder\n";
+  }
+  if (report.seed != 0) out << "  drawn at random: --seed " << report.seed << " draws the same items again\n";
   const auto least = std::ranges::min_element(report.others, {}, &OtherVector::cosine);
   if (least == report.others.end()) return;
   out << "  the least cosine of those is " << fixed(least->cosine, 8) << ": " << printable(least->id) << ", head "
@@ -145,9 +156,12 @@ void print_receipt(Session& session, const CheckedReceipt& checked) {
       }
     }
   }
+  const bool is_unknown = checked.state == ReceiptState::kUnknownKey;
   const bool wrong = checked.state == ReceiptState::kWrong;
-  out << "this receipt is " << (wrong ? session.red("wrong") : session.bold(state_name(checked.state)))
-      << (checked.state == ReceiptState::kSigned ? ", and its signature is right" : "") << "\n";
+  out << "this receipt is "
+      << (wrong ? session.red("wrong") : session.bold(is_unknown ? "signed" : state_name(checked.state)))
+      << (checked.state == ReceiptState::kSigned ? ", and its signature is right" : "")
+      << (is_unknown ? " by a key that is not here: it was not checked" : "") << "\n";
 }
 
 void print_fingerprints(Session& session, const std::string& encoder, const FingerprintReport& report) {

@@ -35,6 +35,28 @@ TEST_F(CliTest, rederive_counts_and_ends_with_12_on_a_fault) {
   EXPECT_EQ(engine_->rederive_requests.size(), 3U);
 }
 
+TEST_F(CliTest, rederive_says_its_seed_and_receipts_of_a_key_that_is_not_here_are_no_faults_and_not_well) {
+  engine_->rederived.items = 2;
+  engine_->rederived.equal = 2;
+  engine_->rederived.seed = 77;
+  ASSERT_EQ(run({"verify", "--rederive", "--sample", "2"}), 0) << err();
+  EXPECT_NE(out().find("--seed 77 draws the same items again"), std::string::npos) << out();
+  engine_->rederived.unknown_key = 2;
+  engine_->rederived.unknown_keys = {"0123456789abcdef"};
+  ASSERT_EQ(run({"verify", "--rederive"}), static_cast<int>(Code::kNotFound));
+  EXPECT_NE(out().find("2  are signed by a key that is not here"), std::string::npos) << out();
+  EXPECT_NE(out().find("keys/former/0123456789abcdef.pub"), std::string::npos) << out();
+  EXPECT_EQ(out().find("All is well"), std::string::npos) << out();
+  EXPECT_EQ(out().find("fault"), std::string::npos) << out();
+  ASSERT_EQ(run({"verify", "--rederive", "--json"}), static_cast<int>(Code::kNotFound));
+  const auto report = Json::parse(out().substr(0, out().find("\n}\n") + 3));
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["faults"].size(), 0U);
+  EXPECT_EQ(report["rederived"][0]["unknown_key"], 2);
+  EXPECT_EQ(report["rederived"][0]["unknown_keys"][0], "0123456789abcdef");
+  EXPECT_EQ(report["rederived"][0]["seed"], 77);
+}
+
 TEST_F(CliTest, a_receipt_that_is_nested_deeply_or_has_a_name_twice_is_refused) {
   const auto key = SigningKey::from_seed({}).value();
   const auto pem = folder_.write("receipts.pub", key.public_key().pem());

@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "engine/engine.h"
 #include "engine/generated.h"
+#include "engine/receipt.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -113,6 +114,20 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   EXPECT_EQ(report.equal, 3U);
   ASSERT_GE(report.faults.size(), 2U) << "neither its receipt nor making it again has told";
   for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
+}
+
+TEST_F(RederiveTest, a_sample_says_its_seed_and_is_drawn_again_with_it) {
+  index(*open());
+  const auto engine = open();
+  RederiveRequest request;
+  request.collection = "test";
+  EXPECT_EQ(engine->rederive(request)->seed, 0U) << "nothing was drawn";
+  request.sample = 1;
+  const auto seed = engine->rederive(request)->seed;
+  EXPECT_NE(seed, 0U);
+  EXPECT_LT(seed, std::uint64_t{1} << 53) << "readers of JSON would round it";
+  request.seed = seed;
+  EXPECT_EQ(engine->rederive(request)->seed, seed);
 }
 
 TEST_F(RederiveTest, what_a_receipt_does_not_say_is_not_the_same_condition) {
