@@ -57,6 +57,17 @@ TEST_F(CliTest, rederive_says_its_seed_and_receipts_of_a_key_that_is_not_here_ar
   EXPECT_EQ(report["rederived"][0]["seed"], 77);
 }
 
+TEST_F(CliTest, verify_prints_the_faults_that_it_found_before_it_was_stopped) {
+  engine_->faults = {{"default", "item 'cat'", "differs", "again"}};
+  engine_->failure = {Code::kIo, "the disk is gone"};
+  ASSERT_EQ(run({"verify", "--rederive", "-c", "default"}), static_cast<int>(Code::kIo));
+  EXPECT_NE(out().find("item 'cat': differs"), std::string::npos) << out();
+  EXPECT_NE(err().find("the disk is gone"), std::string::npos) << err();
+  ASSERT_EQ(run({"verify", "--rederive", "-c", "default", "--json"}), static_cast<int>(Code::kIo));
+  const auto report = Json::parse(out().substr(0, out().find("\n}\n") + 3));
+  EXPECT_EQ(report["faults"][0]["where"], "item 'cat'");
+}
+
 TEST_F(CliTest, a_receipt_that_is_nested_deeply_or_has_a_name_twice_is_refused) {
   const auto key = SigningKey::from_seed({}).value();
   const auto pem = folder_.write("receipts.pub", key.public_key().pem());

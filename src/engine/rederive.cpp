@@ -249,7 +249,11 @@ Result<RederiveReport> EngineImpl::rederive(const RederiveRequest& request) {
   if (!weights.is_ok()) fault("the weights of encoder '" + spec.encoder + "'", weights, "");
   std::shared_ptr<const Encoder> encoder;
   if (fits.is_ok() && weights.is_ok()) {
-    PICTOR_ASSIGN(encoder, encoders_.open(spec.encoder, EncodeFor::kBulk));
+    // Tried before the items, so that a network that cannot run is one fault and not one of each picture.
+    auto opened = encoders_.open(spec.encoder, EncodeFor::kBulk);
+    const Status runs = opened.is_ok() ? try_encoder(**opened, {}) : opened.status();
+    if (runs.is_ok()) encoder = std::move(opened).value();
+    if (!runs.is_ok()) fault("encoder '" + spec.encoder + "'", runs, "");
   }
   const Rederiver rederiver{env_,          spec,
                             *snapshot,     std::move(keys),

@@ -116,6 +116,21 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
 }
 
+TEST_F(RederiveTest, an_encoder_that_cannot_run_is_one_fault_and_receipts_are_checked_all_the_same) {
+  index(*open());
+  options_.device = "cuda:1023";
+  const auto engine = open();
+  RederiveRequest request;
+  request.collection = "test";
+  const auto report = engine->rederive(request);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  EXPECT_EQ(report->items, 4U);
+  EXPECT_EQ(report->signed_count, 4U);
+  EXPECT_EQ(report->equal, 0U);
+  ASSERT_EQ(report->faults.size(), 1U);
+  EXPECT_EQ(report->faults[0].where, std::string("encoder '") + kEncoder + "'") << report->faults[0].what;
+}
+
 TEST_F(RederiveTest, a_sample_says_its_seed_and_is_drawn_again_with_it) {
   index(*open());
   const auto engine = open();
