@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,9 @@ class EngineImpl final : public Engine {
   Status keep_to_class_of(const CollectionSpec& spec);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
   std::string batch_id();
+  // Opened by the first call, made when there is none; `warnings` gets what its making means for what is stored.
+  Result<SigningKey> signing_key(std::vector<std::string>& warnings);
+  Status note_former_receipts(std::vector<std::string>& warnings);
   std::uint64_t random_seed();
   EncoderInfo encoder_info(const EncoderCard& card);
 
@@ -68,6 +73,8 @@ class EngineImpl final : public Engine {
   EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
+  std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
+  std::optional<SigningKey> signing_key_;
 };
 
 // Vectors of what is asked with, by one encoder and one deadline (0: none).

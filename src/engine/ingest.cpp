@@ -452,15 +452,19 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
 
 Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSource& source) {
   std::string name;
+  std::vector<std::string> warnings;
+  PICTOR_ASSIGN(auto key, signing_key(warnings));
   PICTOR_ASSIGN(const auto collection, collection_to_write(request, name));
   PICTOR_TRY(keep_to_class_of(collection->spec()));
   PICTOR_ASSIGN(const auto encoder, encoders_.open(name, EncodeFor::kBulk));
-  PICTOR_ASSIGN(auto key, open_signing_key(env_, folder_->path()));
-  const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key));
+  auto known_keys = read_known_keys(env_, folder_->path());
+  for (const auto& problem : known_keys.problems) warnings.push_back(problem.message());
+  const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key), std::move(known_keys));
   const Run run{env_, request, *collection, *encoder, receipts};
   Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
   auto& report = committer.report();
   report.counts.total = source.total();
+  report.warnings = std::move(warnings);
   if (encoder->isa_class() != collection->spec().isa_class) {
     report.warnings.push_back("collection '" + collection->spec().name + "' was begun under " +
                               collection->spec().isa_class + ", this run is under " + encoder->isa_class() +

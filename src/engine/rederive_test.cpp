@@ -131,6 +131,39 @@ TEST_F(RederiveTest, an_encoder_that_cannot_run_is_one_fault_and_receipts_are_ch
   EXPECT_EQ(report->faults[0].where, std::string("encoder '") + kEncoder + "'") << report->faults[0].what;
 }
 
+TEST_F(RederiveTest, receipts_of_a_former_key_are_checked_by_it_or_counted_by_themselves) {
+  index(*open());
+  const auto keys = join_path(options_.data_folder, "keys");
+  const auto former = read_public_key(Env::real(), options_.data_folder).value();
+  ASSERT_TRUE(Env::real().rename(keys, join_path(folder_, "away")).is_ok());
+  PictureSource source;
+  IngestRequest request;
+  request.collection = "test";
+  const auto indexed = open()->ingest(request, source);
+  ASSERT_TRUE(indexed.is_ok()) << indexed.status().to_string();
+  ASSERT_EQ(indexed->warnings.size(), 1U);
+  EXPECT_NE(indexed->warnings[0].find("collection 'test' has receipts that another key signed"), std::string::npos);
+
+  const auto without = rederive(*open());
+  EXPECT_TRUE(without.faults.empty()) << without.faults.at(0).what;
+  EXPECT_EQ(without.unknown_key, 4U);
+  EXPECT_EQ(without.signed_count, 0U);
+  EXPECT_EQ(without.unknown_keys, std::vector<std::string>{key_name(former)});
+  EXPECT_EQ(without.equal, 4U) << "they are made again all the same";
+  EXPECT_EQ(open()->receipt("test", "p1")->state, ReceiptState::kUnknownKey);
+
+  ASSERT_TRUE(Env::real().make_dirs(join_path(keys, "former")).is_ok());
+  ASSERT_TRUE(
+      Env::real()
+          .rename(join_path(folder_, "away/receipts.pub"), join_path(keys, "former/" + key_name(former) + ".pub"))
+          .is_ok());
+  const auto with = rederive(*open());
+  EXPECT_TRUE(with.faults.empty()) << with.faults.at(0).what;
+  EXPECT_EQ(with.unknown_key, 0U);
+  EXPECT_EQ(with.signed_count, 4U);
+  EXPECT_EQ(open()->receipt("test", "p1")->state, ReceiptState::kSigned);
+}
+
 TEST_F(RederiveTest, a_sample_says_its_seed_and_is_drawn_again_with_it) {
   index(*open());
   const auto engine = open();
