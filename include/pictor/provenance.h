@@ -18,15 +18,16 @@ struct FaultInfo {
 
 // Numbers are not stored.
 enum class ReceiptState : std::uint8_t {
-  kSigned,    // and the signature is right
-  kUnsigned,  // of a collection that was made before receipts were signed
-  kWrong      // see `problem`
+  kSigned,     // and the signature is right
+  kUnsigned,   // of a collection that was made before receipts were signed
+  kWrong,      // see `problem`
+  kUnknownKey  // signed by a key whose public half is not here, so that nobody can say; `problem` names it
 };
 
 struct CheckedReceipt {
   ReceiptState state = ReceiptState::kUnsigned;
   std::string receipt;  // the JSON object
-  Status problem;       // of kWrong: what, seen and wanted
+  Status problem;       // of kWrong and kUnknownKey: what, seen and wanted
 };
 
 // A receipt by itself, without a data folder: the signature, and that the key is the one it names.
@@ -55,8 +56,11 @@ struct RederiveReport {
   std::uint64_t unread = 0;        // the picture is at hand and cannot be read: faults
   std::uint64_t signed_count = 0;  // receipts with a right signature
   std::uint64_t unsigned_count = 0;
-  std::vector<OtherVector> others;  // at most limits::kFaultsMax
-  std::vector<FaultInfo> faults;    // at most limits::kFaultsMax
+  std::uint64_t unknown_key = 0;          // receipts signed by a key that is not here: not checked, and no faults
+  std::vector<std::string> unknown_keys;  // the names of those keys, at most limits::kFaultsMax
+  std::uint64_t seed = 0;                 // of the drawing, whoever chose it; 0: nothing was drawn
+  std::vector<OtherVector> others;        // at most limits::kFaultsMax
+  std::vector<FaultInfo> faults;          // at most limits::kFaultsMax
   bool cancelled = false;
 };
 
@@ -87,6 +91,7 @@ struct FingerprintRequest {
 
 struct FingerprintReport {
   std::vector<Fingerprint> fingerprints;
+  std::string note;  // why what is new could not be kept; empty: it was, or was not to be
   double seconds = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "engine/engine.h"
+
 namespace pictor {
 namespace {
 
@@ -29,6 +31,7 @@ Json numbers(const std::vector<float>& vector) {
 
 // Stored JSON as JSON; what is not JSON stays a string, so that nothing is lost.
 Json embedded(const std::string& text) {
+  if (!check_json_object(text).is_ok()) return text;
   Json value = Json::parse(text, nullptr, false);
   return value.is_discarded() ? Json(text) : value;
 }

@@ -4,11 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/text.h"
+#include "engine/engine.h"
 
 namespace pictor {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Discarded where it is not fit to be made a tree: text from a disk.
+Json tree_of(const std::string& text) {
+  return check_json_object(text).is_ok() ? Json::parse(text, nullptr, false) : Json(Json::value_t::discarded);
+}
 
 std::string dumped(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
 
@@ -17,6 +23,7 @@ const char* state_name(ReceiptState state) {
     case ReceiptState::kSigned: return "signed";
     case ReceiptState::kUnsigned: return "unsigned";
     case ReceiptState::kWrong: return "wrong";
+    case ReceiptState::kUnknownKey: return "unknown_key";
   }
   return "wrong";
 }
@@ -47,6 +54,9 @@ Json object_of(const RederiveReport& report) {
           {"unread", report.unread},
           {"signed", report.signed_count},
           {"unsigned", report.unsigned_count},
+          {"unknown_key", report.unknown_key},
+          {"unknown_keys", report.unknown_keys},
+          {"seed", report.seed == 0 ? Json(nullptr) : Json(report.seed)},
           {"others", others},
           {"cancelled", report.cancelled}};
 }
@@ -70,11 +80,13 @@ std::string verify_json(const std::vector<FaultInfo>& faults, const std::vector<
     object.update(object_of(one.report));
     again.push_back(object);
   }
-  return dumped({{"ok", faults.empty()}, {"faults", found}, {"rederived", again}});
+  const bool all_checked =
+      std::ranges::all_of(rederived, [](const Rederived& one) { return one.report.unknown_key == 0; });
+  return dumped({{"ok", faults.empty() && all_checked}, {"faults", found}, {"rederived", again}});
 }
 
 std::string receipt_json(const CheckedReceipt& checked) {
-  const Json receipt = Json::parse(checked.receipt, nullptr, false);
+  const Json receipt = tree_of(checked.receipt);
   Json object = {{"state", state_name(checked.state)},
                  {"receipt", receipt.is_discarded() ? Json(checked.receipt) : receipt}};
   if (!checked.problem.is_ok()) object["problem"] = checked.problem.message();
@@ -92,7 +104,9 @@ std::string fingerprints_json(const std::string& encoder, const FingerprintRepor
     if (!print.kept_in.empty()) object["kept_in"] = print.kept_in;
     prints.push_back(object);
   }
-  return dumped({{"encoder", encoder}, {"fingerprints", prints}, {"seconds", report.seconds}});
+  Json object = {{"encoder", encoder}, {"fingerprints", prints}, {"seconds", report.seconds}};
+  if (!report.note.empty()) object["note"] = report.note;
+  return dumped(object);
 }
 
 void print_rederived(Session& session, const Rederived& rederived) {
@@ -109,6 +123,11 @@ void print_rederived(Session& session, const Rederived& rederived) {
   row(report.other, "were made under another instruction-set class or version: compared by cosine");
   row(report.signed_count, "have a right signature");
   row(report.unsigned_count, "are unsigned: made before receipts were signed");
+  row(report.unknown_key, "are signed by a key that is not here, and were not checked");
+  for (const std::string& name : report.unknown_keys) {
+    out << "            put that key's public half at keys/former/" << printable(name) << ".pub in the data folder\n";
+  }
+  if (report.seed != 0) out << "  drawn at random: --seed " << report.seed << " draws the same items again\n";
   const auto least = std::ranges::min_element(report.others, {}, &OtherVector::cosine);
   if (least == report.others.end()) return;
   out << "  the least cosine of those is " << fixed(least->cosine, 8) << ": " << printable(least->id) << ", head "
@@ -117,7 +136,7 @@ void print_rederived(Session& session, const Rederived& rederived) {
 
 void print_receipt(Session& session, const CheckedReceipt& checked) {
   std::ostream& out = session.out();
-  const Json receipt = Json::parse(checked.receipt, nullptr, false);
+  const Json receipt = tree_of(checked.receipt);
   const auto row = [&](const std::string& name, const std::string& value) {
     out << pad_right(cut_end(printable(name), 16), 18) << printable(value) << "\n";
   };
@@ -137,9 +156,12 @@ void print_receipt(Session& session, const CheckedReceipt& checked) {
       }
     }
   }
+  const bool is_unknown = checked.state == ReceiptState::kUnknownKey;
   const bool wrong = checked.state == ReceiptState::kWrong;
-  out << "this receipt is " << (wrong ? session.red("wrong") : session.bold(state_name(checked.state)))
-      << (checked.state == ReceiptState::kSigned ? ", and its signature is right" : "") << "\n";
+  out << "this receipt is "
+      << (wrong ? session.red("wrong") : session.bold(is_unknown ? "signed" : state_name(checked.state)))
+      << (checked.state == ReceiptState::kSigned ? ", and its signature is right" : "")
+      << (is_unknown ? " by a key that is not here: it was not checked" : "") << "\n";
 }
 
 void print_fingerprints(Session& session, const std::string& encoder, const FingerprintReport& report) {
@@ -154,11 +176,15 @@ void print_fingerprints(Session& session, const std::string& encoder, const Fing
     out << "\n";
   }
   out << "in " << fixed(report.seconds, 1) << " s\n";
+  if (!report.note.empty()) out << session.bold("not kept") << ": " << printable(report.note) << "\n";
 }
 
-std::string receipt_within(const std::string& text) {
+Result<std::string> receipt_within(const std::string& text) {
+  // What is printed around a receipt has an item's metadata beside it, one level further in.
+  const Status fit = check_json_object(text, limits::kMetadataDepthMax + 1);
+  if (!fit.is_ok()) return fit.in("the receipt");
   const Json object = Json::parse(text, nullptr, false);
-  if (!object.is_object() || !object.contains("receipt") || !object["receipt"].is_object()) return text;
+  if (!object.contains("receipt") || !object["receipt"].is_object()) return text;
   return object["receipt"].dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

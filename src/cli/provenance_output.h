@@ -24,7 +24,8 @@ void print_receipt(Session& session, const CheckedReceipt& checked);
 void print_fingerprints(Session& session, const std::string& encoder, const FingerprintReport& report);
 
 // The receipt in a text: the object itself, or what `pictor receipt --json` and `pictor get --json` print around it.
-std::string receipt_within(const std::string& text);
+// kCorrupt, kLimit: no JSON that may be taken for one.
+Result<std::string> receipt_within(const std::string& text);
 
 // A bar on a terminal while something runs, nothing elsewhere. Must outlive the function it gives.
 class WorkBar {

@@ -35,6 +35,63 @@ TEST_F(CliTest, rederive_counts_and_ends_with_12_on_a_fault) {
   EXPECT_EQ(engine_->rederive_requests.size(), 3U);
 }
 
+TEST_F(CliTest, rederive_says_its_seed_and_receipts_of_a_key_that_is_not_here_are_no_faults_and_not_well) {
+  engine_->rederived.items = 2;
+  engine_->rederived.equal = 2;
+  engine_->rederived.seed = 77;
+  ASSERT_EQ(run({"verify", "--rederive", "--sample", "2"}), 0) << err();
+  EXPECT_NE(out().find("--seed 77 draws the same items again"), std::string::npos) << out();
+  engine_->rederived.unknown_key = 2;
+  engine_->rederived.unknown_keys = {"0123456789abcdef"};
+  ASSERT_EQ(run({"verify", "--rederive"}), static_cast<int>(Code::kNotFound));
+  EXPECT_NE(out().find("2  are signed by a key that is not here"), std::string::npos) << out();
+  EXPECT_NE(out().find("keys/former/0123456789abcdef.pub"), std::string::npos) << out();
+  EXPECT_EQ(out().find("All is well"), std::string::npos) << out();
+  EXPECT_EQ(out().find("fault"), std::string::npos) << out();
+  ASSERT_EQ(run({"verify", "--rederive", "--json"}), static_cast<int>(Code::kNotFound));
+  const auto report = Json::parse(out().substr(0, out().find("\n}\n") + 3));
+  EXPECT_EQ(report["ok"], false);
+  EXPECT_EQ(report["faults"].size(), 0U);
+  EXPECT_EQ(report["rederived"][0]["unknown_key"], 2);
+  EXPECT_EQ(report["rederived"][0]["unknown_keys"][0], "0123456789abcdef");
+  EXPECT_EQ(report["rederived"][0]["seed"], 77);
+}
+
+TEST_F(CliTest, verify_prints_the_faults_that_it_found_before_it_was_stopped) {
+  engine_->faults = {{"default", "item 'cat'", "differs", "again"}};
+  engine_->failure = {Code::kIo, "the disk is gone"};
+  ASSERT_EQ(run({"verify", "--rederive", "-c", "default"}), static_cast<int>(Code::kIo));
+  EXPECT_NE(out().find("item 'cat': differs"), std::string::npos) << out();
+  EXPECT_NE(err().find("the disk is gone"), std::string::npos) << err();
+  ASSERT_EQ(run({"verify", "--rederive", "-c", "default", "--json"}), static_cast<int>(Code::kIo));
+  const auto report = Json::parse(out().substr(0, out().find("\n}\n") + 3));
+  EXPECT_EQ(report["faults"][0]["where"], "item 'cat'");
+}
+
+TEST_F(CliTest, a_receipt_that_is_nested_deeply_or_has_a_name_twice_is_refused) {
+  const auto key = SigningKey::from_seed({}).value();
+  const auto pem = folder_.write("receipts.pub", key.public_key().pem());
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const std::string& text : {"{\"receipt\":{\"a\":" + deep + "}}", "{\"a\":" + deep + "}", deep}) {
+    EXPECT_NE(run({"receipt", folder_.write("deep.json", text), "--public-key", pem}), 0);
+    engine_->checked_receipt = {ReceiptState::kWrong, text, {Code::kCorrupt, "it was changed"}};
+    EXPECT_EQ(run({"receipt", "cat"}), 12) << "one of the store is shown as text";
+    EXPECT_EQ(run({"receipt", "cat", "--json"}), 12);
+    engine_->items.resize(1);
+    engine_->items[0].id = "cat";
+    engine_->items[0].receipt = text;
+    EXPECT_EQ(run({"get", "cat", "--json"}), 0) << err();
+  }
+  Json receipt = {{"input", "ab"},
+                  {"key", sha256(std::as_bytes(std::span(key.public_key().bytes))).hex().substr(0, 16)}};
+  receipt["signature"] = key.sign(as_bytes(receipt.dump())).value().base64();
+  auto twice = Json{{"receipt", receipt}}.dump();
+  ASSERT_EQ(run({"receipt", folder_.write("once.json", twice), "--public-key", pem}), 0) << err();
+  twice.insert(twice.find("\"input\""), "\"input\":\"ac\",");
+  EXPECT_EQ(run({"receipt", folder_.write("twice.json", twice), "--public-key", pem}), 12);
+  EXPECT_NE(err().find("'input' twice"), std::string::npos) << err();
+}
+
 TEST_F(CliTest, a_receipt_is_shown_and_a_wrong_one_is_an_error) {
   engine_->checked_receipt = {ReceiptState::kSigned, R"({"input":"ab","spaces":{"joint":"cd"},"time_us":0})", {}};
   ASSERT_EQ(run({"receipt", "cat", "-c", "shop"}), 0) << err();
@@ -81,6 +138,10 @@ TEST_F(CliTest, fingerprints_are_kept_or_only_compared) {
   EXPECT_EQ(run({"encoder", "fingerprint", "toy", "--check", "--count", "7"}), 3) << "there was none to compare with";
   EXPECT_FALSE(engine_->fingerprint_requests.at(1).keep);
   EXPECT_EQ(engine_->fingerprint_requests.at(1).images, 7U);
+  engine_->fingerprints.note = "the disk is full";
+  EXPECT_EQ(run({"encoder", "fingerprint", "toy"}), 0) << "the fingerprint is there, though it was not kept";
+  EXPECT_NE(out().find("not kept: the disk is full"), std::string::npos) << out();
+  engine_->fingerprints.note.clear();
   engine_->fingerprints.fingerprints[0].state = FingerprintState::kEqual;
   EXPECT_EQ(run({"encoder", "verify", "toy", "--fingerprint"}), 0) << err();
   EXPECT_EQ(engine_->asked_of_encoders, std::vector<std::string>{"verify toy"});

@@ -7,13 +7,16 @@
 namespace pictor {
 namespace {
 
+// A receipt, laid out for people and with what is printed around it.
+constexpr std::uint64_t kTextBytesMax = 4 * std::uint64_t{limits::kReceiptBytesMax};
+
 struct Options {
   std::string target, collection = "default", public_key;
 };
 
 Result<std::string> read_text(Session& session, const std::string& path) {
   if (path != "-") {
-    PICTOR_ASSIGN(const Bytes bytes, read_file(session.env(), path, limits::kItemMetadataBytesMax));
+    PICTOR_ASSIGN(const Bytes bytes, read_file(session.env(), path, kTextBytesMax));
     return std::string(as_text(bytes));
   }
   std::istream* in = session.services().in;
@@ -21,9 +24,9 @@ Result<std::string> read_text(Session& session, const std::string& path) {
   std::string text;
   for (std::istreambuf_iterator<char> at(*in), end; at != end; ++at) {
     text.push_back(*at);
-    if (text.size() > limits::kItemMetadataBytesMax) {
-      return Status(Code::kLimit, "standard input has more than " + std::to_string(limits::kItemMetadataBytesMax) +
-                                      " bytes: give one receipt");
+    if (text.size() > kTextBytesMax) {
+      return Status(Code::kLimit,
+                    "standard input has more than " + std::to_string(kTextBytesMax) + " bytes: give one receipt");
     }
   }
   return text;
@@ -36,7 +39,8 @@ Result<CheckedReceipt> check(Session& session, const Options& options) {
   }
   PICTOR_ASSIGN(const std::string key, read_text(session, options.public_key));
   PICTOR_ASSIGN(const std::string text, read_text(session, options.target));
-  CheckedReceipt checked = check_receipt(receipt_within(text), key);
+  PICTOR_ASSIGN(const std::string receipt, receipt_within(text));
+  CheckedReceipt checked = check_receipt(receipt, key);
   if (checked.state != ReceiptState::kUnsigned) return checked;
   checked.state = ReceiptState::kWrong;
   checked.problem = {Code::kMismatch, "the receipt has no signature that could be checked"};

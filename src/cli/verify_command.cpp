@@ -54,24 +54,58 @@ void print_faults(Session& session, const std::vector<FaultInfo>& faults) {
   }
 }
 
-Status print(Session& session, const Options& options, std::size_t collections, const std::vector<FaultInfo>& faults,
-             const std::vector<Rederived>& rederived) {
-  if (session.json()) {
-    session.out() << (options.rederive ? verify_json(faults, rederived) : faults_json(faults)) << "\n";
-  } else {
-    print_faults(session, faults);
-    if (!session.options().quiet) {
-      for (const Rederived& one : rederived) print_rederived(session, one);
-      if (faults.empty()) {
-        session.out() << "All is well: " << plural(collections, "collection", "collections") << " read and compared\n";
-      }
-    }
-  }
-  for (const Rederived& one : rederived) {
+struct Found {
+  std::vector<FaultInfo> faults;
+  std::vector<Rederived> rederived;
+  std::size_t collections = 0;  // that were looked at
+};
+
+Status outcome(const Found& found) {
+  std::uint64_t unknown_key = 0;
+  for (const Rederived& one : found.rederived) {
     if (one.report.cancelled) return {Code::kCancelled, "stopped before all items were looked at"};
+    unknown_key += one.report.unknown_key;
   }
-  if (faults.empty()) return Status::ok();
-  return {Code::kCorrupt, plural(faults.size(), "fault was", "faults were") + " found"};
+  if (!found.faults.empty()) {
+    return {Code::kCorrupt, plural(found.faults.size(), "fault was", "faults were") + " found"};
+  }
+  if (unknown_key == 0) return Status::ok();
+  return {Code::kNotFound, plural(unknown_key, "receipt is", "receipts are") +
+                               " signed by a key that is not here: put its public half into keys/former of the data "
+                               "folder, or index the pictures again with --force"};
+}
+
+// `stopped`: what kept the rest from being looked at.
+Status print(Session& session, const Options& options, const Found& found, const Status& stopped) {
+  const Status status = stopped.is_ok() ? outcome(found) : stopped;
+  const bool has_nothing = found.faults.empty() && found.rederived.empty();
+  if (!stopped.is_ok() && has_nothing) return stopped;
+  if (session.json()) {
+    session.out() << (options.rederive ? verify_json(found.faults, found.rederived) : faults_json(found.faults))
+                  << "\n";
+    return status;
+  }
+  print_faults(session, found.faults);
+  if (session.options().quiet) return status;
+  for (const Rederived& one : found.rederived) print_rederived(session, one);
+  if (status.is_ok()) {
+    session.out() << "All is well: " << plural(found.collections, "collection", "collections")
+                  << " read and compared\n";
+  }
+  return status;
+}
+
+Status look(Session& session, Engine& engine, const Options& options, const std::string& name, Found& found) {
+  const Result<std::vector<FaultInfo>> faults = engine.verify(name, counter(session, name));
+  if (session.terminal().err_is_tty && !session.options().quiet) session.err() << "\r\x1b[2K" << std::flush;
+  PICTOR_TRY(faults.status());
+  found.faults.insert(found.faults.end(), faults->begin(), faults->end());
+  ++found.collections;
+  if (!options.rederive) return Status::ok();
+  PICTOR_ASSIGN(auto report, rederive(session, engine, name, options));
+  found.faults.insert(found.faults.end(), report.faults.begin(), report.faults.end());
+  found.rederived.push_back({name, std::move(report)});
+  return Status::ok();
 }
 
 Status run(Session& session, const Options& options) {
@@ -81,20 +115,13 @@ Status run(Session& session, const Options& options) {
   session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const std::vector<std::string> names, names_of(*engine, options.collection));
-  std::vector<FaultInfo> faults;
-  std::vector<Rederived> rederived;
+  Found found;
+  Status stopped;
   for (const std::string& name : names) {
-    Result<std::vector<FaultInfo>> found = engine->verify(name, counter(session, name));
-    if (session.terminal().err_is_tty && !session.options().quiet) session.err() << "\r\x1b[2K" << std::flush;
-    PICTOR_TRY(found.status());
-    faults.insert(faults.end(), found->begin(), found->end());
-    if (!options.rederive) continue;
-    PICTOR_ASSIGN(auto report, rederive(session, *engine, name, options));
-    faults.insert(faults.end(), report.faults.begin(), report.faults.end());
-    rederived.push_back({name, std::move(report)});
-    if (rederived.back().report.cancelled) break;
+    stopped = look(session, *engine, options, name, found);
+    if (!stopped.is_ok() || (!found.rederived.empty() && found.rederived.back().report.cancelled)) break;
   }
-  return print(session, options, names.size(), faults, rederived);
+  return print(session, options, found, stopped);
 }
 
 }  // namespace

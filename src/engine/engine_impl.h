@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,9 @@ class EngineImpl final : public Engine {
   Status keep_to_class_of(const CollectionSpec& spec);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
   std::string batch_id();
+  // Opened by the first call, made when there is none; `warnings` gets what its making means for what is stored.
+  Result<SigningKey> signing_key(std::vector<std::string>& warnings);
+  Status note_former_receipts(std::vector<std::string>& warnings);
   std::uint64_t random_seed();
   EncoderInfo encoder_info(const EncoderCard& card);
 
@@ -68,6 +73,8 @@ class EngineImpl final : public Engine {
   EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
+  std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
+  std::optional<SigningKey> signing_key_;
 };
 
 // Vectors of what is asked with, by one encoder and one deadline (0: none).
@@ -95,9 +102,11 @@ Result<EncodedImages> encode_for(const Encoder& encoder, const TokensSpec& token
 // Packs the tokens of picture number `picture`.
 Status keep_tokens(const EncodedImages& made, const Encoder& encoder, const TokensSpec& tokens, std::size_t picture,
                    Bytes& out);
-// Beside known vectors the item gets the tokens of the same content; without them it loses those vectors, and is
-// embedded.
-Status reuse_tokens(const Collection& collection, ItemWrite& write);
+// Where tokens are kept the item gets those of the same content. False: there are none that are whole, so known vectors
+// alone are of no use, and the picture is to be embedded.
+Result<bool> reuse_tokens(const Collection& collection, ItemWrite& write);
+// One forward pass over a generated picture: whether the encoder's networks can be loaded and run, before it matters.
+Status try_encoder(const Encoder& encoder, const TokensSpec& tokens);
 
 // Ok when the collection's spaces are those of the card: same weights, same preprocessing.
 Status check_spaces(const CollectionSpec& spec, const EncoderCard& card);

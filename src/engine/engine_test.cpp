@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <future>
+#include <mutex>
 #include <set>
 
 #include "engine/engine_testing.h"
+#include "engine/receipt.h"
 #include "engine/score.h"
 #include "observe/observe.h"
 
@@ -186,6 +190,72 @@ TEST(ScoreOf, larger_is_better_for_every_metric) {
   }
   EXPECT_FLOAT_EQ(score_of({0.25F}, Metric::kCosine).value, 0.75F);
   EXPECT_FLOAT_EQ(score_of({4.0F}, Metric::kL2).value, 1.0F / 3.0F);
+}
+
+// The machine, on which whoever writes a private key meets whoever else does, if anybody comes within half a second.
+class MeetingEnv final : public Env {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& p, OpenMode m) override {
+    if (m == OpenMode::kCreatePrivate) {
+      std::unique_lock lock(mutex_);
+      ++came_;
+      both_.notify_all();
+      both_.wait_for(lock, std::chrono::milliseconds(500), [this] { return came_ >= 2; });
+    }
+    return real().open(p, m);
+  }
+  int came() const { return came_; }
+
+  Result<FileInfo> info(const std::string& p) override { return real().info(p); }
+  Result<std::vector<DirEntry>> list(const std::string& p) override { return real().list(p); }
+  Status rename(const std::string& a, const std::string& b) override { return real().rename(a, b); }
+  Status remove(const std::string& p) override { return real().remove(p); }
+  Status make_dirs(const std::string& p) override { return real().make_dirs(p); }
+  Status sync_dir(const std::string& p) override { return real().sync_dir(p); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& p) override { return real().lock(p); }
+  Result<std::uint64_t> free_bytes(const std::string& p) override { return real().free_bytes(p); }
+  std::int64_t wall_us() override { return real().wall_us(); }
+  std::int64_t monotonic_us() override { return real().monotonic_us(); }
+  void wait_us(std::int64_t us) override { real().wait_us(us); }
+  void random(std::span<std::byte> out) override { real().random(out); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable both_;
+  int came_ = 0;
+};
+
+TEST_F(EngineTest, first_ingests_at_once_make_one_pair_of_keys) {
+  MeetingEnv env;
+  options_.data_folder = join_path(folder_, "new");
+  engine_ = std::move(Engine::open(env, options_)).value();
+  std::vector<std::future<Status>> running;
+  for (const std::string collection : {"a", "b"}) {
+    running.push_back(std::async(std::launch::async, [this, collection] {
+      ListSource nothing({});
+      IngestRequest request;
+      request.collection = collection;
+      return engine_->ingest(request, nothing).status();
+    }));
+  }
+  for (auto& one : running) {
+    const Status status = one.get();
+    EXPECT_TRUE(status.is_ok()) << status.to_string();
+  }
+  engine_.reset();
+  EXPECT_EQ(env.came(), 1) << "keys were made twice";
+  EXPECT_TRUE(open_signing_key(Env::real(), options_.data_folder).is_ok());
+}
+
+TEST_F(EngineTest, a_collection_is_not_made_when_its_receipts_cannot_be_signed) {
+  const auto keys = join_path(options_.data_folder, "keys");
+  ASSERT_TRUE(Env::real().make_dirs(keys).is_ok());
+  ASSERT_TRUE(write_file_atomic(Env::real(), join_path(keys, "receipts.key"), as_bytes("no key")).is_ok());
+  ListSource source(pictures(1));
+  IngestRequest request;
+  request.collection = "test";
+  EXPECT_EQ(engine_->ingest(request, source).status().code(), Code::kCorrupt);
+  EXPECT_EQ(engine_->stats("test").status().code(), Code::kNotFound);
 }
 
 }  // namespace

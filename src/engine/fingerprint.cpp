@@ -220,7 +220,14 @@ Result<FingerprintReport> EngineImpl::fingerprint(const FingerprintRequest& requ
     }
     report.fingerprints.push_back(entry.print);
   }
-  if (has_news) PICTOR_TRY(write_entries(env_, beside, kept));
+  const Status written = has_news ? write_entries(env_, beside, kept) : Status::ok();
+  if (!written.is_ok()) {
+    // Minutes of work: what was found is told, though it is not kept.
+    report.note = written.message();
+    for (auto& print : report.fingerprints) {
+      if (print.state == FingerprintState::kNew) print.kept_in.clear();
+    }
+  }
   report.seconds = stopwatch.wall_seconds();
   return report;
 }

@@ -100,8 +100,8 @@ struct Run {
   void prepare_and_encode(Chunk& chunk, std::span<float> room) const;
   // Reads, names and looks up one picture; true when it still needs pixels.
   Result<bool> look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const;
-  // The vectors that are known, unless their receipt says that they were changed.
-  void take_known(Picture& picture) const;
+  // What is known of equal content, unless it was changed: then nothing is known, and the picture is embedded anew.
+  Status take_known(Picture& picture) const;
   Status decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const;
   Status encode(Chunk& chunk, std::span<const float> tensors, std::span<Picture* const> prepared,
                 StageClock& clock) const;
@@ -146,19 +146,22 @@ Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& fil
   }
   PICTOR_ASSIGN(picture.known,
                 clock.time(IngestStage::kLookUp, [&] { return collection.vectors_of_content(write.content); }));
-  if (picture.known.has_value()) take_known(picture);
-  PICTOR_TRY(reuse_tokens(collection, write));
+  if (picture.known.has_value()) PICTOR_TRY(take_known(picture));
   return true;
 }
 
-void Run::take_known(Picture& picture) const {
+Status Run::take_known(Picture& picture) const {
   const Status fit = receipts.may_reuse(*picture.known, picture.write.content);
-  if (fit.is_ok()) {
-    picture.write.vectors = picture.known->vectors;
-    return;
+  if (!fit.is_ok()) {
+    log(LogLevel::kWarning, "vectors_not_reused", {{"source", picture.write.source}, {"cause", fit.message()}});
+    picture.known.reset();
+    return Status::ok();
   }
-  log(LogLevel::kWarning, "vectors_not_reused", {{"source", picture.write.source}, {"cause", fit.message()}});
-  picture.known.reset();
+  PICTOR_ASSIGN(const bool has_tokens, reuse_tokens(collection, picture.write));
+  if (has_tokens) picture.write.vectors = picture.known->vectors;
+  // The receipt says of known vectors that they were taken over: those that are made here must not have it.
+  if (!has_tokens) picture.known.reset();
+  return Status::ok();
 }
 
 Status Run::decode_into(Picture& picture, ByteView file, std::span<float> tensor, StageClock& clock) const {
@@ -443,20 +446,26 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
   for (const auto& head : opened->card().heads) {
     if (head.images) spec.spaces.push_back({head.space, head.name, head.dim, head.metric});
   }
+  // What a collection keeps is decided when it is made: one that nothing could ever be put into must not be.
+  if (spec.tokens.codec != TokenCodec::kNone) PICTOR_TRY(try_encoder(*opened, spec.tokens));
   return folder_->create_collection(spec);
 }
 
 Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSource& source) {
   std::string name;
+  std::vector<std::string> warnings;
+  PICTOR_ASSIGN(auto key, signing_key(warnings));
   PICTOR_ASSIGN(const auto collection, collection_to_write(request, name));
   PICTOR_TRY(keep_to_class_of(collection->spec()));
   PICTOR_ASSIGN(const auto encoder, encoders_.open(name, EncodeFor::kBulk));
-  PICTOR_ASSIGN(auto key, open_signing_key(env_, folder_->path()));
-  const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key));
+  auto known_keys = read_known_keys(env_, folder_->path());
+  for (const auto& problem : known_keys.problems) warnings.push_back(problem.message());
+  const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key), std::move(known_keys));
   const Run run{env_, request, *collection, *encoder, receipts};
   Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
   auto& report = committer.report();
   report.counts.total = source.total();
+  report.warnings = std::move(warnings);
   if (encoder->isa_class() != collection->spec().isa_class) {
     report.warnings.push_back("collection '" + collection->spec().name + "' was begun under " +
                               collection->spec().isa_class + ", this run is under " + encoder->isa_class() +

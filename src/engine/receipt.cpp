@@ -47,8 +47,10 @@ Result<Receipt> read_receipt(std::string_view text) {
     return Status(Code::kCorrupt, "the receipt has " + std::to_string(text.size()) + " bytes, at most " +
                                       std::to_string(limits::kReceiptBytesMax) + " are read");
   }
+  if (const Status fit = check_json_object(text); !fit.is_ok()) {
+    return Status(Code::kCorrupt, "the receipt " + fit.message());
+  }
   Json object = Json::parse(text, nullptr, false);
-  if (!object.is_object()) return Status(Code::kCorrupt, "the receipt is no JSON object");
   Receipt receipt;
   receipt.input = text_of(object, "input");
   receipt.card = text_of(object, "card");
@@ -64,11 +66,19 @@ Result<Receipt> read_receipt(std::string_view text) {
   if (is_signed) {
     PICTOR_ASSIGN(receipt.signature, Signature::from_base64(text_of(object, "signature")));
     object.erase("signature");
-  } else if (!receipt.key.empty() || !receipt.vectors.empty()) {
-    return Status(Code::kCorrupt, "the receipt names a key and has no signature");
+  } else {
+    for (const auto* name : {"key", "vectors", "card", "parents"}) {
+      if (!object.contains(name)) continue;
+      return Status(Code::kCorrupt, "the receipt has no signature, and '" + std::string(name) +
+                                        "', which only signed ones have: the signature was taken off");
+    }
   }
   receipt.signed_text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
   return receipt;
+}
+
+bool is_key_name(std::string_view name) {
+  return name.size() == 16 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 CheckedReceipt checked(std::string_view text, const Result<Receipt>& receipt, const PublicKey& key) {
@@ -94,8 +104,18 @@ Result<Receipt> parse_receipt(std::string_view text) {
   return Status(Code::kCorrupt, "the receipt is not in the form in which receipts are written: it was changed");
 }
 
-CheckedReceipt check_receipt(std::string_view text, const PublicKey& key) {
-  return checked(text, parse_receipt(text), key);
+CheckedReceipt check_receipt(std::string_view text, const KnownKeys& keys) {
+  const auto receipt = parse_receipt(text);
+  if (!receipt.is_ok()) return wrong(text, receipt.status());
+  if (!receipt->signature.has_value()) return {ReceiptState::kUnsigned, std::string(text), Status::ok()};
+  if (!is_key_name(receipt->key))
+    return wrong(text, {Code::kCorrupt, "the receipt names no key that could have signed it"});
+  const auto found = keys.by_name.find(receipt->key);
+  if (found != keys.by_name.end()) return checked(text, receipt, found->second);
+  return {ReceiptState::kUnknownKey, std::string(text),
+          Status(Code::kNotFound, "the receipt was signed by key " + receipt->key +
+                                      ", which is not here: put its public half at keys/former/" + receipt->key +
+                                      ".pub in the data folder, or index the picture again with --force")};
 }
 
 CheckedReceipt check_receipt(std::string_view receipt, std::string_view public_key_pem) {
@@ -132,8 +152,9 @@ Status check_vectors(const Receipt& receipt, const CollectionSpec& spec, std::sp
   return Status::ok();
 }
 
-ReceiptMaker::ReceiptMaker(const Encoder& encoder, const CollectionSpec& spec, SigningKey key)
-    : spec_(spec), key_(std::move(key)), key_name_(pictor::key_name(key_.public_key())) {
+ReceiptMaker::ReceiptMaker(const Encoder& encoder, const CollectionSpec& spec, SigningKey key, KnownKeys former)
+    : spec_(spec), key_(std::move(key)), key_name_(pictor::key_name(key_.public_key())), keys_(std::move(former)) {
+  keys_.by_name.insert_or_assign(key_name_, key_.public_key());
   Json origin = {{"card", sha256(as_bytes(encoder.card().json)).hex()},
                  {"code", "pictor " + version_text()},
                  {"decoders", decoder_versions()},
@@ -172,10 +193,8 @@ Result<std::string> ReceiptMaker::reused(const KnownVectors& from, const Hash256
 
 Status ReceiptMaker::may_reuse(const KnownVectors& from, const Hash256& content) const {
   PICTOR_ASSIGN(const auto receipt, parse_receipt(from.receipt));
-  // A receipt of another key is no worse than an unsigned one: its parent is named as it is.
-  if (receipt.signature.has_value() && receipt.key == key_name_) {
-    PICTOR_TRY(check_receipt(from.receipt, key_.public_key()).problem);
-  }
+  // What `reused` says of a signed parent is signed again: so its signature must be right, not only be there.
+  PICTOR_TRY(check_receipt(from.receipt, keys_).problem);
   if (!receipt.input.empty() && receipt.input != content.hex()) {
     return {Code::kCorrupt, "the receipt is of content " + receipt.input + ", the item's is " + content.hex()};
   }

@@ -1,4 +1,5 @@
-// The keys that sign receipts: keys/receipts.key, which only the owner reads, and keys/receipts.pub for everybody.
+// The keys that sign receipts: keys/receipts.key, which only the owner reads, and keys/receipts.pub for everybody;
+// keys/former/NAME.pub of those that signed before.
 #include "engine/receipt.h"
 
 namespace pictor {
@@ -10,9 +11,12 @@ std::string keys_folder(const std::string& data_folder) { return join_path(data_
 std::string private_path(const std::string& data_folder) { return join_path(keys_folder(data_folder), "receipts.key"); }
 std::string public_path(const std::string& data_folder) { return join_path(keys_folder(data_folder), "receipts.pub"); }
 
+constexpr std::string_view kPublicSuffix = ".pub";
+constexpr std::size_t kFormerKeysMax = 1000;  // keys a folder had
+
 constexpr const char* kAdvice =
-    ": restore it from a backup, or move the folder of keys away to begin with new ones (receipts that were signed "
-    "are then checked with --public-key and the former file)";
+    ": restore it from a backup, or begin with a new pair: move keys/receipts.pub to keys/former/NAME.pub, NAME being "
+    "the key that receipts name, and keys/receipts.key away";
 
 Result<SigningKey> read_private(Env& env, const std::string& path) {
   PICTOR_ASSIGN(const auto bytes, read_file(env, path, kKeyFileBytesMax));
@@ -58,7 +62,46 @@ Result<SigningKey> make_key(Env& env, const std::string& data_folder) {
   return key;
 }
 
+// One file of keys/former.
+Status add_former(Env& env, const std::string& folder, const DirEntry& entry, KnownKeys& keys) {
+  const auto path = join_path(folder, entry.name);
+  PICTOR_ASSIGN(const auto half, read_public(env, path));
+  const auto name = key_name(half);
+  if (entry.name != name + std::string(kPublicSuffix)) {
+    return {Code::kCorrupt, "'" + path + "' is the key " + name + ": name it " + name + std::string(kPublicSuffix)};
+  }
+  keys.by_name.emplace(name, half);
+  return Status::ok();
+}
+
 }  // namespace
+
+bool has_signing_key(Env& env, const std::string& data_folder) {
+  return exists(env, private_path(data_folder)) || exists(env, public_path(data_folder));
+}
+
+KnownKeys read_known_keys(Env& env, const std::string& data_folder) {
+  KnownKeys keys;
+  const auto own = read_public_key(env, data_folder);
+  if (own.is_ok()) keys.by_name.emplace(key_name(*own), *own);
+  if (!own.is_ok() && own.status().code() != Code::kNotFound) keys.problems.push_back(own.status());
+  const auto folder = join_path(keys_folder(data_folder), "former");
+  if (!exists(env, folder)) return keys;
+  const auto entries = env.list(folder);
+  if (!entries.is_ok()) keys.problems.push_back(entries.status());
+  if (!entries.is_ok()) return keys;
+  for (const auto& entry : *entries) {
+    if (!entry.name.ends_with(kPublicSuffix)) continue;
+    if (keys.by_name.size() > kFormerKeysMax) {
+      keys.problems.emplace_back(Code::kLimit, "'" + folder + "' has more than " + std::to_string(kFormerKeysMax) +
+                                                   " keys: the rest is not read");
+      break;
+    }
+    const Status added = add_former(env, folder, entry, keys);
+    if (!added.is_ok() && keys.problems.size() < limits::kFaultsMax) keys.problems.push_back(added);
+  }
+  return keys;
+}
 
 Result<SigningKey> open_signing_key(Env& env, const std::string& data_folder) {
   const bool has_private = exists(env, private_path(data_folder));

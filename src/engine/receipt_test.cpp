@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "engine/engine.h"
 #include "engine/generated.h"
 
 namespace pictor {
@@ -53,7 +54,19 @@ class ReceiptTest : public testing::Test {
   }
   ReceiptMaker maker(const std::string& isa = "x/one") const { return {NamedEncoder(isa), spec_, key_}; }
   std::string made(const std::string& isa = "x/one") const { return maker(isa).made(content_, vectors_, 5).value(); }
-  CheckedReceipt check(std::string_view text) const { return check_receipt(text, key_.public_key()); }
+  CheckedReceipt check(std::string_view text) const { return check_receipt(text, known({key_})); }
+  static KnownKeys known(const std::vector<SigningKey>& keys) {
+    KnownKeys known;
+    for (const auto& key : keys) known.by_name.emplace(key_name(key.public_key()), key.public_key());
+    return known;
+  }
+  // Signed, whatever it says.
+  std::string sign(Json receipt) const {
+    receipt.erase("signature");
+    const auto signature = key_.sign(as_bytes(receipt.dump())).value();
+    receipt["signature"] = signature.base64();
+    return receipt.dump();
+  }
 
   CollectionSpec spec_;
   SigningKey key_ = key_of(1);
@@ -76,10 +89,13 @@ TEST_F(ReceiptTest, says_what_made_the_vectors_and_is_signed) {
 
 TEST_F(ReceiptTest, any_flipped_bit_of_the_stored_text_is_found) {
   const auto text = made();
+  const auto name_at = text.find(key_name(key_.public_key()));
   for (std::size_t bit = 0; bit < text.size() * 8; ++bit) {
     auto other = text;
     other[bit / 8] = static_cast<char>(other[bit / 8] ^ (1 << (bit % 8)));
-    ASSERT_EQ(check(other).state, ReceiptState::kWrong) << "bit " << bit << ": " << other;
+    // Another digit in the key's name makes it one that nobody here knows.
+    const bool other_key = bit / 8 - name_at < 16 && check(other).state == ReceiptState::kUnknownKey;
+    ASSERT_TRUE(other_key || check(other).state == ReceiptState::kWrong) << "bit " << bit << ": " << other;
   }
 }
 
@@ -143,9 +159,80 @@ TEST_F(ReceiptTest, one_of_before_receipts_were_signed_is_unsigned_and_its_child
   const auto child = Json::parse(maker().reused(known, content_, 9).value());
   EXPECT_EQ(child["parents"][0]["signed"], false);
   EXPECT_EQ(child["isa"], "x/old");
-  auto stripped = Json::parse(made());
-  stripped.erase("signature");
-  EXPECT_EQ(check(stripped.dump()).state, ReceiptState::kWrong) << "taking the signature off makes it no old one";
+}
+
+TEST_F(ReceiptTest, taking_the_signature_off_makes_it_no_old_one_while_a_name_of_signed_ones_is_left) {
+  const std::vector<std::string> names = {"key", "vectors", "card", "parents"};
+  const auto reused = maker().reused({vectors_, made()}, content_, 9).value();
+  for (const auto& left : names) {
+    auto stripped = Json::parse(reused);
+    stripped.erase("signature");
+    for (const auto& name : names) {
+      if (name != left) stripped.erase(name);
+    }
+    const auto checked = check(stripped.dump());
+    EXPECT_EQ(checked.state, ReceiptState::kWrong) << left;
+    EXPECT_NE(checked.problem.message().find("'" + left + "'"), std::string::npos) << checked.problem.message();
+  }
+}
+
+TEST_F(ReceiptTest, of_any_depth_or_with_a_name_twice_is_refused_and_never_crashes) {
+  const auto pem = key_.public_key().pem();
+  const std::size_t levels = limits::kReceiptBytesMax / 2 - 10;
+  const std::string deep = "{\"a\":" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  EXPECT_EQ(check_receipt(deep, pem).state, ReceiptState::kWrong);
+  EXPECT_NE(check(deep).problem.message().find("nested deeper than 32"), std::string::npos);
+  // The last of two names would count, another reader may take the first.
+  auto twice = made();
+  twice.insert(1, "\"runtime\":\"another\",");
+  EXPECT_EQ(check_receipt(twice, pem).state, ReceiptState::kWrong);
+  EXPECT_NE(check(twice).problem.message().find("'runtime' twice"), std::string::npos);
+  auto inner = made();
+  inner.insert(inner.find("\"spaces\":{") + 10, "\"joint\":\"x\",");
+  EXPECT_EQ(check_receipt(inner, pem).state, ReceiptState::kWrong);
+}
+
+TEST(CheckJsonObject, takes_objects_to_the_depth_and_nothing_past_it) {
+  const auto nested = [](std::size_t depth) {
+    return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  };
+  EXPECT_TRUE(check_json_object(nested(limits::kMetadataDepthMax)).is_ok());
+  EXPECT_EQ(check_json_object(nested(limits::kMetadataDepthMax + 1)).code(), Code::kLimit);
+  EXPECT_TRUE(check_json_object(nested(limits::kMetadataDepthMax + 1), limits::kMetadataDepthMax + 1).is_ok());
+  EXPECT_TRUE(check_json_object(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})").is_ok()) << "equal names of two objects";
+  for (const char* bad : {"", "[]", "1", "{", R"({"a":1}{"a":1})", R"({"a":{"b":1,"b":1}})"}) {
+    EXPECT_EQ(check_json_object(bad).code(), Code::kCorrupt) << bad;
+  }
+}
+
+TEST_F(ReceiptTest, of_another_key_is_as_right_as_that_key_is_known) {
+  const auto text = made();
+  const auto mine = key_name(key_.public_key());
+  const auto other = key_of(2);
+  EXPECT_EQ(check_receipt(text, known({other, key_})).state, ReceiptState::kSigned);
+  const auto unknown = check_receipt(text, known({other}));
+  EXPECT_EQ(unknown.state, ReceiptState::kUnknownKey);
+  EXPECT_NE(unknown.problem.message().find("keys/former/" + mine + ".pub"), std::string::npos);
+  // A former key vouches for what it signed, not for what was changed since.
+  auto forged = Json::parse(text);
+  forged["runtime"] = "another";
+  EXPECT_EQ(check_receipt(forged.dump(), known({other, key_})).state, ReceiptState::kWrong);
+  forged["key"] = "../receipts";
+  EXPECT_EQ(check_receipt(sign(forged), known({other, key_})).state, ReceiptState::kWrong);
+}
+
+TEST_F(ReceiptTest, a_vector_is_not_reused_unless_the_signature_of_its_receipt_was_checked) {
+  const KnownVectors stored{vectors_, made()};
+  const ReceiptMaker stranger(NamedEncoder("x/one"), spec_, key_of(2));
+  EXPECT_EQ(stranger.may_reuse(stored, content_).code(), Code::kNotFound);
+  const ReceiptMaker heir(NamedEncoder("x/one"), spec_, key_of(2), known({key_}));
+  ASSERT_TRUE(heir.may_reuse(stored, content_).is_ok());
+  const auto child = Json::parse(heir.reused(stored, content_, 9).value());
+  EXPECT_EQ(child["parents"][0]["signed"], true);
+  EXPECT_EQ(child["key"], key_name(key_of(2).public_key()));
+  auto forged = Json::parse(stored.receipt);
+  forged["runtime"] = "another";
+  EXPECT_EQ(heir.may_reuse({vectors_, forged.dump()}, content_).code(), Code::kCorrupt);
 }
 
 // A data folder that is there for good, on a disk that may lose what was not synced.
@@ -207,6 +294,27 @@ TEST(ReceiptKeys, that_were_changed_or_lost_are_not_signed_with) {
   EXPECT_EQ(is_refused([](Env& env) { EXPECT_TRUE(env.remove("data/keys/receipts.key").is_ok()); }), Code::kNotFound);
   EXPECT_EQ(is_refused([](Env& env) { EXPECT_TRUE(env.remove("data/keys/receipts.pub").is_ok()); }), Code::kOk)
       << "a crash may leave the private key alone: the other follows from it";
+}
+
+TEST(ReceiptKeys, former_ones_are_known_by_their_names) {
+  SimulatedEnv env(7);
+  make_data_folder(env);
+  const auto own = open_signing_key(env, "data").value().public_key();
+  const auto former = key_of(5).public_key();
+  ASSERT_TRUE(env.make_dirs("data/keys/former").is_ok());
+  const auto path = "data/keys/former/" + key_name(former) + ".pub";
+  ASSERT_TRUE(write_file_atomic(env, path, as_bytes(former.pem())).is_ok());
+  const auto keys = read_known_keys(env, "data");
+  EXPECT_TRUE(keys.problems.empty());
+  const std::map<std::string, PublicKey> both = {{key_name(own), own}, {key_name(former), former}};
+  EXPECT_EQ(keys.by_name, both);
+
+  ASSERT_TRUE(write_file_atomic(env, "data/keys/former/0123456789abcdef.pub", as_bytes(former.pem())).is_ok());
+  ASSERT_TRUE(write_file_atomic(env, "data/keys/former/damaged.pub", as_bytes("x")).is_ok());
+  const auto with_faults = read_known_keys(env, "data");
+  EXPECT_EQ(with_faults.by_name, both);
+  ASSERT_EQ(with_faults.problems.size(), 2U);
+  EXPECT_NE(with_faults.problems[0].message().find("name it " + key_name(former) + ".pub"), std::string::npos);
 }
 
 TEST(Generated, pictures_and_texts_are_the_same_bytes_everywhere) {

@@ -21,6 +21,7 @@ constexpr const char* kAgain = "restore the data folder from a backup, or index 
 struct ItemCheck {
   enum class Outcome { kNotMade, kEqual, kDiffer, kOther, kNoPicture, kUnread } outcome = Outcome::kNotMade;
   ReceiptState receipt = ReceiptState::kWrong;
+  std::string unknown_key;  // of kUnknownKey
   std::vector<FaultInfo> faults;
   std::vector<OtherVector> others;
 };
@@ -30,7 +31,7 @@ struct Rederiver {
   Env& env;
   const CollectionSpec& spec;
   const Snapshot& snapshot;
-  const std::optional<PublicKey> key;
+  const KnownKeys keys;
   const Encoder* encoder;  // null: it cannot be opened, which is a fault already
   const std::string card;  // SHA-256; empty: it cannot be read
 
@@ -52,13 +53,10 @@ std::optional<Receipt> Rederiver::check_receipt_of(const Item& item, ItemCheck& 
     fault(item, receipt.status().message(), check);
     return std::nullopt;
   }
-  if (!receipt->signature.has_value()) {
-    check.receipt = ReceiptState::kUnsigned;
-  } else if (key.has_value()) {
-    const auto checked = check_receipt(item.data.receipt, *key);
-    check.receipt = checked.state;
-    if (!checked.problem.is_ok()) fault(item, checked.problem.message(), check);
-  }
+  const auto checked = check_receipt(item.data.receipt, keys);
+  check.receipt = checked.state;
+  if (checked.state == ReceiptState::kUnknownKey) check.unknown_key = receipt->key;
+  if (checked.state == ReceiptState::kWrong) fault(item, checked.problem.message(), check);
   if (!receipt->input.empty() && receipt->input != item.data.content.hex()) {
     fault(item, "its content has SHA-256 " + item.data.content.hex() + ", its receipt says " + receipt->input, check);
   }
@@ -110,10 +108,9 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 void Rederiver::compare(const Item& item, const std::optional<Receipt>& receipt,
                         std::span<const std::vector<float>> made, ItemCheck& check) const {
-  const bool known = receipt.has_value() && !receipt->runtime.empty();
-  const bool same_conditions =
-      !known || (receipt->isa == encoder->isa_class() && receipt->runtime == encoder->runtime_name() &&
-                 receipt->decoders == decoder_versions());
+  // What a receipt does not say is not the same.
+  const bool same_conditions = receipt.has_value() && receipt->isa == encoder->isa_class() &&
+                               receipt->runtime == encoder->runtime_name() && receipt->decoders == decoder_versions();
   check.outcome = ItemCheck::Outcome::kEqual;
   for (std::size_t i = 0; i < spec.spaces.size() && i < item.data.vectors.size(); ++i) {
     const auto& stored = item.data.vectors[i];
@@ -140,7 +137,8 @@ void Rederiver::compare(const Item& item, const std::optional<Receipt>& receipt,
       continue;
     }
     if (check.outcome == ItemCheck::Outcome::kEqual) check.outcome = ItemCheck::Outcome::kOther;
-    check.others.push_back({item.data.id, spec.spaces[i].head, receipt->isa, receipt->runtime, near});
+    check.others.push_back({item.data.id, spec.spaces[i].head, receipt.has_value() ? receipt->isa : "",
+                            receipt.has_value() ? receipt->runtime : "", near});
   }
 }
 
@@ -172,6 +170,11 @@ void add(ItemCheck check, RederiveReport& report) {
   ++report.items;
   report.signed_count += check.receipt == ReceiptState::kSigned ? 1 : 0;
   report.unsigned_count += check.receipt == ReceiptState::kUnsigned ? 1 : 0;
+  report.unknown_key += check.receipt == ReceiptState::kUnknownKey ? 1 : 0;
+  const bool is_named = std::ranges::find(report.unknown_keys, check.unknown_key) != report.unknown_keys.end();
+  if (!check.unknown_key.empty() && !is_named && report.unknown_keys.size() < limits::kFaultsMax) {
+    report.unknown_keys.push_back(check.unknown_key);
+  }
   switch (check.outcome) {
     case ItemCheck::Outcome::kNotMade: break;
     case ItemCheck::Outcome::kEqual: ++report.equal; break;
@@ -236,9 +239,8 @@ Result<RederiveReport> EngineImpl::rederive(const RederiveRequest& request) {
   const auto fault = [&](const std::string& where, const Status& status, const std::string& advice) {
     report.faults.push_back({spec.name, where, status.message(), advice});
   };
-  const auto key = read_public_key(env_, folder_->path());
-  const bool never_signed = key.status().code() == Code::kNotFound;
-  if (!key.is_ok() && !never_signed) fault("the keys of receipts", key.status(), "");
+  auto keys = read_known_keys(env_, folder_->path());
+  for (const auto& problem : keys.problems) fault("the keys of receipts", problem, "");
 
   const auto card = encoders_.card(spec.encoder);
   const Status fits = card.is_ok() ? check_spaces(spec, *card) : card.status();
@@ -247,17 +249,21 @@ Result<RederiveReport> EngineImpl::rederive(const RederiveRequest& request) {
   if (!weights.is_ok()) fault("the weights of encoder '" + spec.encoder + "'", weights, "");
   std::shared_ptr<const Encoder> encoder;
   if (fits.is_ok() && weights.is_ok()) {
-    PICTOR_ASSIGN(encoder, encoders_.open(spec.encoder, EncodeFor::kBulk));
+    // Tried before the items, so that a network that cannot run is one fault and not one of each picture.
+    auto opened = encoders_.open(spec.encoder, EncodeFor::kBulk);
+    const Status runs = opened.is_ok() ? try_encoder(**opened, {}) : opened.status();
+    if (runs.is_ok()) encoder = std::move(opened).value();
+    if (!runs.is_ok()) fault("encoder '" + spec.encoder + "'", runs, "");
   }
   const Rederiver rederiver{env_,          spec,
-                            *snapshot,     key.is_ok() ? std::optional(*key) : std::nullopt,
+                            *snapshot,     std::move(keys),
                             encoder.get(), card.is_ok() ? sha256(as_bytes(card->json)).hex() : std::string()};
-  const auto seed = request.seed != 0 ? request.seed : random_seed();
-  PICTOR_ASSIGN(const auto rows, rows_to_check(*snapshot, request.sample, seed));
-  PICTOR_TRY(check_rows(rederiver, request, pool_, rows, report));
-  if (never_signed && report.signed_count + report.unsigned_count < report.items) {
-    fault("the keys of receipts", key.status(), "restore the folder of keys from a backup");
-  }
+  const auto seed = request.seed != 0 ? request.seed : (random_seed() >> 11 | 1);  // JSON's numbers hold 53 bits
+  if (request.sample != 0) report.seed = seed;
+  // What was found so far is told whatever stops the rest.
+  const auto rows = rows_to_check(*snapshot, request.sample, seed);
+  const Status read = rows.is_ok() ? check_rows(rederiver, request, pool_, *rows, report) : rows.status();
+  if (!read.is_ok()) fault("the items after the first " + std::to_string(report.items), read, kAgain);
   return report;
 }
 
@@ -275,8 +281,7 @@ Result<CheckedReceipt> EngineImpl::receipt(const std::string& collection, const 
     return checked;
   }
   if (parsed->signature.has_value()) {
-    PICTOR_ASSIGN(const auto key, read_public_key(env_, folder_->path()));
-    checked = check_receipt(item->data.receipt, key);
+    checked = check_receipt(item->data.receipt, read_known_keys(env_, folder_->path()));
     if (!checked.problem.is_ok()) return checked;
   }
   checked.problem = check_vectors(*parsed, found->spec(), item->data.vectors);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -10,6 +11,7 @@
 #include "base/base.h"
 #include "engine/engine.h"
 #include "engine/generated.h"
+#include "engine/receipt.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -58,6 +60,16 @@ class RederiveTest : public testing::Test {
     EXPECT_TRUE(opened.is_ok()) << opened.status().to_string();
     return std::move(opened).value();
   }
+  static void index(Engine& engine) {
+    PictureSource source;
+    IngestRequest request;
+    request.collection = "test";
+    request.encoder = kEncoder;
+    request.keep = "original";
+    const auto report = engine.ingest(request, source);
+    ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+    ASSERT_EQ(report->counts.added, 4U);
+  }
   static RederiveReport rederive(Engine& engine) {
     RederiveRequest request;
     request.collection = "test";
@@ -80,14 +92,7 @@ class RederiveTest : public testing::Test {
 };
 
 TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
-  {
-    PictureSource source;
-    IngestRequest request;
-    request.collection = "test";
-    request.encoder = kEncoder;
-    request.keep = "original";
-    ASSERT_EQ(open()->ingest(request, source).value().counts.added, 4U);
-  }
+  index(*open());
   const auto path = seal();
   auto whole = rederive(*open());
   EXPECT_EQ(whole.equal, 4U);
@@ -109,6 +114,118 @@ TEST_F(RederiveTest, a_flipped_bit_of_a_sealed_vector_is_found_and_named) {
   EXPECT_EQ(report.equal, 3U);
   ASSERT_GE(report.faults.size(), 2U) << "neither its receipt nor making it again has told";
   for (const auto& fault : report.faults) EXPECT_EQ(fault.where, "item 'p2'") << fault.what;
+}
+
+TEST_F(RederiveTest, an_encoder_that_cannot_run_is_one_fault_and_receipts_are_checked_all_the_same) {
+  index(*open());
+  options_.device = "cuda:1023";
+  const auto engine = open();
+  RederiveRequest request;
+  request.collection = "test";
+  const auto report = engine->rederive(request);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  EXPECT_EQ(report->items, 4U);
+  EXPECT_EQ(report->signed_count, 4U);
+  EXPECT_EQ(report->equal, 0U);
+  ASSERT_EQ(report->faults.size(), 1U);
+  EXPECT_EQ(report->faults[0].where, std::string("encoder '") + kEncoder + "'") << report->faults[0].what;
+}
+
+TEST_F(RederiveTest, receipts_of_a_former_key_are_checked_by_it_or_counted_by_themselves) {
+  index(*open());
+  const auto keys = join_path(options_.data_folder, "keys");
+  const auto former = read_public_key(Env::real(), options_.data_folder).value();
+  ASSERT_TRUE(Env::real().rename(keys, join_path(folder_, "away")).is_ok());
+  PictureSource source;
+  IngestRequest request;
+  request.collection = "test";
+  const auto indexed = open()->ingest(request, source);
+  ASSERT_TRUE(indexed.is_ok()) << indexed.status().to_string();
+  ASSERT_EQ(indexed->warnings.size(), 1U);
+  EXPECT_NE(indexed->warnings[0].find("collection 'test' has receipts that another key signed"), std::string::npos);
+
+  const auto without = rederive(*open());
+  EXPECT_TRUE(without.faults.empty()) << without.faults.at(0).what;
+  EXPECT_EQ(without.unknown_key, 4U);
+  EXPECT_EQ(without.signed_count, 0U);
+  EXPECT_EQ(without.unknown_keys, std::vector<std::string>{key_name(former)});
+  EXPECT_EQ(without.equal, 4U) << "they are made again all the same";
+  EXPECT_EQ(open()->receipt("test", "p1")->state, ReceiptState::kUnknownKey);
+
+  ASSERT_TRUE(Env::real().make_dirs(join_path(keys, "former")).is_ok());
+  ASSERT_TRUE(
+      Env::real()
+          .rename(join_path(folder_, "away/receipts.pub"), join_path(keys, "former/" + key_name(former) + ".pub"))
+          .is_ok());
+  const auto with = rederive(*open());
+  EXPECT_TRUE(with.faults.empty()) << with.faults.at(0).what;
+  EXPECT_EQ(with.unknown_key, 0U);
+  EXPECT_EQ(with.signed_count, 4U);
+  EXPECT_EQ(open()->receipt("test", "p1")->state, ReceiptState::kSigned);
+}
+
+TEST_F(RederiveTest, a_sample_says_its_seed_and_is_drawn_again_with_it) {
+  index(*open());
+  const auto engine = open();
+  RederiveRequest request;
+  request.collection = "test";
+  EXPECT_EQ(engine->rederive(request)->seed, 0U) << "nothing was drawn";
+  request.sample = 1;
+  const auto seed = engine->rederive(request)->seed;
+  EXPECT_NE(seed, 0U);
+  EXPECT_LT(seed, std::uint64_t{1} << 53) << "readers of JSON would round it";
+  request.seed = seed;
+  EXPECT_EQ(engine->rederive(request)->seed, seed);
+}
+
+TEST_F(RederiveTest, what_a_receipt_does_not_say_is_not_the_same_condition) {
+  index(*open());
+  // As written before receipts were signed, by something that named no run time; one bit of the vector is another.
+  auto vector = open()->get("test", "p2", true).value()->vectors.at("visual");
+  vector[0] = std::nextafter(vector[0], 1.0F);
+  {
+    const auto folder = DataFolder::open(Env::real(), options_.data_folder).value();
+    const auto collection = folder->collection("test").value();
+    auto item = collection->snapshot().value()->find("p2", true).value().value();
+    Batch batch;
+    batch.id = "again";
+    batch.puts.push_back(item.data);
+    auto& put = batch.puts[0];
+    for (std::size_t i = 0; i < put.vectors.size(); ++i) {
+      if (collection->spec().spaces[i].head == "visual") put.vectors[i] = vector;
+    }
+    put.receipt = R"({"input":")" + put.content.hex() + R"(","isa":"","runtime":""})";
+    put.blob = collection->snapshot().value()->blob(item.row).value().value();
+    ASSERT_TRUE(collection->commit(batch).is_ok());
+  }
+  const auto report = rederive(*open());
+  EXPECT_TRUE(report.faults.empty()) << report.faults.at(0).what;
+  EXPECT_EQ(report.unsigned_count, 1U);
+  EXPECT_EQ(report.differ, 0U);
+  ASSERT_EQ(report.others.size(), 1U);
+  EXPECT_GT(report.others[0].cosine, 0.9999);
+}
+
+TEST_F(RederiveTest, a_fingerprint_that_cannot_be_kept_is_still_reported) {
+  // Its own folder of weights, in which a folder stands where the file would be written.
+  const auto weights = join_path(options_.weights_folder, kEncoder);
+  options_.weights_folder = join_path(folder_, "weights");
+  const auto own = join_path(options_.weights_folder, kEncoder);
+  ASSERT_TRUE(Env::real().make_dirs(join_path(own, "fingerprints.json.tmp")).is_ok());
+  for (const std::string file : {"image.onnx", "text.onnx", "tokenizer.json", "classes.f32"}) {
+    std::filesystem::create_symlink(join_path(weights, file), join_path(own, file));
+  }
+  FingerprintRequest request;
+  request.encoder = kEncoder;
+  request.images = 1;
+  const auto report = open()->fingerprint(request);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  ASSERT_FALSE(report->fingerprints.empty());
+  for (const auto& print : report->fingerprints) {
+    EXPECT_EQ(print.sha256.size(), 64U);
+    EXPECT_EQ(print.kept_in, "");
+  }
+  EXPECT_NE(report->note.find("fingerprints.json"), std::string::npos) << report->note;
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "engine/generated.h"
+#include "image/image.h"
+#include "observe/observe.h"
 #include "vector/vector.h"
 
 namespace pictor {
@@ -101,12 +104,24 @@ Status keep_tokens(const EncodedImages& made, const Encoder& encoder, const Toke
   return Status::ok();
 }
 
-Status reuse_tokens(const Collection& collection, ItemWrite& write) {
-  if (collection.spec().tokens.codec == TokenCodec::kNone || write.vectors.empty()) return Status::ok();
-  PICTOR_ASSIGN(auto known, collection.tokens_of_content(write.content));
-  if (!known) write.vectors.clear();
-  if (known) write.tokens = std::move(*known);
-  return Status::ok();
+Result<bool> reuse_tokens(const Collection& collection, ItemWrite& write) {
+  if (collection.spec().tokens.codec == TokenCodec::kNone) return true;
+  auto known = collection.tokens_of_content(write.content);
+  if (known.status().code() == Code::kCorrupt) {
+    log(LogLevel::kWarning, "tokens_not_reused", {{"source", write.source}, {"cause", known.status().message()}});
+    return false;
+  }
+  PICTOR_TRY(known.status());
+  if (!known->has_value()) return false;
+  write.tokens = std::move(**known);
+  return true;
+}
+
+Status try_encoder(const Encoder& encoder, const TokensSpec& tokens) {
+  const auto& card = encoder.card();
+  std::vector<float> tensor(prepared_size(card.prepare));
+  PICTOR_TRY(prepare_image(generated_image(0), card.decode, card.prepare, tensor));
+  return encode_for(encoder, tokens, tensor, 1).status();
 }
 
 Result<std::optional<StoredTokens>> EngineImpl::tokens(const std::string& collection, const std::string& id) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "db/db.h"
 #include "encode/encode.h"
 #include "engine/engine_impl.h"
 #include "engine/engine_testing.h"
@@ -175,6 +176,47 @@ TEST(TokensTogether, stay_within_their_limit_in_whole_passes_where_these_fit) {
   EXPECT_EQ(pictures_together(kept, at, 1), 64U);
   EXPECT_EQ(pictures_together(kept, past, 1), 63U);
   EXPECT_EQ(pictures_together(kept, {2, 2, 8}, 4), limits::kEncodeBatchMax);
+}
+
+TEST_F(TokensTest, that_the_network_refuses_leave_no_collection_behind) {
+  EncoderRequest request;
+  request.folder = PICTOR_DEPS_DIR "/golden/clip/hub";
+  request.name = "clip";
+  ASSERT_TRUE(engine_->add_encoder(request).is_ok());
+  // The heads of this encoder read another output: only the one that has the tokens is not in the network.
+  const auto path = join_path(join_path(options_.encoders_folder, "clip"), "card.json");
+  std::string card(as_text(read_file(Env::real(), path, limits::kCardBytesMax).value()));
+  const auto at = card.find("\"last_hidden_state\"");
+  ASSERT_NE(at, std::string::npos);
+  card.replace(at, 19, "\"next_hidden_state\"");
+  ASSERT_TRUE(write_file_atomic(Env::real(), path, as_bytes(card)).is_ok());
+  reopen();
+  EXPECT_FALSE(index("clips", "f16", pictures(1), 0, 0, "clip").is_ok());
+  EXPECT_EQ(engine_->stats("clips").status().code(), Code::kNotFound);
+  const auto without = index("clips", "", pictures(1), 0, 0, "clip");
+  EXPECT_TRUE(without.is_ok()) << without.status().to_string();
+}
+
+TEST_F(TokensTest, that_were_changed_or_lost_stop_nothing_and_their_pictures_are_embedded_anew) {
+  for (const std::string damage : {"UPDATE tokens SET crc = crc + 1", "DELETE FROM tokens"}) {
+    const std::string collection = damage.substr(0, 6);
+    ASSERT_TRUE(index(collection, "int8", pictures(2)).is_ok());
+    const auto wanted = tokens_of(collection, "p1");
+    engine_.reset();
+    {
+      const auto path = join_path(options_.data_folder, "collections/" + collection + "/collection.db");
+      ASSERT_TRUE(Database::open(Env::real(), path).value()->exec(damage).is_ok());
+    }
+    reopen();
+    const auto report = index(collection, "", {{"copy", picture(1), "{}"}, {"new", picture(2), "{}"}});
+    ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+    EXPECT_EQ(report->counts.added, 2U);
+    EXPECT_EQ(report->counts.reused, 0U);
+    EXPECT_EQ(tokens_of(collection, "copy"), wanted);
+    const auto receipt = engine_->get(collection, "copy", false).value()->receipt;
+    EXPECT_EQ(receipt.find("parents"), std::string::npos)
+        << "the vectors were made here and now, their receipt says that they were taken over: " << receipt;
+  }
 }
 
 }  // namespace
