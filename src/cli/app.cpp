@@ -1,10 +1,10 @@
 // The whole command line: declarations, configuration, dispatch and errors.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 
 #include "cli/help.h"
 #include "cli/json_output.h"
+#include "cli/mistyped.h"
 #include "cli/reference.h"
 #include "cli/session.h"
 #include "cli/text.h"
@@ -86,6 +86,16 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.allow_config_extras(false);
 }
 
+// The command or, of one that has actions, the action that was named; null when none was.
+const Command* chosen_of(const std::vector<Command>& commands) {
+  for (const Command& command : commands) {
+    if (!command.app->parsed()) continue;
+    const Command* action = chosen_of(command.actions);
+    return action == nullptr ? &command : action;
+  }
+  return nullptr;
+}
+
 std::vector<Command> add_commands(CLI::App& app) {
   std::vector<Command> commands;
   for (const auto add :
@@ -98,45 +108,6 @@ std::vector<Command> add_commands(CLI::App& app) {
   return commands;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-// The command or option that was probably meant; empty when none is near.
-std::string nearest(const CLI::App& root, const CLI::App* command, std::string_view word) {
-  std::vector<std::string> known;
-  if (word.starts_with("-")) {
-    for (const CLI::App* app : {static_cast<const CLI::App*>(&root), command}) {
-      if (app == nullptr) continue;
-      for (const OptionView& option : view_of(*app).options) {
-        known.insert(known.end(), option.names.begin(), option.names.end());
-      }
-    }
-  } else if (command == nullptr) {
-    for (const CommandView& view : commands_of(root)) known.push_back(view.name);
-  }
-  std::string best;
-  std::size_t best_distance = 3;
-  for (const std::string& name : known) {
-    const std::size_t distance = word.size() > 64 ? 64 : edit_distance(word.substr(0, word.find('=')), name);
-    if (distance < best_distance && distance < name.size() - 1) {
-      best = name;
-      best_distance = distance;
-    }
-  }
-  return best;
-}
-
 struct Parsed {
   std::optional<int> exit;  // set: all is done
   Status status;
@@ -144,10 +115,6 @@ struct Parsed {
 };
 
 Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std::ostream& out) {
-  const auto command = [&]() -> const CLI::App* {
-    const auto chosen = app.get_subcommands();
-    return chosen.empty() ? nullptr : chosen.back();
-  };
   try {
     app.parse(argc, argv);
     return {};
@@ -160,19 +127,8 @@ Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std
   } catch (const CLI::CallForVersion&) {
     out << "pictor " << services.version << "\n";
     return {0, {}, ""};
-  } catch (const CLI::ExtrasError&) {
-    const std::vector<std::string> left = app.remaining(true);
-    const std::string word = left.empty() ? "" : left.front();
-    const std::string meant = nearest(app, command(), word);
-    const std::string what = word.starts_with("-") ? "option" : command() == nullptr ? "command" : "argument";
-    const std::string base = command() == nullptr ? "pictor" : "pictor " + command()->get_name();
-    return {std::nullopt,
-            {Code::kInvalid,
-             what + " '" + word + "' is not known" + (meant.empty() ? "" : "; did you mean '" + meant + "'?")},
-            base + " --help"};
   } catch (const CLI::ParseError& error) {
-    const std::string base = command() == nullptr ? "pictor" : "pictor " + command()->get_name();
-    return {std::nullopt, {Code::kInvalid, error.what()}, base + " --help"};
+    return {std::nullopt, mistyped(app, error), view_of(named_last(app)).path + " --help"};
   }
 }
 
@@ -216,14 +172,13 @@ int run_cli_with(int argc, char** argv, const Services& services, std::ostream& 
   if (parsed.exit) return *parsed.exit;
   if (!parsed.status.is_ok()) return fail(session, parsed.status, parsed.hint);
   fill_defaults(session.options());
-  const auto chosen =
-      std::find_if(commands.begin(), commands.end(), [](const Command& command) { return command.app->parsed(); });
-  if (chosen == commands.end()) {
+  const Command* chosen = chosen_of(commands);
+  if (chosen == nullptr || chosen->run == nullptr) {
     err << app.help();
     return static_cast<int>(Code::kInvalid);
   }
   const Status status = chosen->run(session);
-  if (!status.is_ok()) return fail(session, status, hint_for(status, chosen->app->get_name()));
+  if (!status.is_ok()) return fail(session, status, hint_for(status, view_of(*chosen->app).path));
   out.flush();
   if (!out.good()) return fail(session, {Code::kIo, "standard output could not be written (is the disk full?)"}, "");
   return 0;

@@ -30,50 +30,6 @@ TEST_F(CliTest, help_of_every_command_fits_80_columns_and_has_examples) {
   for (const char* command : kCommands) EXPECT_NE(out().find(std::string("  ") + command + " "), std::string::npos);
 }
 
-TEST_F(CliTest, an_encoder_is_added_from_a_folder_with_what_was_said_of_it) {
-  ASSERT_EQ(run({"encoder", "add", folder_.path().c_str(), "--name", "mine", "--variant", "fp16", "--dim", "64",
-                 "--pooling", "cls", "--output", "states", "--licence", "MIT"}),
-            0)
-      << err();
-  const auto& request = engine_->encoder_requests.at(0);
-  EXPECT_EQ(request.folder, folder_.path());
-  EXPECT_EQ(request.name, "mine");
-  EXPECT_EQ(request.variant, "fp16");
-  EXPECT_EQ(request.dim, 64U);
-  EXPECT_EQ(request.pooling, "cls");
-  EXPECT_EQ(request.output, "states");
-  EXPECT_EQ(request.licence, "MIT");
-  EXPECT_NE(out().find("encoder mine is here: f32, preprocessing of CLIPImageProcessor"), std::string::npos) << out();
-  EXPECT_NE(err().find("note: the vectors are class scores"), std::string::npos) << err();
-  ASSERT_EQ(run({"encoder", "add", folder_.path().c_str(), "--name", "mine", "--json"}), 0);
-  const auto report = Json::parse(out());
-  EXPECT_EQ(report["name"], "mine");
-  EXPECT_EQ(report["preprocessing"], "CLIPImageProcessor");
-  EXPECT_EQ(report["notes"].size(), 1U);
-}
-
-TEST_F(CliTest, an_encoder_command_that_lacks_something_says_what) {
-  EXPECT_EQ(run({"encoder", "add"}), 2);
-  EXPECT_NE(err().find("needs a FOLDER"), std::string::npos) << err();
-  EXPECT_EQ(run({"encoder", "add", "/no/such/folder"}), 3);
-  EXPECT_NE(err().find("'/no/such/folder' is no folder"), std::string::npos) << err();
-  EXPECT_EQ(run({"encoder", "show", "nobody"}), 3);
-  EXPECT_NE(err().find("known are: toy"), std::string::npos) << err();
-  EXPECT_EQ(run({"encoder", "polish", "toy"}), 2);
-  EXPECT_TRUE(engine_->encoder_requests.empty());
-}
-
-TEST_F(CliTest, an_encoder_is_removed_only_when_somebody_says_yes) {
-  EXPECT_EQ(run({"encoder", "remove", "toy"}), 2);
-  EXPECT_NE(err().find("--yes"), std::string::npos) << err();
-  EXPECT_TRUE(engine_->asked_of_encoders.empty());
-  EXPECT_EQ(run({"encoder", "remove", "toy", "--yes"}), 0);
-  EXPECT_EQ(engine_->asked_of_encoders, std::vector<std::string>{"remove toy"});
-  engine_->encoder_status = Status(Code::kCorrupt, "weight file 'x' has SHA-256 1, the card says 2");
-  EXPECT_EQ(run({"encoder", "verify", "toy"}), static_cast<int>(Code::kCorrupt));
-  EXPECT_NE(err().find("the card says 2"), std::string::npos) << err();
-}
-
 TEST_F(CliTest, help_all_is_an_option_and_a_command) {
   ASSERT_EQ(run({"--help-all"}), 0);
   const std::string as_option = out();

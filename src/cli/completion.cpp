@@ -27,24 +27,27 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 // Inside '...' of a shell.
 std::string quoted(const std::string& text) { return "'" + replaced(text, "'", "'\\''") + "'"; }
 
-std::vector<std::string> option_names(const CommandView& command) {
+// Both shells' cases need one word: "encoder/add" of "pictor encoder add", "" of "pictor".
+std::string key_of(const CommandView& command) {
+  const auto at = command.path.find(' ');
+  return at == std::string::npos ? "" : replaced(command.path.substr(at + 1), " ", "/");
+}
+
+std::vector<std::string> names_below(const CommandView& command) {
   std::vector<std::string> names;
-  for (const OptionView& option : command.options) {
-    if (!option.positional) names.insert(names.end(), option.names.begin(), option.names.end());
-  }
+  for (const CommandView& sub : command.commands) names.push_back(sub.name);
   return names;
 }
 
-std::vector<std::string> positional_choices(const CommandView& command) {
-  for (const OptionView& option : command.options) {
-    if (option.positional) return option.choices();
-  }
-  return {};
+// What may stand in the place of the first argument: its choices, or the commands.
+std::vector<std::string> plain_words(const CommandView& command) {
+  const auto positional = command.positional();
+  return positional ? positional->choices() : names_below(command);
 }
 
 // --- bash ---
 
-// Values after an option: "search:--thumbnails) ..." for its own, "*:--data) ..." for global ones.
+// Values after an option: "encoder/add:--pooling) ..." for its own, "*:--data) ..." for global ones.
 std::string bash_values(const CommandView& command, const std::string& prefix) {
   std::string out;
   for (const OptionView& option : command.options) {
@@ -62,22 +65,38 @@ std::string bash_values(const CommandView& command, const std::string& prefix) {
   return out;
 }
 
-std::string bash_script(const CommandView& root, const std::vector<CommandView>& commands) {
-  std::vector<std::string> names;
+// The cases that take the loop over the words from one command to the next: "/encoder) ...", "encoder/add) ...".
+std::string bash_steps(const CommandView& command) {
+  if (command.commands.empty()) return "";
+  std::vector<std::string> patterns;
+  for (const std::string& name : names_below(command)) patterns.push_back(key_of(command) + "/" + name);
+  std::string out = "      " + joined(patterns, "|") +
+                    ") command=" + (command.is_program() ? "" : key_of(command) + "/") + "${COMP_WORDS[i]} ;;\n";
+  for (const CommandView& sub : command.commands) out += bash_steps(sub);
+  return out;
+}
+
+// What else the first argument may be: files, folders or, of a name, nothing that the shell knows.
+std::string bash_places(const CommandView& command) {
+  const auto positional = command.positional();
+  if (!positional || positional->takes_name() || !positional->choices().empty()) return "";
+  return positional->takes_folder() ? "-d" : "-f";
+}
+
+std::string bash_script(const CommandView& root) {
   std::string values, words;
-  for (const CommandView& command : commands) {
-    names.push_back(command.name);
-    values += bash_values(command, command.name);
-    words += "    " + command.name + ") words='" + joined(option_names(command), " ") + "' plain='" +
-             joined(positional_choices(command), " ") + "' ;;\n";
+  for (const CommandView& command : commands_below(root)) {
+    values += bash_values(command, key_of(command));
+    words += "    " + key_of(command) + ") words='" + joined(command.option_names(), " ") + "' plain='" +
+             joined(plain_words(command), " ") + "' places=" + bash_places(command) + " ;;\n";
   }
   return "# bash completion of pictor; written by: pictor completion bash\n"
          "_pictor() {\n"
-         "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command='' words='' plain='' i\n"
+         "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+         "  local command='' words='' plain='' places='' i\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "    case ${COMP_WORDS[i]} in\n      " +
-         joined(names, "|") +
-         ") command=${COMP_WORDS[i]}; break ;;\n"
+         "    case $command/${COMP_WORDS[i]} in\n" +
+         bash_steps(root) +
          "    esac\n"
          "  done\n"
          "  case $command:$before in\n" +
@@ -85,16 +104,17 @@ std::string bash_script(const CommandView& root, const std::vector<CommandView>&
          "  esac\n"
          "  case $command in\n"
          "    '') plain='" +
-         joined(names, " ") + "' ;;\n" + words +
+         joined(names_below(root), " ") + "' ;;\n" + words +
          "  esac\n"
+         "  COMPREPLY=()\n"
          "  if [[ $word == -* ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$words " +
-         joined(option_names(root), " ") +
+         joined(root.option_names(), " ") +
          "\" -- \"$word\"))\n"
          "  elif [[ -n $plain ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$plain\" -- \"$word\"))\n"
-         "  else\n"
-         "    COMPREPLY=($(compgen -f -- \"$word\"))\n"
+         "  elif [[ -n $places ]]; then\n"
+         "    COMPREPLY=($(compgen $places -- \"$word\"))\n"
          "  fi\n"
          "}\n"
          "complete -o filenames -F _pictor pictor\n";
@@ -129,19 +149,21 @@ std::string zsh_options(const CommandView& command, const std::string& indent) {
   return out;
 }
 
-std::string zsh_script(const CommandView& root, const std::vector<CommandView>& commands) {
+std::string zsh_name(const CommandView& command) {
+  return command.is_program() ? "_pictor" : "_pictor_" + replaced(key_of(command), "/", "_");
+}
+
+// The body of a function that completes the commands below one, and hands the rest of the line to theirs.
+std::string zsh_commands(const CommandView& command) {
   std::string names, cases;
-  for (const CommandView& command : commands) {
-    names += "    " + quoted(command.name + ":" + replaced(command.description, ":", " -")) + "\n";
-    cases += "      " + command.name + ")\n        _arguments -S \\\n" + zsh_options(command, "          ") +
-             "          $globals ;;\n";
+  for (const CommandView& sub : command.commands) {
+    names += "    " + quoted(sub.name + ":" + replaced(sub.description, ":", " -")) + "\n";
+    cases += "      " + sub.name + ")\n        ";
+    cases += sub.commands.empty() ? "_arguments -S \\\n" + zsh_options(sub, "          ") + "          $globals ;;\n"
+                                  : zsh_name(sub) + " ;;\n";
   }
-  std::string globals = zsh_options(root, "    ");
-  globals = replaced(globals, " \\\n", "\n");
-  return "#compdef pictor\n# zsh completion of pictor; written by: pictor completion zsh\n"
-         "_pictor() {\n  local -a commands globals\n  commands=(\n" +
-         names + "  )\n  globals=(\n" + globals +
-         "  )\n  local curcontext=$curcontext state line\n"
+  return "  local curcontext=$curcontext state line\n  local -a commands=(\n" + names +
+         "  )\n"
          "  _arguments -C $globals '1:command:->command' '*::argument:->argument'\n"
          "  case $state in\n"
          "    command) _describe command commands ;;\n"
@@ -149,7 +171,17 @@ std::string zsh_script(const CommandView& root, const std::vector<CommandView>& 
          cases +
          "      esac ;;\n"
          "  esac\n"
-         "}\n"
+         "}\n";
+}
+
+std::string zsh_script(const CommandView& root) {
+  std::string out = "#compdef pictor\n# zsh completion of pictor; written by: pictor completion zsh\n";
+  // The functions see the global options of the first, which calls them.
+  for (const CommandView& command : commands_below(root)) {
+    if (!command.commands.empty()) out += zsh_name(command) + "() {\n" + zsh_commands(command);
+  }
+  return out + zsh_name(root) + "() {\n  local -a globals=(\n" + replaced(zsh_options(root, "    "), " \\\n", "\n") +
+         "  )\n" + zsh_commands(root) +
          "if [ \"$funcstack[1]\" = _pictor ]; then _pictor \"$@\"; else compdef _pictor pictor; fi\n";
 }
 
@@ -167,20 +199,53 @@ std::string fish_option(const OptionView& option, const std::string& condition) 
   return out + " -d " + quoted(option.description) + "\n";
 }
 
-std::string fish_script(const CommandView& root, const std::vector<CommandView>& commands) {
-  std::string out = "# fish completion of pictor; written by: pictor completion fish\n";
-  for (const CommandView& command : commands) {
-    out += "complete -c pictor -n __fish_use_subcommand -f -a " + command.name + " -d " + quoted(command.description) +
-           "\n";
-  }
-  for (const OptionView& option : root.options) out += fish_option(option, "");
-  for (const CommandView& command : commands) {
-    const std::string condition = " -n '__fish_seen_subcommand_from " + command.name + "'";
-    for (const OptionView& option : command.options) {
-      if (!option.positional) out += fish_option(option, condition);
+std::string fish_steps(const CommandView& command) {
+  if (command.commands.empty()) return "";
+  std::string out = "            case";
+  for (const std::string& name : names_below(command)) out += " " + key_of(command) + "/" + name;
+  out += "\n                set command " + (command.is_program() ? "" : key_of(command) + "/") + "$word\n";
+  for (const CommandView& sub : command.commands) out += fish_steps(sub);
+  return out;
+}
+
+// What the first argument may be; empty where fish offers files by itself.
+std::string fish_argument(const CommandView& command) {
+  const auto positional = command.positional();
+  if (!positional) return " -f";
+  if (const auto choices = positional->choices(); !choices.empty()) return " -f -a " + quoted(joined(choices, " "));
+  if (positional->takes_folder()) return " -f -a '(__fish_complete_directories)'";
+  return positional->takes_name() ? " -f" : "";
+}
+
+std::string fish_script(const CommandView& root) {
+  std::string out =
+      "# fish completion of pictor; written by: pictor completion fish\n"
+      "function __pictor_at -d 'Whether the words so far name this command'\n"
+      "    set -l words (commandline -opc)\n"
+      "    set -e words[1]\n"
+      "    set -l command ''\n"
+      "    for word in $words\n"
+      "        switch \"$command/$word\"\n" +
+      fish_steps(root) +
+      "        end\n"
+      "    end\n"
+      "    test \"$command\" = \"$argv[1]\"\n"
+      "end\n";
+  const auto condition = [](const CommandView& command) { return " -n '__pictor_at \"" + key_of(command) + "\"'"; };
+  const auto below = [&](const CommandView& command) {
+    for (const CommandView& sub : command.commands) {
+      out += "complete -c pictor" + condition(command) + " -f -a " + sub.name + " -d " + quoted(sub.description) + "\n";
     }
-    if (const auto choices = positional_choices(command); !choices.empty()) {
-      out += "complete -c pictor" + condition + " -f -a " + quoted(joined(choices, " ")) + "\n";
+  };
+  below(root);
+  for (const OptionView& option : root.options) out += fish_option(option, "");
+  for (const CommandView& command : commands_below(root)) {
+    for (const OptionView& option : command.options) {
+      if (!option.positional) out += fish_option(option, condition(command));
+    }
+    below(command);
+    if (const auto argument = fish_argument(command); !argument.empty()) {
+      out += "complete -c pictor" + condition(command) + argument + "\n";
     }
   }
   return out;
@@ -190,10 +255,9 @@ std::string fish_script(const CommandView& root, const std::vector<CommandView>&
 
 Result<std::string> completion_script(const CLI::App& root, std::string_view shell) {
   const CommandView top = view_of(root);
-  const std::vector<CommandView> commands = commands_of(root);
-  if (shell == "bash") return bash_script(top, commands);
-  if (shell == "zsh") return zsh_script(top, commands);
-  if (shell == "fish") return fish_script(top, commands);
+  if (shell == "bash") return bash_script(top);
+  if (shell == "zsh") return zsh_script(top);
+  if (shell == "fish") return fish_script(top);
   return Status(Code::kInvalid, "shell '" + std::string(shell) + "' is not known; there is bash, zsh and fish");
 }
 

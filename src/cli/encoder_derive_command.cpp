@@ -1,15 +1,24 @@
 // pictor encoder derive: another dimension for a head, as an encoder of its own.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
 #include <memory>
 
-#include "cli/encoder_tools.h"
+#include "cli/encoder_actions.h"
+#include "cli/encoder_tools_json.h"
 #include "cli/interrupt.h"
 #include "cli/source.h"
 #include "cli/text.h"
 
 namespace pictor {
 namespace {
+
+struct Options {
+  std::string encoder, name, head;
+  std::uint32_t dim = 0;
+  std::string pca, texts, matrix, bias, measure;
+  bool truncate = false;
+};
 
 // The pictures of a folder, an archive or a manifest, one file after the other; what cannot be read is passed over.
 std::function<Result<bool>(std::vector<std::byte>&)> pictures_of(std::shared_ptr<InputSource> source) {
@@ -64,21 +73,16 @@ void print_derived(Session& session, const DerivedEncoder& made) {
   }
 }
 
-}  // namespace
-
-Status derive_encoder_command(Session& session, const std::string& name, const EncoderRequest& request,
-                              const EncoderToolOptions& options) {
+Status run(Session& session, const Options& options) {
   const int ways = (options.pca.empty() ? 0 : 1) + (options.truncate ? 1 : 0) + (options.matrix.empty() ? 0 : 1);
   if (ways != 1) {
-    return {Code::kInvalid, "pictor encoder derive needs one of --pca FOLDER, --truncate, --matrix FILE"};
+    return {Code::kInvalid, "pictor encoder derive needs one of --pca INPUT, --truncate, --matrix FILE"};
   }
-  if (request.name.empty()) return {Code::kInvalid, "pictor encoder derive needs --name for the new encoder"};
-  if (request.dim == 0) return {Code::kInvalid, "pictor encoder derive needs --dim, how many numbers are wanted"};
   DeriveRequest wanted;
-  wanted.name = name;
-  wanted.new_name = request.name;
+  wanted.name = options.encoder;
+  wanted.new_name = options.name;
   wanted.head = options.head;
-  wanted.dim = request.dim;
+  wanted.dim = options.dim;
   wanted.by = options.truncate ? DeriveBy::kTruncate : options.pca.empty() ? DeriveBy::kMatrix : DeriveBy::kPca;
   wanted.matrix = options.matrix;
   wanted.bias = options.bias;
@@ -101,6 +105,37 @@ Status derive_encoder_command(Session& session, const std::string& name, const E
   for (const auto& note : made.notes) session.err() << "pictor: note: " << printable(note) << "\n";
   if (!session.options().quiet) print_derived(session, made);
   return Status::ok();
+}
+
+}  // namespace
+
+Command add_encoder_derive_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("derive", "Make an encoder with another dimension of a head");
+  auto options = std::make_shared<Options>();
+  add_encoder_argument(app, options->encoder);
+  app.add_option("--name", options->name, "Name of the new encoder")->required()->type_name("NAME");
+  app.add_option("--dim", options->dim, "How many numbers its vectors have")
+      ->required()
+      ->check(CLI::Range(1, static_cast<int>(limits::kVectorDimMax)).description(""))
+      ->type_name("N");
+  app.add_option("--head", options->head, "The head that is changed; else the first")->type_name("NAME");
+  auto* pca = app.add_option("--pca", options->pca,
+                             "Fit principal components on these pictures; a fifth is held out and measured")
+                  ->type_name("INPUT");
+  app.add_option("--texts", options->texts, "Fit --pca on these texts too, one a line")->type_name("FILE")->needs(pca);
+  app.add_flag("--truncate", options->truncate, "Keep the first numbers (Matryoshka)");
+  auto* matrix = app.add_option("--matrix", options->matrix,
+                                "f32, little-endian: a row of --dim numbers for each number of the head")
+                     ->type_name("FILE");
+  app.add_option("--bias", options->bias, "Of --matrix: --dim f32 numbers that are added")
+      ->type_name("FILE")
+      ->needs(matrix);
+  app.add_option("--measure", options->measure, "Pictures whose neighbours before and after are compared")
+      ->type_name("INPUT")
+      ->excludes(pca);
+  set_examples(app, {"pictor encoder derive clip --name clip-256 --dim 256 --pca ~/photos",
+                     "pictor encoder derive clip --name clip-64 --dim 64 --truncate"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
 }
 
 }  // namespace pictor

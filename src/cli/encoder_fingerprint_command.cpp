@@ -1,6 +1,7 @@
+// pictor encoder fingerprint, and what encoder verify does with --fingerprint.
 #include <CLI/CLI.hpp>
 
-#include "cli/encoder_fingerprint.h"
+#include "cli/encoder_actions.h"
 #include "cli/interrupt.h"
 #include "cli/provenance_output.h"
 
@@ -25,22 +26,19 @@ Status outcome(const std::string& encoder, const FingerprintReport& report, bool
 
 }  // namespace
 
-void add_fingerprint_options(CLI::App& app, FingerprintOptions& options) {
-  app.add_option("--count", options.images, "fingerprint: so many generated pictures, and texts")
+CLI::Option* add_fingerprint_count_option(CLI::App& app, std::uint64_t& value) {
+  return app.add_option("--count", value, "So many generated pictures, and texts")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{limits::kFingerprintMax}).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_flag("--check", options.check, "fingerprint: compare with the known one, keep nothing");
-  app.add_flag("--fingerprint", options.with_verify, "verify: make the vectors of generated inputs, too, and compare");
 }
 
-Status encoder_fingerprint(Session& session, const std::string& encoder, const FingerprintOptions& options) {
-  const bool check = options.check || options.with_verify;
+Status encoder_fingerprint(Session& session, const std::string& encoder, std::uint64_t images, bool check) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   const InterruptGuard interrupt;
   FingerprintRequest request;
   request.encoder = encoder;
-  request.images = options.images;
+  request.images = images;
   request.keep = !check;
   request.cancel = &interrupt.flag();
   const auto report = [&] {
@@ -54,6 +52,23 @@ Status encoder_fingerprint(Session& session, const std::string& encoder, const F
   else if (!session.options().quiet)
     print_fingerprints(session, encoder, *report);
   return outcome(encoder, *report, check);
+}
+
+Command add_encoder_fingerprint_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("fingerprint", "Make one SHA-256 a head that machines can compare");
+  struct Options {
+    std::string encoder;
+    std::uint64_t images = 1000;
+    bool check = false;
+  };
+  auto options = std::make_shared<Options>();
+  add_encoder_argument(app, options->encoder);
+  add_fingerprint_count_option(app, options->images);
+  app.add_flag("--check", options->check, "Compare with the known one, keep nothing");
+  set_examples(app, {"pictor encoder fingerprint clip", "pictor encoder fingerprint clip --check"});
+  return {&app, [options](Session& session) {
+            return encoder_fingerprint(session, options->encoder, options->images, options->check);
+          }};
 }
 
 }  // namespace pictor

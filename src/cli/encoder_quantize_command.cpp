@@ -1,4 +1,5 @@
 // pictor encoder quantize: a static int8 encoder of one in f32.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "cli/encoder_actions.h"
@@ -9,6 +10,14 @@
 
 namespace pictor {
 namespace {
+
+struct Options {
+  std::string encoder, name, calibration, evaluation, texts;
+  std::string tower = "both";  // "image", "text"
+  std::string loss_max = "0.2";
+  std::size_t images = 256;
+  std::optional<std::size_t> keep_float;
+};
 
 // One line that is written over, on a terminal; nothing elsewhere.
 class StageLine {
@@ -69,44 +78,23 @@ Result<double> loss_of(const std::string& text) {
   return Status(Code::kInvalid, "--max-loss is '" + text + "', a number between 0 and 1, or 'off', is wanted");
 }
 
-}  // namespace
-
-void print_losses(Session& session, const EncoderInfo& info) {
-  for (const EncoderLoss& loss : info.losses) {
-    const bool by_text = loss.of == "pictures_by_text";
-    char line[200];
-    std::snprintf(line, sizeof(line), "cosine %.4f mean, %.4f least; overlap@10 %.3f, nearest the same %.3f; %llu %s",
-                  loss.cosine_mean, loss.cosine_least, loss.overlap_at_10, loss.nearest_agrees,
-                  static_cast<unsigned long long>(loss.count),
-                  by_text              ? "texts that look for pictures"
-                  : loss.of == "texts" ? "texts"
-                                       : "pictures");
-    session.out() << "  head " << printable(loss.head) << " against " << printable(info.quantized_from) << ": " << line
-                  << "\n";
-  }
-}
-
-Status quantize_encoder_action(Session& session, const std::string& target, const QuantizeChoices& choices) {
-  if (choices.calibration.empty()) {
-    return {Code::kInvalid,
-            "pictor encoder quantize needs --calibration FOLDER, with pictures like those to be searched"};
-  }
+Status run(Session& session, const Options& options) {
   QuantizeRequest request;
-  request.encoder = target;
-  request.name = choices.name;
-  request.images = choices.images;
-  request.image_tower = choices.tower != "text";
-  request.text_tower = choices.tower != "image";
-  request.keep_float = choices.keep_float;
-  request.calibration = "'" + file_name(absolute_path(choices.calibration)) + "'";
-  PICTOR_ASSIGN(request.loss_max, loss_of(choices.loss_max));
-  PICTOR_ASSIGN(request.texts, read_texts(session.env(), choices.texts));
-  PICTOR_TRY(check_folder(session, choices.calibration, "--calibration"));
-  PICTOR_ASSIGN(const auto pictures, open_inputs(session.env(), {choices.calibration}, {}));
+  request.encoder = options.encoder;
+  request.name = options.name;
+  request.images = options.images;
+  request.image_tower = options.tower != "text";
+  request.text_tower = options.tower != "image";
+  request.keep_float = options.keep_float;
+  request.calibration = "'" + file_name(absolute_path(options.calibration)) + "'";
+  PICTOR_ASSIGN(request.loss_max, loss_of(options.loss_max));
+  PICTOR_ASSIGN(request.texts, read_texts(session.env(), options.texts));
+  PICTOR_TRY(check_folder(session, options.calibration, "--calibration"));
+  PICTOR_ASSIGN(const auto pictures, open_inputs(session.env(), {options.calibration}, {}));
   std::unique_ptr<InputSource> evaluation;
-  if (!choices.evaluation.empty()) {
-    PICTOR_TRY(check_folder(session, choices.evaluation, "--evaluate"));
-    PICTOR_ASSIGN(evaluation, open_inputs(session.env(), {choices.evaluation}, {}));
+  if (!options.evaluation.empty()) {
+    PICTOR_TRY(check_folder(session, options.evaluation, "--evaluate"));
+    PICTOR_ASSIGN(evaluation, open_inputs(session.env(), {options.evaluation}, {}));
   }
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   const InterruptGuard interrupt;
@@ -128,6 +116,57 @@ Status quantize_encoder_action(Session& session, const std::string& target, cons
   print_losses(session, made->info);
   session.out() << "next: pictor index --encoder " << printable(made->info.name) << " --collection NAME FOLDER\n";
   return Status::ok();
+}
+
+}  // namespace
+
+void print_losses(Session& session, const EncoderInfo& info) {
+  for (const EncoderLoss& loss : info.losses) {
+    const bool by_text = loss.of == "pictures_by_text";
+    char line[200];
+    std::snprintf(line, sizeof(line), "cosine %.4f mean, %.4f least; overlap@10 %.3f, nearest the same %.3f; %llu %s",
+                  loss.cosine_mean, loss.cosine_least, loss.overlap_at_10, loss.nearest_agrees,
+                  static_cast<unsigned long long>(loss.count),
+                  by_text              ? "texts that look for pictures"
+                  : loss.of == "texts" ? "texts"
+                                       : "pictures");
+    session.out() << "  head " << printable(loss.head) << " against " << printable(info.quantized_from) << ": " << line
+                  << "\n";
+  }
+}
+
+Command add_encoder_quantize_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("quantize", "Make a static int8 encoder of one in f32");
+  auto options = std::make_shared<Options>();
+  add_encoder_argument(app, options->encoder);
+  app.add_option("--calibration", options->calibration, "Pictures like those to be searched")
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--name", options->name, "Name of the new encoder; else NAME-int8")->type_name("NAME");
+  app.add_option("--evaluate", options->evaluation, "Measure the loss on these; else on some held out")
+      ->type_name("FOLDER");
+  app.add_option("--images", options->images, "How many pictures are drawn")
+      ->check(CLI::Range(10, static_cast<int>(limits::kCalibrationPicturesMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--calibration-texts", options->texts, "Texts, one a line; else sentences of Pictor's own")
+      ->type_name("FILE");
+  app.add_option("--tower", options->tower, "The other one stays in f32")
+      ->check(CLI::IsMember({"both", "image", "text"}).description(""))
+      ->type_name("both|image|text")
+      ->capture_default_str();
+  app.add_option("--max-loss", options->loss_max,
+                 "Share of the ten nearest neighbours that may change, and ten times the mean cosine's loss; 'off': "
+                 "any")
+      ->type_name("SHARE")
+      ->capture_default_str();
+  app.add_option("--keep-float", options->keep_float,
+                 "Keep the N layers that cost most in f32; else as many as --max-loss takes")
+      ->check(CLI::Range(0, static_cast<int>(limits::kCardLayersMax)).description(""))
+      ->type_name("N");
+  set_examples(app, {"pictor encoder quantize clip --calibration ~/Pictures",
+                     "pictor encoder quantize clip --calibration ~/Pictures --tower image"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
 }
 
 }  // namespace pictor

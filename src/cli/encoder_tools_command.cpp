@@ -1,7 +1,8 @@
 // pictor encoder bench, warm: one encoder measured, or made ready.
 #include <CLI/CLI.hpp>
 
-#include "cli/encoder_tools.h"
+#include "cli/encoder_actions.h"
+#include "cli/encoder_tools_json.h"
 #include "cli/interrupt.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -40,10 +41,10 @@ void print_bench(Session& session, const EncoderBench& bench) {
   out << table.text(session.terminal().width);
 }
 
-Status bench(Session& session, const std::string& name, const EncoderToolOptions& options) {
+Status bench(Session& session, const std::string& name, double seconds) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   const InterruptGuard interrupt;
-  PICTOR_ASSIGN(const auto bench, engine->encoder_tools().bench({name, options.seconds, &interrupt.flag()}));
+  PICTOR_ASSIGN(const auto bench, engine->encoder_tools().bench({name, seconds, &interrupt.flag()}));
   for (const auto& note : bench.notes) session.err() << "pictor: note: " << printable(note) << "\n";
   if (session.json()) {
     session.out() << encoder_bench_json(bench) << "\n";
@@ -59,10 +60,13 @@ Status bench(Session& session, const std::string& name, const EncoderToolOptions
   return Status::ok();
 }
 
-Result<std::vector<std::string>> names_to_warm(Engine& engine, const std::string& first,
-                                               const EncoderToolOptions& options) {
-  std::vector<std::string> names = options.more;
-  if (!first.empty()) names.insert(names.begin(), first);
+struct WarmOptions {
+  std::vector<std::string> encoders;
+  bool all = false;
+};
+
+Result<std::vector<std::string>> names_to_warm(Engine& engine, const WarmOptions& options) {
+  std::vector<std::string> names = options.encoders;
   if (options.all == !names.empty()) return Status(Code::kInvalid, "pictor encoder warm needs names, or --all");
   if (!options.all) return names;
   PICTOR_ASSIGN(const auto infos, engine.encoders());
@@ -72,9 +76,9 @@ Result<std::vector<std::string>> names_to_warm(Engine& engine, const std::string
   return names;
 }
 
-Status warm(Session& session, const std::string& first, const EncoderToolOptions& options) {
+Status warm(Session& session, const WarmOptions& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
-  PICTOR_ASSIGN(const auto names, names_to_warm(*engine, first, options));
+  PICTOR_ASSIGN(const auto names, names_to_warm(*engine, options));
   std::vector<WarmedEncoder> warmed;
   for (const auto& name : names) {
     PICTOR_ASSIGN(auto one, engine->encoder_tools().warm(name));
@@ -100,40 +104,29 @@ Status warm(Session& session, const std::string& first, const EncoderToolOptions
 
 }  // namespace
 
-void add_encoder_tool_options(CLI::App& app, EncoderToolOptions& options) {
-  app.add_option("more", options.more, "warm: more names")->type_name("NAME");
-  app.add_flag("--all", options.all, "warm: every encoder whose weights are here");
-  app.add_option("--seconds", options.seconds, "bench: how long is measured, in all; loading comes on top")
+Command add_encoder_bench_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("bench", "Measure an encoder: its speed, and whether bits hold");
+  struct Options {
+    std::string encoder;
+    double seconds = 10;
+  };
+  auto options = std::make_shared<Options>();
+  add_encoder_argument(app, options->encoder);
+  app.add_option("--seconds", options->seconds, "How long is measured, in all; loading comes on top")
       ->check(CLI::Range(0.1, 3600.0).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--against", options.against, "verify: what another stack recorded, stage by stage")
-      ->type_name("FILE");
-  app.add_option("--head", options.head, "verify --against: the head their vectors are of; derive: the head")
-      ->type_name("NAME");
-  app.add_option("--pca", options.pca, "derive: fit principal components on these pictures; a fifth is held out")
-      ->type_name("INPUT");
-  app.add_option("--texts", options.texts, "derive --pca: fit on these texts too, a line each")->type_name("FILE");
-  app.add_flag("--truncate", options.truncate, "derive: keep the first numbers (Matryoshka)");
-  app.add_option("--matrix", options.matrix, "derive: f32, a row of --dim numbers for each number of the head")
-      ->type_name("FILE");
-  app.add_option("--bias", options.bias, "derive --matrix: --dim f32 numbers that are added")->type_name("FILE");
-  app.add_option("--measure", options.measure, "derive: pictures whose neighbours before and after are compared")
-      ->type_name("INPUT");
+  set_examples(app, {"pictor encoder bench clip --seconds 20"});
+  return {&app, [options](Session& session) { return bench(session, options->encoder, options->seconds); }};
 }
 
-bool is_encoder_tool(const std::string& action, const EncoderToolOptions& options) {
-  return action == "bench" || action == "warm" || action == "derive" ||
-         (action == "verify" && !options.against.empty());
-}
-
-Status run_encoder_tool(Session& session, const std::string& action, const std::string& target,
-                        const EncoderRequest& request, const EncoderToolOptions& options) {
-  if (action == "warm") return warm(session, target, options);
-  if (target.empty()) return {Code::kInvalid, "pictor encoder " + action + " needs a NAME"};
-  if (action == "verify") return compare_with_foreign(session, {target, options.against, options.head});
-  if (action == "derive") return derive_encoder_command(session, target, request, options);
-  return bench(session, target, options);
+Command add_encoder_warm_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("warm", "Compile networks before somebody waits for them");
+  auto options = std::make_shared<WarmOptions>();
+  app.add_option("encoders", options->encoders, "Names of encoders; see pictor encoder list")->type_name("NAME");
+  app.add_flag("--all", options->all, "Every encoder whose weights are here");
+  set_examples(app, {"pictor encoder warm clip clip-int8", "pictor encoder warm --all --threads 2"});
+  return {&app, [options](Session& session) { return warm(session, *options); }};
 }
 
 }  // namespace pictor

@@ -1,7 +1,6 @@
-// What `pictor encoder bench`, `warm`, `derive` and `verify --against` print with --json.
-#include <nlohmann/json.hpp>
+#include "cli/encoder_tools_json.h"
 
-#include "cli/encoder_tools.h"
+#include <nlohmann/json.hpp>
 
 namespace pictor {
 namespace {

@@ -14,8 +14,7 @@ constexpr std::size_t kLabelColumns = 26;
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
-    const bool is_root = app->get_parent() == nullptr;
-    return help_text(view_of(*app), is_root, is_root ? commands_of(*app) : std::vector<CommandView>{});
+    return help_text(view_of(*app));
   }
 };
 
@@ -52,6 +51,26 @@ std::string two_columns(const std::string& label, const std::string& text) {
   return out;
 }
 
+std::string typed(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : typed(*parent) + " " + app.get_name();
+}
+
+void add_below(const CommandView& command, std::vector<CommandView>& all) {
+  for (const CommandView& sub : command.commands) {
+    all.push_back(sub);
+    add_below(sub, all);
+  }
+}
+
+// What stands under the help: where more of it is.
+std::string more_help(const CommandView& command) {
+  if (command.is_program()) return "\nHelp of a command: pictor COMMAND --help\n";
+  std::string out = "\n";
+  if (!command.commands.empty()) out += "Help of an action: " + command.path + " ACTION --help\n";
+  return out + "Global options (--data, --json, --quiet, ...): pictor --help\n";
+}
+
 }  // namespace
 
 std::string OptionView::label() const {
@@ -75,38 +94,53 @@ std::vector<std::string> OptionView::choices() const {
 }
 
 bool OptionView::takes_file() const { return type == "FILE" || type == "INPUT"; }
-bool OptionView::takes_folder() const { return type == "DIR"; }
+bool OptionView::takes_folder() const { return type == "DIR" || type == "FOLDER"; }
+
+bool OptionView::takes_name() const { return type == "NAME" || type == "REPOSITORY"; }
+
+std::vector<std::string> CommandView::option_names() const {
+  std::vector<std::string> out;
+  for (const OptionView& option : options) {
+    if (!option.positional) out.insert(out.end(), option.names.begin(), option.names.end());
+  }
+  return out;
+}
+
+std::optional<OptionView> CommandView::positional() const {
+  const auto found = std::find_if(options.begin(), options.end(), [](const auto& option) { return option.positional; });
+  return found == options.end() ? std::nullopt : std::optional(*found);
+}
 
 CommandView view_of(const CLI::App& app) {
   CommandView view;
   view.name = app.get_name();
   view.description = app.get_description();
-  const bool is_root = app.get_parent() == nullptr;
-  view.usage = is_root ? "pictor" : "pictor " + view.name;
+  view.path = typed(app);
   for (const CLI::Option* option : app.get_options()) view.options.push_back(option_view(*option));
   // The help flag says least: last.
   std::stable_partition(view.options.begin(), view.options.end(),
                         [](const OptionView& option) { return option.names.back() != "--help"; });
-  view.usage += " [OPTIONS]";
+  view.usage = view.path + " [OPTIONS]";
   for (const OptionView& option : view.options) {
     if (!option.positional) continue;
     const std::string name = option.type + (option.many ? "..." : "");
     view.usage += option.required ? " " + name : " [" + name + "]";
   }
-  if (is_root) view.usage += " COMMAND ...";
+  for (const CLI::App* sub : app.get_subcommands({})) view.commands.push_back(view_of(*sub));
+  if (!view.commands.empty()) view.usage += view.is_program() ? " COMMAND ..." : " ACTION ...";
   const std::vector<std::string> lines = split(app.get_footer(), '\n');
   for (std::size_t i = 1; i < lines.size(); ++i)
     view.examples.push_back(lines[i].substr(std::min<std::size_t>(2, lines[i].size())));
   return view;
 }
 
-std::vector<CommandView> commands_of(const CLI::App& root) {
-  std::vector<CommandView> views;
-  for (const CLI::App* app : root.get_subcommands({})) views.push_back(view_of(*app));
-  return views;
+std::vector<CommandView> commands_below(const CommandView& program) {
+  std::vector<CommandView> all;
+  add_below(program, all);
+  return all;
 }
 
-std::string help_text(const CommandView& command, bool is_root, const std::vector<CommandView>& commands) {
+std::string help_text(const CommandView& command) {
   std::string out = command.description + "\n\nUsage: " + command.usage + "\n";
   std::vector<std::string> groups = {""};  // positionals first
   for (const OptionView& option : command.options) {
@@ -114,9 +148,9 @@ std::string help_text(const CommandView& command, bool is_root, const std::vecto
       groups.push_back(option.group);
     }
   }
-  if (!commands.empty()) {
-    out += "\nCommands:\n";
-    for (const CommandView& sub : commands) out += two_columns(sub.name, sub.description);
+  if (!command.commands.empty()) {
+    out += command.is_program() ? "\nCommands:\n" : "\nActions:\n";
+    for (const CommandView& sub : command.commands) out += two_columns(sub.name, sub.description);
   }
   for (const std::string& group : groups) {
     std::string lines;
@@ -131,9 +165,7 @@ std::string help_text(const CommandView& command, bool is_root, const std::vecto
     out += "\nExamples:\n";
     for (const std::string& example : command.examples) out += "  " + example + "\n";
   }
-  out += is_root ? "\nHelp of a command: pictor COMMAND --help\n"
-                 : "\nGlobal options (--data, --json, --quiet, ...): pictor --help\n";
-  return out;
+  return out + more_help(command);
 }
 
 std::shared_ptr<CLI::FormatterBase> make_help_formatter() { return std::make_shared<HelpFormatter>(); }

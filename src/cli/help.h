@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,19 +29,28 @@ struct OptionView {
   std::vector<std::string> choices() const;  // of "a|b|c"
   bool takes_file() const;
   bool takes_folder() const;
+  bool takes_name() const;  // of an encoder or a repository: no shell knows them
 };
 
 struct CommandView {
-  std::string name, description, usage;
+  std::string name;  // "add"
+  std::string path;  // what is typed: "pictor encoder add"
+  std::string description, usage;
   std::vector<OptionView> options;
   std::vector<std::string> examples;
+  std::vector<CommandView> commands;  // of the program; of a command, its actions
+
+  bool is_program() const { return path == name; }
+  std::vector<std::string> option_names() const;
+  std::optional<OptionView> positional() const;  // the first
 };
 
 CommandView view_of(const CLI::App& app);
-std::vector<CommandView> commands_of(const CLI::App& root);
+// Every command below the program, an action after the command that it belongs to.
+std::vector<CommandView> commands_below(const CommandView& program);
 
 // Help that fits 80 columns.
 std::shared_ptr<CLI::FormatterBase> make_help_formatter();
-std::string help_text(const CommandView& command, bool is_root, const std::vector<CommandView>& commands);
+std::string help_text(const CommandView& command);
 
 }  // namespace pictor

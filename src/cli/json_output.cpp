@@ -147,17 +147,17 @@ Json loss_object(const EncoderLoss& loss) {
 
 Json encoder_object(const EncoderInfo& info) {
   Json out = {{"name", info.name},
-          {"description", info.description},
-          {"licence", info.licence},
-          {"source", info.source},
-          {"precision", info.precision},
-          {"ready", info.ready},
-          {"advice", info.advice},
-          {"added", info.added},
-          {"folder", info.folder},
-          {"bytes", info.bytes},
-          {"grid", grid_object(info.grid)},
-          {"heads", heads_array(info.heads)}};
+              {"description", info.description},
+              {"licence", info.licence},
+              {"source", info.source},
+              {"precision", info.precision},
+              {"ready", info.ready},
+              {"advice", info.advice},
+              {"added", info.added},
+              {"folder", info.folder},
+              {"bytes", info.bytes},
+              {"grid", grid_object(info.grid)},
+              {"heads", heads_array(info.heads)}};
   if (!info.quantized_from.empty()) {
     out["quantized_from"] = info.quantized_from;
     out["losses"] = Json::array();

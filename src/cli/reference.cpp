@@ -51,6 +51,21 @@ std::string markdown_options(const std::vector<OptionView>& options) {
   return out;
 }
 
+std::string markdown_command(const CommandView& command, const std::string& level) {
+  std::string out =
+      "\n" + level + " " + command.path + "\n\n" + command.description + ".\n\n```\n" + command.usage + "\n```\n\n";
+  if (!command.commands.empty()) out += "| action | meaning |\n|---|---|\n";
+  for (const CommandView& action : command.commands) {
+    out += "| " + cell(code_span(action.name)) + " | " + cell(action.description) + " |\n";
+  }
+  if (!command.commands.empty()) out += "\n";
+  out += markdown_options(command.options) + "\n```sh\n";
+  for (const std::string& example : command.examples) out += example + "\n";
+  out += "```\n";
+  for (const CommandView& action : command.commands) out += markdown_command(action, level + "#");
+  return out;
+}
+
 // Roff: a backslash and a leading dot or quote mean something; a '-' is a hyphen unless escaped.
 std::string roff(std::string_view text) {
   std::string out;
@@ -77,10 +92,10 @@ std::string roff_options(const std::vector<OptionView>& options) {
 }  // namespace
 
 std::string reference_text(const CLI::App& root) {
-  const std::vector<CommandView> commands = commands_of(root);
-  std::string out = help_text(view_of(root), true, commands);
-  for (const CommandView& command : commands) {
-    out += "\n" + std::string(80, '=') + "\npictor " + command.name + "\n\n" + help_text(command, false, {});
+  const CommandView top = view_of(root);
+  std::string out = help_text(top);
+  for (const CommandView& command : commands_below(top)) {
+    out += "\n" + std::string(80, '=') + "\n" + command.path + "\n\n" + help_text(command);
   }
   out += "\nExit status:\n";
   for (const ExitRow& row : kExits)
@@ -95,13 +110,9 @@ std::string reference_markdown(const CLI::App& root) {
       top.description + "\n\n" + std::string(kFiles) + "\n\n## Global options\n\n" +
       "They may stand before or after the command.\n\n" + markdown_options(top.options) +
       "\nThe configuration file is TOML: global options at the top, options of a command under its name.\n\n"
-      "```toml\ndata = \"/srv/pictor\"\n\n[index]\nkeep = \"thumbnail\"\n\n[search]\ncollection = \"shop\"\n```\n";
-  for (const CommandView& command : commands_of(root)) {
-    out += "\n## pictor " + command.name + "\n\n" + command.description + ".\n\n```\n" + command.usage + "\n```\n\n" +
-           markdown_options(command.options) + "\n```sh\n";
-    for (const std::string& example : command.examples) out += example + "\n";
-    out += "```\n";
-  }
+      "```toml\ndata = \"/srv/pictor\"\n\n[index]\nkeep = \"thumbnail\"\n\n[search]\ncollection = \"shop\"\n\n"
+      "[encoder.pull]\nendpoint = \"https://hub.example.org\"\n```\n";
+  for (const CommandView& command : top.commands) out += markdown_command(command, "##");
   out += "\n## Exit status\n\n| status | name | meaning |\n|---|---|---|\n";
   for (const ExitRow& row : kExits) {
     out += "| " + std::to_string(static_cast<int>(row.code)) + " | " + std::string(code_name(row.code)) + " | " +
@@ -118,7 +129,7 @@ std::string manual_page(const CLI::App& root, std::string_view version) {
   std::string out = ".TH PICTOR 1 \"\" \"pictor " + roff(version) + "\" \"User Commands\"\n.SH NAME\npictor \\- " +
                     roff(top.description) + "\n.SH SYNOPSIS\n.B " + roff(top.usage) + "\n.SH DESCRIPTION\n" +
                     roff(kFiles) + "\n.SH GLOBAL OPTIONS\n" + roff_options(top.options) + ".SH COMMANDS\n";
-  for (const CommandView& command : commands_of(root)) {
+  for (const CommandView& command : commands_below(top)) {
     out += ".SS " + roff(command.usage) + "\n" + roff(command.description) + ".\n" + roff_options(command.options);
     out += ".PP\nExamples:\n.PP\n.nf\n.RS\n";
     for (const std::string& example : command.examples) out += roff(example) + "\n";

@@ -135,15 +135,16 @@ std::string hint_for(const Status& status, const std::string& command) {
   const std::string& message = status.message();
   const auto speaks_of = [&](std::string_view word) { return message.find(word) != std::string::npos; };
   switch (status.code()) {
-    case Code::kInvalid: return speaks_of("encoder") ? "pictor encoders" : "pictor " + command + " --help";
+    case Code::kInvalid:
+      return speaks_of("encoder") && !command.starts_with("pictor encoder ") ? "pictor encoders" : command + " --help";
     case Code::kNotFound:
       if (speaks_of("no head")) return "pictor stats, pictor encoders";
       if (speaks_of("collection")) return "pictor collections";
       if (speaks_of("data folder")) return "pictor index FOLDER";
-      return speaks_of("encoder") ? "pictor encoders" : "pictor " + command + " --help";
+      return speaks_of("encoder") ? "pictor encoders" : command + " --help";
     case Code::kMismatch: return "pictor collections, pictor encoders";
     case Code::kBusy: return "again, when the other pictor process has ended";
-    case Code::kCorrupt: return command == "verify" ? "" : "pictor verify";
+    case Code::kCorrupt: return command == "pictor verify" ? "" : "pictor verify";
     case Code::kInternal: return "pictor version, and report its output with what you did";
     default: return "";
   }

@@ -65,7 +65,8 @@ class Session {
 // A command: its declaration in CLI11's terms, and what runs when it was chosen.
 struct Command {
   CLI::App* app = nullptr;
-  std::function<Status(Session&)> run;
+  std::function<Status(Session&)> run;  // null where an action must be named
+  std::vector<Command> actions = {};
 };
 
 Command add_index_command(CLI::App& parent);
@@ -103,7 +104,7 @@ std::string default_weights_folder();
 std::string default_encoders_folder();
 std::string default_cache_folder();
 
-// "try: ..." for an error; empty when its message says enough.
+// "try: ..." for an error of `command`, "pictor encoder add"; empty when its message says enough.
 std::string hint_for(const Status& status, const std::string& command);
 
 }  // namespace pictor

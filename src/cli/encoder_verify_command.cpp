@@ -1,7 +1,11 @@
-// pictor encoder verify NAME --against: where another stack departs from ours, and why.
+// pictor encoder verify: the files against their hashes, the bits against their fingerprint, or another stack against
+// ours: where it departs, and why.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "cli/encoder_tools.h"
+#include "cli/encoder_actions.h"
+#include "cli/encoder_tools_json.h"
+#include "cli/json_output.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -64,8 +68,6 @@ void print_departure(Session& session, const ForeignReport& report, const Depart
       << " that were tried\n";
 }
 
-}  // namespace
-
 Status compare_with_foreign(Session& session, const ForeignRequest& request) {
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
   PICTOR_ASSIGN(const auto report, engine->encoder_tools().compare(request));
@@ -82,6 +84,47 @@ Status compare_with_foreign(Session& session, const ForeignRequest& request) {
   if (report.departures.empty()) return Status::ok();
   return {Code::kMismatch, "the other stack departs from encoder '" + report.encoder + "' at stage '" +
                                report.departures.front().stage + "' of " + report.departures.front().kind};
+}
+
+struct Options {
+  std::string encoder, against, head;
+  bool fingerprint = false;
+  std::uint64_t images = 1000;
+};
+
+Status run(Session& session, const Options& options) {
+  if (!options.against.empty()) return compare_with_foreign(session, {options.encoder, options.against, options.head});
+  PICTOR_ASSIGN(Engine * engine, session.engine(true));
+  PICTOR_TRY(engine->verify_encoder(options.encoder));
+  if (options.fingerprint) return encoder_fingerprint(session, options.encoder, options.images, true);
+  if (session.json()) {
+    session.out() << faults_json({}) << "\n";
+  } else if (!session.options().quiet) {
+    session.out() << "every file of encoder " << printable(options.encoder) << " has the hash of its card\n";
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Command add_encoder_verify_action(CLI::App& encoder) {
+  CLI::App& app = *encoder.add_subcommand("verify", "Verify an encoder: its files, its bits, another stack");
+  auto options = std::make_shared<Options>();
+  add_encoder_argument(app, options->encoder);
+  auto* fingerprint = app.add_flag("--fingerprint", options->fingerprint,
+                                   "Make the vectors of generated inputs, too, and compare with the known fingerprint");
+  add_fingerprint_count_option(app, options->images)
+      ->description("Of --fingerprint: so many generated pictures, and texts")
+      ->needs(fingerprint);
+  auto* against = app.add_option("--against", options->against,
+                                 "Instead: what another stack recorded, stage by stage; says where it departs")
+                      ->type_name("FILE")
+                      ->excludes(fingerprint);
+  app.add_option("--head", options->head, "The head that the vectors of --against are of; else the first that fits")
+      ->type_name("NAME")
+      ->needs(against);
+  set_examples(app, {"pictor encoder verify clip --fingerprint", "pictor encoder verify clip --against records.jsonl"});
+  return {&app, [options](Session& session) { return run(session, *options); }};
 }
 
 }  // namespace pictor
