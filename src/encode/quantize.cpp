@@ -8,6 +8,7 @@
 #include "encode/import.h"
 #include "encode/quantize_loss.h"
 #include "encode/quantize_passes.h"
+#include "encode/unicode.h"
 #include "encode/weights.h"
 
 namespace pictor {
@@ -26,6 +27,23 @@ struct Tower {
   std::unique_ptr<NetworkQuantizer> quantizer;
   std::vector<bool> in_float;
 };
+
+// As a card takes it: what is no UTF-8 becomes a question mark, and no character is cut.
+std::string card_text(std::string text) {
+  constexpr std::size_t kCharacterBytesMax = 4;
+  text.resize(std::min<std::size_t>(text.size(), limits::kCardTextBytesMax + kCharacterBytesMax));
+  for (std::size_t bad_at = 0; !unicode::is_utf8(text, bad_at);) text[bad_at] = '?';
+  std::size_t end = std::min<std::size_t>(text.size(), limits::kCardTextBytesMax);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
+Status check_count(std::size_t seen, std::size_t most, const char* what) {
+  if (seen <= most) return Status::ok();
+  return {Code::kLimit, std::to_string(seen) + " " + what + " were given, at most " + std::to_string(most) +
+                            " are taken: give fewer"};
+}
 
 // A group of layers of one of the towers.
 struct Place {
@@ -95,7 +113,7 @@ class Work {
   const EncoderPlaces& places_;
   const Runtime& runtime_;
   const QuantizeEncoderRequest& request_;
-  std::string name_, staging_;
+  std::string name_, staging_, calibration_;
   CardDetails parent_;
   std::vector<std::string> texts_, evaluation_texts_;
   std::vector<Tower> towers_;
@@ -120,7 +138,11 @@ Status Work::check_request() const {
     return {Code::kInvalid, "pictures of " + std::to_string(size) +
                                 " prepared numbers each are wanted, for calibration " + "and for evaluation"};
   }
-  return Status::ok();
+  PICTOR_TRY(check_count(request_.pictures.size() / size, limits::kCalibrationPicturesMax, "pictures"));
+  PICTOR_TRY(check_count(request_.evaluation_pictures.size() / size, limits::kCalibrationPicturesMax,
+                         "pictures for evaluation"));
+  PICTOR_TRY(check_count(request_.texts.size(), limits::kCalibrationTextsMax, "texts"));
+  return check_count(request_.evaluation_texts.size(), limits::kCalibrationTextsMax, "texts for evaluation");
 }
 
 Status Work::begin() {
@@ -140,6 +162,11 @@ Status Work::begin() {
   texts_ = request_.texts.empty() ? calibration_sentences(kTexts, kTextSeed) : request_.texts;
   evaluation_texts_ = request_.evaluation_texts.empty() ? calibration_sentences(kTexts / 2, kEvaluationSeed)
                                                         : request_.evaluation_texts;
+  calibration_ = card_text(request_.calibration);
+  if (calibration_.empty()) {
+    const std::size_t pictures = request_.pictures.size() / picture_numbers(parent_.card.prepare);
+    calibration_ = parent_.image ? std::to_string(pictures) + " pictures" : std::to_string(texts_.size()) + " texts";
+  }
   return Status::ok();
 }
 
@@ -223,10 +250,8 @@ CardDetails Work::new_details() const {
   out.card.name = name_;
   out.card.precision = Precision::kInt8;
   out.card.description = "Static int8 of " + request_.encoder + ": " + parent_.card.description;
-  out.card.source = request_.encoder + ", quantised over " + request_.calibration + " (" + parent_.card.source + ")";
-  for (auto* text : {&out.card.description, &out.card.source}) {
-    if (text->size() > limits::kCardTextBytesMax) text->resize(limits::kCardTextBytesMax);
-  }
+  out.card.source = request_.encoder + ", quantised over " + calibration_ + " (" + parent_.card.source + ")";
+  for (auto* text : {&out.card.description, &out.card.source}) *text = card_text(std::move(*text));
   out.card.files.clear();
   out.card.quantization.reset();
   for (const auto& tower : towers_) {
@@ -358,7 +383,7 @@ Result<Quantization> Work::finish(const std::vector<QuantizationLoss>& losses) {
   Quantization out;
   out.name = name_;
   out.from = request_.encoder;
-  out.calibration = request_.calibration;
+  out.calibration = calibration_;
   out.losses = losses;
   for (const auto& tower : towers_) {
     if (tower.image) out.pictures = request_.pictures.size() / picture_numbers(parent_.card.prepare);

@@ -121,6 +121,10 @@ Result<QuantizedEncoder> EngineImpl::quantize_encoder(const QuantizeRequest& req
     return Status(Code::kInvalid, std::to_string(request.images) + " pictures were asked for, 1 to " +
                                       std::to_string(limits::kCalibrationPicturesMax) + " are taken");
   }
+  if (request.texts.size() > limits::kCalibrationTextsMax) {
+    return Status(Code::kLimit, std::to_string(request.texts.size()) + " texts were given, at most " +
+                                    std::to_string(limits::kCalibrationTextsMax) + " are taken: give fewer");
+  }
   PICTOR_ASSIGN(const auto parent, encoders_.card(request.encoder));
   // Found out before pictures are read, too, since that takes a while.
   if (const auto name = request.name.empty() ? request.encoder + "-int8" : request.name; encoders_.card(name).is_ok()) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -257,6 +258,38 @@ TEST_P(OneFamily, what_is_no_f32_encoder_or_has_its_name_taken_is_refused) {
   wanted = request("empty");
   wanted.pictures.clear();
   EXPECT_EQ(quantize(wanted).status().code(), Code::kInvalid);
+}
+
+TEST_P(OneFamily, more_texts_than_a_card_can_say_are_refused_before_anything_is_done) {
+  const auto outcome = [&](std::size_t texts, std::size_t evaluation_texts) {
+    std::atomic<bool> cancel = false;
+    auto wanted = request();
+    wanted.texts.assign(texts, "a dog");
+    wanted.evaluation_texts.assign(evaluation_texts, "a boat");
+    wanted.cancel = &cancel;
+    wanted.progress = [&](const std::string&, std::size_t, std::size_t) { cancel = true; };
+    return quantize(wanted).status().code();
+  };
+  const std::size_t most = limits::kCalibrationTextsMax;
+  EXPECT_EQ(outcome(most, most), Code::kCancelled) << "it began";
+  EXPECT_EQ(outcome(most + 1, most), Code::kLimit);
+  EXPECT_EQ(outcome(most, most + 1), Code::kLimit);
+}
+
+TEST_P(OneFamily, what_the_pictures_are_is_cut_between_two_characters) {
+  auto wanted = request("cut");
+  wanted.image_tower = false;
+  wanted.calibration = "\xFF";
+  for (std::size_t i = 0; i < limits::kCardTextBytesMax; ++i) wanted.calibration += "\u20AC";
+  const auto made = quantize(wanted);
+  ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+  EXPECT_EQ(made->calibration.substr(0, 4), "?\u20AC");
+  EXPECT_EQ(made->calibration.size(), limits::kCardTextBytesMax);
+  wanted.name = "unsaid";
+  wanted.calibration.clear();
+  const auto unsaid = quantize(wanted);
+  ASSERT_TRUE(unsaid.is_ok()) << unsaid.status().to_string();
+  EXPECT_EQ(unsaid->calibration, "12 pictures");
 }
 
 INSTANTIATE_TEST_SUITE_P(OfTheHub, OneFamily, testing::Values("clip"), [](const auto& family) { return family.param; });
