@@ -184,12 +184,17 @@ Status Comparison::take_tokens(const ForeignItem& item, const ForeignRecord& rec
     used = std::max<std::size_t>(static_cast<std::size_t>(std::ranges::count(ones, 1)), 1);
   }
   ids.resize(std::min<std::size_t>({used, ids.size(), stages_.details().text->tokens_max}));
-  if (ids.empty()) {
-    note("text '" + item.name + "' has no token in its 'token_ids': what comes after is made from ours");
+  // A network looks its table of tokens up by them.
+  const auto known = [this](auto id) { return id >= 0 && id <= stages_.id_max(); };
+  if (!ids.empty() && std::ranges::all_of(ids, known)) {
+    state.tokens.ids = std::move(ids);
     return Status::ok();
   }
-  const bool known = std::ranges::all_of(ids, [](auto id) { return id >= 0 && id <= std::int64_t{0x7fffffff}; });
-  if (known) state.tokens.ids = std::move(ids);
+  note("text '" + item.name + "' has " +
+       (ids.empty() ? "no token"
+                    : "token " + std::to_string(*std::ranges::find_if_not(ids, known)) + ", where ours are 0 to " +
+                          std::to_string(stages_.id_max()) + ",") +
+       " in its 'token_ids': what comes after is made from ours");
   return Status::ok();
 }
 

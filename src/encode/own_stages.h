@@ -4,6 +4,7 @@
 // picture.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,6 +43,7 @@ class OwnStages {
   // To the length that the encoder runs it in.
   std::vector<std::int64_t> padded(std::vector<std::int64_t> ids) const;
   std::int64_t pad_id() const;
+  std::int64_t id_max() const { return std::max(tokenizer_->id_max(), pad_id()); }
   Result<Outputs> outputs_of(const Tokens& tokens) const;
   Result<std::vector<float>> vector_of(const Outputs& outputs, const Tokens& tokens, std::size_t head) const;
   Result<std::vector<double>> pooled_of(const Outputs& outputs, const Tokens& tokens) const;

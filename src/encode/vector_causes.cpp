@@ -40,11 +40,12 @@ void add_poolings(const OutputTensor& output, const Tokens* tokens, std::int64_t
   if (tokens != nullptr) {
     const std::size_t used = std::min(tokens->ids.size(), count);
     add_mean(output.name, "the mean over the mask", rows, used, dim, out);
-    add_row(output.name, "the last token of the text", rows, used - 1, dim, out);
-    const auto end = std::ranges::find(tokens->ids, end_id);
-    if (end != tokens->ids.end()) {
-      add_row(output.name, "the end-of-text token", rows, static_cast<std::size_t>(end - tokens->ids.begin()), dim,
-              out);
+    if (used > 0) add_row(output.name, "the last token of the text", rows, used - 1, dim, out);
+    // An output may have fewer positions than the text has tokens.
+    const auto ids = std::span(tokens->ids).first(used);
+    const auto end = std::ranges::find(ids, end_id);
+    if (end != ids.end()) {
+      add_row(output.name, "the end-of-text token", rows, static_cast<std::size_t>(end - ids.begin()), dim, out);
     }
     return;
   }

@@ -295,6 +295,34 @@ TEST_F(Spoiled, a_text_without_a_token_is_noted_and_ours_are_gone_on_from) {
   }
 }
 
+TEST_F(Spoiled, a_token_that_no_table_has_is_noted_and_ours_are_gone_on_from) {
+  bring("siglip");
+  ASSERT_FALSE(HasFatalFailure());
+  const std::string text = "two dogs run on a beach";
+  const auto tokens = stages_->tokens_of(text).value();
+  const auto vector = stages_->vector_of(stages_->outputs_of(tokens).value(), tokens, 0).value();
+  for (const std::int64_t id : {std::int64_t{-1}, stages_->id_max() + 1, std::int64_t{0x7fffffff}}) {
+    auto ids = tokens.ids;
+    ids[1] = id;
+    const auto report = with_lines({{{"text", text}, {"token_ids", ids}, {"vector", vector}}});
+    EXPECT_TRUE(noted(report, "has token " + std::to_string(id)));
+    ASSERT_EQ(report.stages.size(), 2U);
+    EXPECT_EQ(report.stages[1].differ, 0U) << "the vector of our own tokens";
+  }
+}
+
+TEST_F(Spoiled, an_output_with_fewer_positions_than_the_text_has_tokens_is_read_within_its_bounds) {
+  bring_end_of_text();
+  ASSERT_FALSE(HasFatalFailure());
+  Tokens tokens = stages_->tokens_of("two dogs run on a beach").value();
+  const std::vector<float> theirs = {1, 0, 0, 1};
+  const Outputs outputs = {{"short", {1, 2, 4}, {0, 1, 1, 0, 0, 1, 1, 0}}};
+  ASSERT_GT(tokens.ids.size(), 2U);
+  EXPECT_TRUE(cause_in_network(*stages_, outputs, &tokens, 0, theirs).empty());
+  tokens.ids.clear();
+  EXPECT_TRUE(cause_in_network(*stages_, outputs, &tokens, 0, theirs).empty());
+}
+
 TEST_F(Spoiled, end_tokens_that_are_missing_are_named_and_the_other_items_are_compared) {
   bring_end_of_text();
   ASSERT_FALSE(HasFatalFailure());
