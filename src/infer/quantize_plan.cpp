@@ -174,6 +174,7 @@ class Planner {
 
   void find_pooling(QuantizedPoint& point) const {
     if (!is(point.producer, "MaxPool") || node(point.producer).outputs.size() != 1) return;
+    if (node(point.producer).inputs.empty()) return;
     const auto source = node(point.producer).inputs[0];
     const std::size_t maker = maker_of(source);
     if (maker == kNoNode || only_reader(source) != point.producer || outputs_.contains(point.name)) return;

@@ -25,7 +25,8 @@ Histogram::Histogram(float low, float high) : low_(std::min(low, 0.0F)), high_(s
 
 std::size_t Histogram::bin_of(float value) const {
   const double at = (static_cast<double>(value) - low_) * bins_per_unit_;
-  return static_cast<std::size_t>(std::clamp(at, 0.0, static_cast<double>(kBins - 1)));
+  if (!(at > 0)) return 0;  // not a number, too
+  return static_cast<std::size_t>(std::min(at, static_cast<double>(kBins - 1)));
 }
 
 double Histogram::squared_error(const ByteScale& chosen) const {

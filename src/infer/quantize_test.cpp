@@ -59,6 +59,14 @@ TEST(ChannelRanges, channels_are_told_apart_in_planes_and_in_rows) {
   EXPECT_EQ(by_row.positions, 3U);
 }
 
+TEST(Histogram, of_numbers_without_end_stays_within_its_bins) {
+  for (const float low : {-INFINITY, -3e38F}) {
+    Histogram histogram(low, 3e38F);
+    for (const float value : {-INFINITY, INFINITY, std::nanf(""), 0.0F}) histogram.add(value);
+    EXPECT_GT(histogram.choose().scale, 0);
+  }
+}
+
 class Passes final : public CalibrationPasses {
  public:
   explicit Passes(std::size_t n, float first = 0) : pictures_(random_pictures(n)) { pictures_[0] = first; }
@@ -138,6 +146,12 @@ TEST_F(TinyQuantised, a_network_that_is_quantised_already_is_refused) {
   const auto made = calibrate("whole8.onnx");
   ASSERT_EQ(made.status().code(), Code::kUnsupported) << made.status().to_string();
   EXPECT_NE(made.status().message().find("is quantised already"), std::string::npos) << made.status().message();
+}
+
+TEST_F(TinyQuantised, a_pooling_without_an_input_is_refused) {
+  const auto made = calibrate("pool_of_nothing.onnx");
+  EXPECT_FALSE(made.is_ok());
+  EXPECT_NE(made.status().code(), Code::kInternal) << made.status().to_string();
 }
 
 TEST_F(TinyQuantised, a_convolution_with_strides_past_the_limit_stays_in_float) {

@@ -18,6 +18,7 @@ nan.onnx, inf.onnx, nan_half.onnx, nan_list.onnx, nan_outer.onnx: one weight is 
               beside zeros, as attention masks have
 step_longest.onnx, step_longer.onnx, step_wraps.onnx: two convolutions of "pixels"; one has strides at the limit, past it,
               and of a product that is 0 in 64 bits
+pool_of_nothing.onnx: a pooling without an input
 turned.onnx:  "x" f32 [N, 4] -> "y" [4, N]
 strange.onnx: an operation that nobody knows
 doubles.onnx: an f64 input
@@ -239,6 +240,14 @@ def strides(path, step):
          [weights("c1", 16, 3, 3, 3), weights("c2", 8, 3, 1, 1)])
 
 
+def pool_of_nothing(path):
+    node = helper.make_node
+    nodes = [node("MaxPool", [], ["p"], kernel_shape=[2, 2]), node("Conv", ["p", "c1"], ["features"], kernel_shape=[1, 1]),
+             node("Relu", ["features"], ["logits"])]
+    save(path, nodes, [floats("pixels", ["N", 3, 32, 32])],
+         [floats("features", ["N", 16, "H", "W"]), floats("logits", ["N", 16, "H", "W"])], [weights("c1", 16, 3, 1, 1)])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -258,6 +267,7 @@ def main():
     with_weights_outside(folder)
     with_false_claims(folder)
     with_odd_weights(folder)
+    pool_of_nothing(folder / "pool_of_nothing.onnx")
     strides(folder / "step_longest.onnx", 4096)
     strides(folder / "step_longer.onnx", 4097)
     strides(folder / "step_wraps.onnx", 2**32)
