@@ -3,4 +3,4 @@
 
 #include "cli/cli.h"
 
-int main(int argc, char** argv) { return pictor::run_cli(argc, argv, std::cout, std::cerr); }
+int main(int argc, char** argv) { return pictor::run_cli(argc, argv, std::cout, std::cerr, true); }

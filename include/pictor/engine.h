@@ -38,6 +38,8 @@ struct EngineOptions {
   // Keep to the instruction-set class of the first collection that is used, so that bits are those of the machine that
   // began it. It holds for the whole process; kUnsupported where this machine cannot, kMismatch for a second class.
   bool reproducible = false;
+  // The process ends with the engine: loaded networks are left to the system, which takes their memory back in one go.
+  bool leave_networks = false;
   std::string runtime;  // "openvino", "onnxruntime"; empty: as each encoder's card says
   std::string device;   // "cpu", "cuda", "cuda:1": cuda goes with onnxruntime; empty: the processor
 };

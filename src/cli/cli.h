@@ -9,7 +9,8 @@
 
 namespace pictor {
 
-// REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test.
-int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err);
+// REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test. `process_ends`: with this call, so that
+// loaded networks are left to the system (a tenth of the warm start of a large one).
+int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, bool process_ends = false);
 
 }  // namespace pictor

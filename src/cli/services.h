@@ -34,6 +34,7 @@ struct Services {
   std::vector<std::string> build_details;
   std::istream* in = nullptr;  // where questions are answered
   Terminal terminal;
+  bool process_ends = false;  // with this run: EngineOptions::leave_networks
 };
 
 // The machine's own: environment, standard streams.

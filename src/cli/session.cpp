@@ -62,6 +62,7 @@ Result<Engine*> Session::engine(bool create) {
   options.reproducible = options_.reproducible;
   options.runtime = options_.runtime;
   options.device = options_.device;
+  options.leave_networks = services_.process_ends;
   log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));

@@ -2,25 +2,36 @@
 
 namespace pictor {
 
-Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime)
+Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime,
+                   bool leave_networks)
     : env_(env),
       places_(std::move(places)),
       cache_folder_(std::move(cache_folder)),
       threads_(threads),
-      runtimes_(std::move(runtime)) {}
+      leave_networks_(leave_networks),
+      loaded_(std::make_unique<Loaded>(std::move(runtime))) {}
+
+Encoders::~Encoders() {
+  if (!leave_networks_) return;
+  batchers_.clear();  // ends their threads
+  static auto* const left = new std::vector<std::unique_ptr<Loaded>>;
+  static std::mutex guard;
+  const std::lock_guard lock(guard);
+  left->push_back(std::move(loaded_));
+}
 
 Result<const Runtime*> Encoders::runtime_of(const std::string& name) {
   PICTOR_ASSIGN(const auto card, read_encoder_card(env_, places_, name));
-  return runtimes_.get(card.runtime);
+  return loaded_->runtimes.get(card.runtime);
 }
 
 Result<AddEncoderReport> Encoders::add(const AddEncoderRequest& request) {
-  PICTOR_ASSIGN(const auto* runtime, runtimes_.get(""));
+  PICTOR_ASSIGN(const auto* runtime, loaded_->runtimes.get(""));
   return add_encoder(env_, places_, *runtime, request);
 }
 
 Result<Quantization> Encoders::quantize(const QuantizeEncoderRequest& request) {
-  PICTOR_ASSIGN(const auto* runtime, runtimes_.get(""));
+  PICTOR_ASSIGN(const auto* runtime, loaded_->runtimes.get(""));
   return quantize_encoder(env_, places_, *runtime, request);
 }
 
@@ -30,7 +41,7 @@ Result<std::shared_ptr<const Encoder>> Encoders::open(const std::string& name, E
 }
 
 Result<std::shared_ptr<const Encoder>> Encoders::open_locked(const std::string& name, EncodeFor purpose) {
-  auto& slot = open_[{name, purpose}];
+  auto& slot = loaded_->open[{name, purpose}];
   if (slot != nullptr) return slot;
   PICTOR_ASSIGN(const auto* runtime, runtime_of(name));
   EncoderOptions options;
@@ -81,7 +92,7 @@ bool Encoders::is_added(const EncoderCard& card) const {
 void Encoders::forget(const std::string& name) {
   const std::lock_guard lock(mutex_);
   batchers_.erase(name);
-  std::erase_if(open_, [&name](const auto& one) { return one.first.first == name; });
+  std::erase_if(loaded_->open, [&name](const auto& one) { return one.first.first == name; });
 }
 
 Result<std::vector<EncoderCard>> Encoders::cards() { return list_cards(env_, places_); }

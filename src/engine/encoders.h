@@ -22,7 +22,11 @@ enum class EncodeFor { kBulk, kQuery };
 
 class Encoders {
  public:
-  Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime);
+  Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime,
+           bool leave_networks = false);
+  ~Encoders();
+  Encoders(const Encoders&) = delete;
+  Encoders& operator=(const Encoders&) = delete;
 
   Result<std::shared_ptr<const Encoder>> open(const std::string& name, EncodeFor purpose);
   // In front of the encoder that is open for queries.
@@ -50,9 +54,15 @@ class Encoders {
   EncoderPlaces places_;
   std::string cache_folder_;
   std::size_t threads_;
-  Runtimes runtimes_;
+  const bool leave_networks_;
   std::mutex mutex_;
-  std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open_;
+  // What is left to the system when the process ends.
+  struct Loaded {
+    explicit Loaded(RuntimeChoice choice) : runtimes(std::move(choice)) {}
+    Runtimes runtimes;
+    std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open;
+  };
+  std::unique_ptr<Loaded> loaded_;
   std::map<std::string, std::shared_ptr<Batcher>> batchers_;
 };
 

@@ -92,7 +92,7 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       cache_folder_(options.cache_folder),
       reproducible_(options.reproducible),
       encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
-                threads, {options.runtime, options.device}),
+                threads, {options.runtime, options.device}, options.leave_networks),
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)) {}
