@@ -13,6 +13,8 @@ namespace {
 using Ordered = nlohmann::ordered_json;
 
 constexpr const char* kMatrixFile = "derived";
+// The largest vector in and out; a network may give more numbers than that, of which a head takes the first.
+constexpr std::uint64_t kMatrixBytesMax = std::uint64_t{limits::kVectorDimMax} * limits::kVectorDimMax * sizeof(float);
 
 Status check_request(const CardDetails& base, std::size_t head, const DeriveRequest& request) {
   const auto& sides = base.heads[head];
@@ -25,6 +27,12 @@ Status check_request(const CardDetails& base, std::size_t head, const DeriveRequ
     if (side->making != HeadMaking::kConse) continue;
     return {Code::kUnsupported, "head '" + card.name + "' of encoder '" + request.name +
                                     "' is made through class scores (conse): no linear head can follow it"};
+  }
+  const std::uint64_t numbers = std::max(sides.images.numbers, sides.texts.numbers);
+  if (request.by != DeriveBy::kTruncate && numbers * request.dim * sizeof(float) > kMatrixBytesMax) {
+    return {Code::kLimit, "a matrix of " + std::to_string(numbers) + " x " + std::to_string(request.dim) +
+                              " numbers would have more than " + std::to_string(kMatrixBytesMax / limits::kMiB) +
+                              " MiB: give a smaller --dim"};
   }
   if (request.by == DeriveBy::kMatrix || request.dim <= card.dim) return Status::ok();
   return {Code::kInvalid, "head '" + card.name + "' has " + std::to_string(card.dim) + " numbers, " +

@@ -356,6 +356,27 @@ TEST_F(Derive, an_interruption_and_a_run_that_was_killed_leave_nothing) {
       << ".d.part may be somebody's who is at work";
 }
 
+TEST_F(Derive, a_matrix_that_would_not_fit_in_memory_is_refused) {
+  bring("vit");
+  ASSERT_FALSE(HasFatalFailure());
+  const auto path = folder_ + "/encoders/vit/card.json";
+  auto card = nlohmann::json::parse(std::ifstream(path));
+  auto& head = card["heads"][0];
+  ASSERT_FALSE(head["images"].contains("pooling")) << "the output is one vector";
+  card["towers"]["image"]["outputs"][head["images"]["from"].get<std::string>()] = 100'000;
+  head["images"]["through"] = "linear";
+  head["images"]["matrix"] = "m.f32";
+  card["files"].push_back({{"path", "m.f32"}, {"sha256", std::string(64, '0')}, {"bytes", 100'000 * 2 * 4}});
+  head["dim"] = 2;
+  std::ofstream(path) << card.dump();
+  // 100,000 x 2,684 numbers are just below 1 GiB.
+  auto request = asked("vit", "wide", 2684, DeriveBy::kMatrix);
+  request.matrix = folder_ + "/none.f32";
+  EXPECT_EQ(derive(request).status().code(), Code::kNotFound) << "the file is looked for";
+  request.dim = 2685;
+  EXPECT_EQ(derive(request).status().code(), Code::kLimit) << derive(request).status().to_string();
+}
+
 TEST_F(Derive, what_cannot_be_is_refused_with_its_figure) {
   bring("vit");
   ASSERT_FALSE(HasFatalFailure());
