@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -232,8 +233,10 @@ Result<std::vector<T>> numbers_of(Env& env, const ForeignRecord& record, NumberT
     std::vector<T> out;
     out.reserve(record.given.size());
     for (const double value : record.given) {
-      const bool fits = type == NumberType::kF32 || (value == std::floor(value) && std::fabs(value) < 1e15 &&
-                                                     (type != NumberType::kU8 || (value >= 0 && value <= 255)));
+      const bool fits = type == NumberType::kF32
+                            ? std::fabs(value) <= static_cast<double>(std::numeric_limits<float>::max())
+                            : (value == std::floor(value) && std::fabs(value) < 1e15 &&
+                               (type != NumberType::kU8 || (value >= 0 && value <= 255)));
       if (!fits) return Status(Code::kMismatch, what + " has a number that cannot be one of it");
       out.push_back(static_cast<T>(value));
     }

@@ -396,6 +396,8 @@ TEST_F(Records, whose_files_are_too_short_are_a_mismatch) {
   EXPECT_EQ(floats_of(Env::real(), record).status().code(), Code::kMismatch);
   record = {"token_ids", "", NumberType::kI64, {}, "", 0, 0, {1.5}};
   EXPECT_EQ(integers_of(Env::real(), record).status().code(), Code::kMismatch);
+  record = {"vector", "", NumberType::kF32, {}, "", 0, 0, {1e300}};
+  EXPECT_EQ(floats_of(Env::real(), record).status().code(), Code::kMismatch);
 }
 
 }  // namespace
