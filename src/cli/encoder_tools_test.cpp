@@ -109,10 +109,26 @@ TEST_F(EncoderToolsCli, derive_wants_one_way_a_name_and_a_dimension) {
   EXPECT_EQ(asked.by, DeriveBy::kPca);
   EXPECT_EQ(asked.texts, (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ(asked.head, "joint");
+  EXPECT_NE(asked.cancel, nullptr) << "Ctrl-C stops it";
   EXPECT_NE(out().find("fitted on 2 pictures"), std::string::npos) << out();
   EXPECT_NE(out().find("overlap@10"), std::string::npos) << out();
   EXPECT_EQ(run({"--json", "encoder", "derive", "clip", "--name", "x", "--dim", "8", "--truncate"}), 0);
   EXPECT_EQ(Json::parse(out())["overlap"], 0.75);
+}
+
+TEST_F(EncoderToolsCli, derive_reads_no_more_texts_than_are_fitted_on) {
+  folder_.write("pictures/a.png", "not looked at here");
+  const auto run_with = [&](std::size_t texts, const std::string& line) {
+    std::string content;
+    for (std::size_t i = 0; i < texts; ++i) content += line;
+    const auto path = folder_.write("texts.txt", content);
+    return run(
+        {"encoder", "derive", "clip", "--name", "x", "--dim", "8", "--pca", folder_ / "pictures", "--texts", path});
+  };
+  EXPECT_EQ(run_with(limits::kDeriveTextsMax, "a\n"), 0) << err();
+  EXPECT_EQ(engine_->tools.derives.back().texts.size(), limits::kDeriveTextsMax);
+  EXPECT_EQ(run_with(limits::kDeriveTextsMax + 1, "a\n"), static_cast<int>(Code::kLimit));
+  EXPECT_EQ(run_with(limits::kDeriveTextsMax + 1, "\n"), 0) << "empty lines are none";
 }
 
 TEST_F(EncoderToolsCli, the_run_time_and_device_come_from_flags_or_the_environment) {
