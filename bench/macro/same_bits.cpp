@@ -2,7 +2,8 @@
 //
 // Encodes the pictures and texts of two lists at every batch size from 1 to BATCHES, while LOAD other threads use the
 // same encoder for other batches. Prints the class of instruction sets, then "HEAD KIND BATCH VECTORS SHA256" a line:
-// the hashes are equal if the vectors' bits are.
+// the hashes are equal if the vectors' bits are. A list named "generated:N" is of the first N inputs of
+// `pictor encoder fingerprint`, whose hashes are then the same as these.
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +15,8 @@
 
 #include "base/base.h"
 #include "encode/encode.h"
+#include "engine/generated.h"
+#include "inputs.h"
 
 namespace {
 
@@ -28,25 +31,30 @@ struct Work {
   std::size_t pictures() const { return tensors.size() / size; }
 };
 
-std::vector<std::string> lines_of(const char* path) {
-  std::ifstream in(path);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
+constexpr std::string_view kGenerated = "generated:";
+
+std::size_t generated_count(std::string_view list) {
+  return list.starts_with(kGenerated) ? std::strtoul(list.data() + kGenerated.size(), nullptr, 10) : 0;
 }
 
-Status read_pictures(const std::vector<std::string>& paths, Work& work) {
-  const auto& card = work.encoder.card();
-  work.size = prepared_size(card.prepare);
-  work.tensors.resize(paths.size() * work.size);
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    PICTOR_ASSIGN(const Bytes file, read_file(Env::real(), paths[i], limits::kImageFileBytesMax));
-    const auto decoded = decode_image(file, card.decode, &card.prepare);
-    if (!decoded.is_ok()) return decoded.status().in(paths[i]);
-    PICTOR_TRY(prepare_image(decoded->image, card.decode, card.prepare,
-                             std::span(work.tensors).subspan(i * work.size, work.size)));
+Result<std::vector<float>> tensors_of(const char* list, const EncoderCard& card) {
+  const std::size_t count = generated_count(list);
+  if (count == 0) return prepare_files(lines_of(list), card);
+  const std::size_t size = prepared_size(card.prepare);
+  std::vector<float> tensors(count * size);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto slot = std::span(tensors).subspan(i * size, size);
+    PICTOR_TRY(prepare_image(generated_image(i), card.decode, card.prepare, slot));
   }
-  return Status::ok();
+  return tensors;
+}
+
+std::vector<std::string> texts_of(const char* list) {
+  const std::size_t count = generated_count(list);
+  if (count == 0) return lines_of(list);
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < count; ++i) texts.push_back(generated_text(i));
+  return texts;
 }
 
 void print(const std::string& head, const char* kind, std::size_t batch, std::size_t vectors, Sha256Stream& hash) {
@@ -103,8 +111,8 @@ Status run(char** argv) {
   const std::size_t load = std::strtoul(argv[6], nullptr, 10);
   options.parallel = 1 + load;
   PICTOR_ASSIGN(const auto encoder, open_encoder(Env::real(), {argv[1], argv[2], argv[3]}, argv[4], *runtime, options));
-  Work work{*encoder, {}, lines_of(argv[9])};
-  PICTOR_TRY(read_pictures(lines_of(argv[8]), work));
+  Work work{*encoder, {}, texts_of(argv[9]), prepared_size(encoder->card().prepare)};
+  PICTOR_ASSIGN(work.tensors, tensors_of(argv[8], encoder->card()));
   std::cout << encoder->isa_class() << std::endl;
   std::atomic<bool> stop{false};
   std::vector<std::thread> others;
