@@ -32,9 +32,7 @@ class Foreign:
         return str(out)
 
     def picture(self, number, path, spoil):
-        with Image.open(path) as opened:
-            pixels = numpy.asarray(reference.read_rgb(path, self.prepare.spec))
-            del opened
+        pixels = numpy.asarray(reference.read_rgb(path, self.prepare.spec))
         pixels = spoil.get("decoded", lambda same: same)(pixels)
         tensor = spoil.get("tensor", self.tensor)(pixels)
         names = [port.name for port in self.networks["vision"].get_outputs()]
@@ -52,7 +50,8 @@ class Foreign:
         return numpy.ascontiguousarray(steps.transpose(2, 0, 1), dtype="<f4")
 
     def text(self, text, spoil):
-        ids = spoil.get("token_ids", lambda same: same)(self.tokenizer.encode(text).ids)[:77]
+        ids = self.tokenizer.encode(text).ids
+        ids = spoil.get("token_ids", lambda same: same)(ids[:76] + ids[-1:] if len(ids) > 77 else ids)
         ids = numpy.array([ids + [ids[-1]] * (77 - len(ids))], dtype=numpy.int64)
         ports = [port.name for port in self.networks["text"].get_inputs()]
         given = {"input_ids": ids, "attention_mask": (numpy.cumsum(ids == ids[0, -1], axis=1) <= 1).astype(numpy.int64)}

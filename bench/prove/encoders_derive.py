@@ -14,7 +14,7 @@ PICTURES = 60
 FITTED = 700  # a fifth of them is held out; 512 components need as many pictures
 
 
-def served(home, name, dim, files, base):
+def served(home, name, dim, files):
     """Its vectors, after a look at what a collection of it answers: every picture finds itself."""
     home.index(files[0].parent, name, name)
     found = 0
@@ -55,7 +55,7 @@ def derived(context, dim, how):
             pool = ingest.lay_out(context.random("pca").sample(others, FITTED), home.folder / "pool")[0].parent
             wanted, extra = None, ["--pca", pool]
         report = home.json("encoder", "derive", BASE, "--name", name, "--head", HEAD, "--dim", dim, *extra)
-        rows = served(home, name, dim, files, base)
+        rows = served(home, name, dim, files)
     numbers = {"overlap": overlap(base, rows), "dim_before": report["dim_before"], "dim": report["dim"]}
     if wanted is not None:
         numbers["cosine"] = float(reference.cosines(rows, wanted).min())

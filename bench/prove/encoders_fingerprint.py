@@ -16,13 +16,13 @@ def kept(home, encoder, count, threads, *extra):
 
 def departures(home, encoder, count, batches):
     """What is not the first process's fingerprint, and how many embeddings were hashed."""
-    generated = f"generated:{count}"
+    generated, sizes = f"generated:{count}", ",".join(str(batch) for batch in range(1, batches + 1))
     first, unlike, embeddings = kept(home, encoder, count, 2), [], 0
     for threads in (1, 2):
         unlike += [f"{encoder} {key} with {threads} threads: {value}" for key, value in
                    kept(home, encoder, count, threads, "--check").items() if value != (first[key][0], "equal")]
     for threads, load in WAYS:
-        _, *lines = home.tool("same_bits", encoder, threads, load, batches, generated, generated)
+        _, *lines = home.tool("same_bits", encoder, threads, load, sizes, generated, generated)
         for head, kind, batch, vectors, digest in lines:
             embeddings += int(vectors)
             if digest != first[head, kind][0]:

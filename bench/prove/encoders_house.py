@@ -71,6 +71,17 @@ def house():
         yield House(folder)
 
 
+def kept_house(context, key, fill):
+    """One that several claims share: filled once, gone when the run ends."""
+    def measure():
+        holder = tempfile.TemporaryDirectory(dir=common.scratch(), prefix="house-")
+        home = House(holder.name)
+        home.holder = holder
+        fill(home)
+        return home
+    return context.once(("house", key), measure)
+
+
 def drawn_pictures(context, purpose, count):
     """PNGs with and without alpha, and JPEGs: stamps and parts of wallpapers in turn."""
     random = context.random(purpose)

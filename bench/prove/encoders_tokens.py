@@ -3,13 +3,12 @@
 import claims
 import ingest
 import numpy
-import ours
 from encoders_house import CLIP, claim, drawn_pictures, house
 from line_encoder import encode as vectors_of
 
 PICTURES = 20
 # One whose vector comes from the output of the tokens, and one where the network gets an output more.
-ENCODERS = (ours.FP32, CLIP)
+ENCODERS = ("vit", CLIP)
 
 
 def read(home, collection, name):
@@ -57,8 +56,8 @@ def tokens_of(context, home, encoder, codec, wrong):
 def kept_tokens(context, codec, wrong):
     found = {}
     with house() as home:
-        home.add()
         for encoder in ENCODERS:
+            home.add(encoder, encoder)
             found[encoder] = tokens_of(context, home, encoder, codec, wrong)
     holds = all(one["off"] == 0 and one["vectors_unlike"] == 0 and one["numbers"] > 0 for one in found.values())
     figure = "; ".join(f"{name}: {one['numbers'] - one['off']} of {one['numbers']} numbers, at most {one['apart']:.2g} of the "
