@@ -31,11 +31,12 @@ def embeddings_of(batches):
 
 
 def sizes(context):
-    """Every batch size, or, when --embeddings asks for fewer, 1, 64 and some between."""
+    """Every batch size, or, when --embeddings asks for fewer, the small ones, 64 and some between."""
     most = list(range(1, BATCHES + 1))
     if context.options.embeddings >= WANTED:
         return most
-    middle, chosen = context.random("batches").sample(most[1:-1], BATCHES - 2), [1, BATCHES]
+    chosen = [1, 2, 3, 5, BATCHES]  # what is no multiple of a forward pass is where bits would part first
+    middle = [batch for batch in context.random("batches").sample(most, BATCHES) if batch not in chosen]
     while middle and embeddings_of(chosen) < context.options.embeddings:
         chosen.append(middle.pop())
     return sorted(chosen)

@@ -110,7 +110,7 @@ class Bits(unittest.TestCase):
         self.assertFalse(found.holds)
 
     def test_a_smaller_scale_is_told_and_still_has_the_smallest_and_the_largest_batch(self):
-        (found,), _ = self.judged(embeddings=1500)
+        (found,), _ = self.judged(embeddings=1800)
         self.assertIn("a smaller scale", found.figure)
         self.assertLess(found.numbers["embeddings"], 3000)
         self.assertLessEqual({1, 64}, set(found.numbers["batches"]))
