@@ -3,9 +3,8 @@ import itertools
 
 import claims
 import common
-import encoders_quantize
 import ours
-from encoders_house import CLIP, claim, drawn_pictures, drawn_texts, kept_house
+from encoders_house import CLIP, claim, drawn_pictures, drawn_texts, kept_house, quantized
 
 BATCHES = 64
 INPUTS = 64  # pictures, and texts: a batch of 64 is full
@@ -21,7 +20,7 @@ def imported(context):
     """A CLIP as users add theirs, and its static int8 as `pictor encoder quantize` makes it."""
     def fill(home):
         home.add()
-        encoders_quantize.quantized(context, home, CLIP, images=64)
+        quantized(context, home, CLIP, images=64)
     return kept_house(context, "bits", fill)
 
 

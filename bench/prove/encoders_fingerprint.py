@@ -1,7 +1,7 @@
 """Claims: the fingerprint that `pictor encoder fingerprint` keeps is that of any batch, threads, load and process."""
 import claims
 import ours
-from encoders_house import CLIP, claim, house
+from encoders_house import CLIP, claim, house, quantized
 
 # Encoders, inputs of a kind, batch sizes from 1 on. A small network can be asked for all that users get; those that come
 # with Pictor are asked for fewer inputs here, since the claims bits-* take them through every batch.
@@ -35,9 +35,8 @@ def fingerprints(context, which):
     unlike, embeddings, found = [], 0, {}
     with house() as home:
         if which == "imported":
-            import encoders_quantize
             home.add()
-            encoders_quantize.quantized(context, home, CLIP, images=64)
+            quantized(context, home, CLIP, images=64)
         for encoder in encoders:
             apart, hashed, first = departures(home, encoder, count, batches)
             unlike, embeddings = unlike + apart, embeddings + hashed

@@ -10,8 +10,10 @@ import common
 import encode
 import ingest
 import ours
+from encode_networks import calibration_folder
 from line_encoder import WORDS
 
+EVALUATED = 100  # pictures by which the program measures what quantising loses
 CLIP = "clip"  # the small CLIP of tools/golden, added as users add theirs
 
 
@@ -92,6 +94,14 @@ def drawn_pictures(context, purpose, count):
 def drawn_texts(context, purpose, count):
     random = context.random(purpose)
     return [" ".join(random.choices(WORDS, k=random.choice((1, 3, 8, 40)))) for _ in range(count)]
+
+
+def quantized(context, home, encoder, images, extra=()):
+    """What the program says of NAME-int8: calibrated on drawn pictures, its loss measured on others."""
+    calibration = ingest.lay_out(context.random("calibrate").sample(sorted(calibration_folder().iterdir()), images),
+                                 home.folder / "calibration")[0].parent
+    evaluation = ingest.lay_out(drawn_pictures(context, "evaluate", EVALUATED), home.folder / "evaluation")[0].parent
+    return home.json("encoder", "quantize", encoder, "--calibration", calibration, "--evaluate", evaluation, "--images", images, *extra)
 
 
 def claim(name, wanted):

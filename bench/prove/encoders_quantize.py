@@ -7,8 +7,7 @@ import encode
 import ingest
 import numpy
 import ours
-from encode_networks import calibration_folder
-from encoders_house import CLIP, claim, drawn_pictures, drawn_texts, house
+from encoders_house import CLIP, claim, drawn_texts, house, quantized
 from line_encoder import encode as vectors_of
 
 # The bounds that the program itself has as its default (--max-loss 0.2).
@@ -17,18 +16,6 @@ OVERLAP_WANTED, COSINE_WANTED = 1 - LOSS_MAX, 1 - LOSS_MAX / 10
 NEIGHBOURS = 10
 PICTURES, TEXTS = 100, 60
 SHIPPED = (("lite0-minilm", "lite0-minilm-int8"), (ours.FP32, ours.INT8))
-
-
-def drawn_folder(context, home, purpose, count):
-    return ingest.lay_out(drawn_pictures(context, purpose, count), home.folder / purpose)[0].parent
-
-
-def quantized(context, home, encoder, images, extra=()):
-    """What the program says of NAME-int8, calibrated on pictures that are drawn for it."""
-    folder = ingest.lay_out(context.random("calibrate").sample(sorted(calibration_folder().iterdir()), images),
-                            home.folder / "calibration")[0].parent
-    return home.json("encoder", "quantize", encoder, "--calibration", folder, "--evaluate",
-                     drawn_folder(context, home, "evaluate", PICTURES), "--images", images, *extra)
 
 
 def nearest(rows, among, self_too):
