@@ -23,8 +23,8 @@ class Foreign:
         self.card = json.loads((home.encoders / CLIP / "card.json").read_text())
         self.prepare = Prepare(home.encoders / CLIP / "card.json")
         self.tokenizer = tokenizers.Tokenizer.from_file(str(hub / "tokenizer.json"))
-        self.networks = {name: onnxruntime.InferenceSession(str(hub / f"onnx/{name}_model.onnx"), providers=["CPUExecutionProvider"])
-                         for name in ("vision", "text")}
+        self.networks = {name: onnxruntime.InferenceSession(str(hub / f"onnx/{name}_model.onnx"),
+                                                            providers=["CPUExecutionProvider"]) for name in ("vision", "text")}
 
     def raw(self, numbers, kind, of):
         out = self.folder / f"{of}.{kind}"
@@ -38,8 +38,8 @@ class Foreign:
         names = [port.name for port in self.networks["vision"].get_outputs()]
         found = dict(zip(names, self.networks["vision"].run(None, {"pixel_values": tensor[None]})))
         vector = spoil.get("vector", lambda outputs: outputs["image_embeds"][0])(found)
-        return {"picture": str(path), "decoded": self.raw(pixels, "u8", f"p{number}"), "tensor": self.raw(tensor, "f32", f"p{number}"),
-                "vector": [float(value) for value in vector], "head": "joint"}
+        return {"picture": str(path), "decoded": self.raw(pixels, "u8", f"p{number}"),
+                "tensor": self.raw(tensor, "f32", f"p{number}"), "vector": [float(value) for value in vector], "head": "joint"}
 
     def tensor(self, pixels, resample=None, swap=False, mean=None):
         spec = self.prepare.spec
@@ -70,7 +70,8 @@ def spoilers(foreign, random):
             ("another mean", {"tensor": lambda pixels: foreign.tensor(pixels, mean=numpy.float32(random.uniform(0.4, 0.6)))},
              ("pictures", "tensor")),
             ("upside down", {"decoded": lambda pixels: numpy.ascontiguousarray(pixels[::-1])}, ("pictures", "decoded")),
-            ("brighter", {"decoded": lambda pixels: (pixels // 2 + random.randrange(30, 90)).astype(numpy.uint8)}, ("pictures", "decoded")),
+            ("brighter", {"decoded": lambda pixels: (pixels // 2 + random.randrange(30, 90)).astype(numpy.uint8)},
+             ("pictures", "decoded")),
             ("class token for the projection", {"vector": lambda found: numpy.resize(found["last_hidden_state"][0, 0], 512)},
              ("pictures", "vector")),
             ("a token lost", {"token_ids": end_lost}, ("texts", "token_ids")),
@@ -101,5 +102,6 @@ def against(context):
                 tried += 1
                 if named != ([wanted] if wanted else []):
                     wrong.append({"what": what, "wanted": wanted, "named": named, "stages": stages})
-    figure = f"{tried - len(wrong)} of {tried} records judged rightly ({len(spoilers(foreign, random))} ways of going apart, drawn inputs)"
+    figure = (f"{tried - len(wrong)} of {tried} records judged rightly: as they are, and {len(spoilers(foreign, random))} ways of "
+              f"going apart, {PICTURES} pictures and {TEXTS} texts drawn for each of {ROUNDS} rounds")
     return claims.Finding(not wrong, figure + (f"; first: {wrong[0]}" if wrong else ""), {"wrong": wrong})

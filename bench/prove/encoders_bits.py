@@ -61,16 +61,19 @@ def one_fingerprint(context, encoder, class_name):
     batches = sizes(context)
     runs = [hashes(context, encoder, cap, way, batches) for way in WAYS]
     isa, first = runs[0][0], {key: found[1] for key, found in runs[0][1].items()}
-    unlike = [f"{head} {kind} at batch {batch}, {WAYS[way][0]} threads, load {WAYS[way][1]}" for way, (_, run) in enumerate(runs)
+    unlike = [f"{head} {kind} at batch {batch}, {threads} threads, load {load}" for (threads, load), (_, run) in zip(WAYS, runs)
               for (head, kind), found in run.items() for batch, digest in found.items() if digest != first[head, kind]]
     count = embeddings_of(batches)
     context.kept["class", encoder, class_name] = (isa, first)
-    figure = (f"{count} embeddings{'' if count >= WANTED else ' (a smaller scale)'}, {len(batches)} batch sizes from 1 to {BATCHES}, "
+    scale = "" if count >= WANTED else " (a smaller scale)"
+    figure = (f"{count} embeddings{scale}, {len(batches)} batch sizes from 1 to {BATCHES}, "
               f"1 and 2 threads, restart, load, on {isa}: "
               + (f"{len(unlike)} departures, first: {unlike[0]}" if unlike else "one fingerprint a head"))
-    whole = {kind for _, kind in first} == {"images", "texts"} and all(len(one) == len(batches) for _, run in runs for one in run.values())
-    return claims.Finding(not unlike and whole, figure, {"isa": isa, "hashes": {" ".join(key): value for key, value in first.items()},
-                                                         "unlike": unlike, "embeddings": count, "batches": batches})
+    whole = {kind for _, kind in first} == {"images", "texts"} and all(
+        len(one) == len(batches) for _, run in runs for one in run.values())
+    told = {" ".join(key): value for key, value in first.items()}
+    return claims.Finding(not unlike and whole, figure, {"isa": isa, "hashes": told, "unlike": unlike, "embeddings": count,
+                                                         "batches": batches})
 
 
 for name, class_name in itertools.product(ENCODERS, CLASSES):

@@ -46,7 +46,8 @@ class House:
         return name
 
     def index(self, inputs, encoder, collection, keep="reference", extra=()):
-        return self.json("index", inputs, "--encoder", encoder, "--collection", collection, "--keep", keep, "--no-progress", *extra)
+        return self.json("index", inputs, "--encoder", encoder, "--collection", collection, "--keep", keep, "--no-progress",
+                         *extra)
 
     def exported(self, collection, head):
         """Rows of a collection in the order of their ids."""
@@ -101,7 +102,8 @@ def quantized(context, home, encoder, images, extra=()):
     calibration = ingest.lay_out(context.random("calibrate").sample(sorted(calibration_folder().iterdir()), images),
                                  home.folder / "calibration")[0].parent
     evaluation = ingest.lay_out(drawn_pictures(context, "evaluate", EVALUATED), home.folder / "evaluation")[0].parent
-    return home.json("encoder", "quantize", encoder, "--calibration", calibration, "--evaluate", evaluation, "--images", images, *extra)
+    return home.json("encoder", "quantize", encoder, "--calibration", calibration, "--evaluate", evaluation, "--images", images,
+                     *extra)
 
 
 def claim(name, wanted):
