@@ -215,8 +215,9 @@ class Quantized(unittest.TestCase):
 
 class Derived(unittest.TestCase):
     def test_a_cosine_or_an_overlap_below_the_bound_fails(self):
-        found = {"dim_before": 1280, "cosine": 0.9999999, "overlap": 0.9, "overlap_told": 0.9, "spread_kept": 0.9}
-        for change, exact, pca in (({}, True, True), ({"cosine": 0.9999}, False, True), ({"overlap": 0.7}, True, False)):
+        found = {"dim_before": 1280, "cosine": 0.9999999, "overlap": 0.9, "overlap_told": 0.9, "spread_kept": 0.999, "skew": 0}
+        for change, exact, pca in (({}, True, True), ({"cosine": 0.9999}, False, False),
+                                   ({"overlap": 0.7}, True, False), ({"spread_kept": 0.9}, True, False), ({"skew": 0.1}, True, False)):
             with unittest.mock.patch.object(encoders_derive, "derived", lambda *_: {**found, **change}):
                 self.assertEqual(encoders_derive.exact(context(), 512, "truncate").holds, exact)
                 self.assertEqual(encoders_derive.pca(context()).holds, pca)
