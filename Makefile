@@ -50,7 +50,7 @@ bench: ## the benchmarks, beside their peers, results in bench/results
 	@$(PYTHON) bench/macro/ingest.py
 
 prove: ## measure the claims of one area afresh: make prove WHAT=line
-	@tools/setup build test bench check models
+	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden)
 	@tools/build bench
 	@$(PYTHON) bench/prove/prove.py $(WHAT)
 

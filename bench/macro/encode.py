@@ -10,6 +10,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -20,7 +21,7 @@ import make_photos  # noqa: E402
 import numpy  # noqa: E402
 import ours  # noqa: E402
 import reference  # noqa: E402
-from encode_networks import BENCH, MEASURED, Network, network_named  # noqa: E402
+from encode_networks import BENCH, MEASURED, Network, network_named, tiny_network  # noqa: E402
 
 GOLDEN_PYTHON = common.DEPS / "venv-golden" / "bin" / "python"
 BATCHES = (1, 8, 32)
@@ -62,7 +63,7 @@ def commands(network, threads, wanted):
     """Every contender of a network: name and command line, in the order of the table."""
     here = pathlib.Path(__file__).resolve().parent
     cache = common.scratch() / "encode-cache"
-    own = [ours.tool("encode_times"), common.CARDS, common.WEIGHTS, BENCH / "encoders"]
+    own = [ours.tool("encode_times"), common.CARDS, common.WEIGHTS, network.encoders]
     peer, golden = [common.VENV_PYTHON, here / "encode_peer.py"], [GOLDEN_PYTHON, "-W", "ignore", here / "encode_peer.py"]
     card = network.card
     table = {"Pictor fp32": [*own, network.encoder, threads, cache], "Pictor int8": [*own, network.encoder_int8, threads, cache],
@@ -85,10 +86,10 @@ def tensors_of(network, files, folder):
     return out
 
 
-def vectors(contender, tensors, batch, folder):
+def vectors(contender, tensors, count, batch, folder):
     out = folder / "vectors.f32"
-    contender.ask("vectors", batch, tensors, MEASURED, out)
-    return numpy.fromfile(out, dtype="<f4").reshape(MEASURED, -1)
+    contender.ask("vectors", batch, tensors, count, out)
+    return numpy.fromfile(out, dtype="<f4").reshape(count, -1)
 
 
 def rounds_of(contenders, rounds, seconds, tensors, listed, batches, files):
@@ -113,11 +114,11 @@ def figures(found):
     return result
 
 
-def measure(network, threads, rounds=5, seconds=1.0, batches=BATCHES, files=True, wanted=None, say=print):
+def measure(network, threads, rounds=5, seconds=1.0, batches=BATCHES, files=True, wanted=None, paths=None):
     """One network with so many threads: {contender: {"batch": {n: figures}, "files": figures, "cosine", "same_bits"}}."""
     folder = common.scratch()
     listed = folder / "encode-files.txt"
-    paths = pictures()
+    paths = paths or pictures()
     listed.write_text("".join(f"{path}\n" for path in paths))
     tensors = tensors_of(network, paths, folder)
     contenders, result = [], {}
@@ -126,14 +127,14 @@ def measure(network, threads, rounds=5, seconds=1.0, batches=BATCHES, files=True
             contenders.append(Contender(name, command))
             result[name] = {"start_seconds": contenders[-1].start_seconds, "ready": contenders[-1].ready, "batch": {}}
         by_name = {one.name: one for one in contenders}
-        truth = vectors(by_name[REFERENCE], tensors, 1, folder)
+        truth = vectors(by_name[REFERENCE], tensors, len(paths), 1, folder)
         for one in contenders:
             if one.name == "transformers pipeline":
                 continue
-            alone = vectors(one, tensors, 1, folder)
+            alone = vectors(one, tensors, len(paths), 1, folder)
             result[one.name]["cosine"] = float(reference.cosines(alone, truth).min())
             result[one.name]["same_bits"] = all(
-                (vectors(one, tensors, batch, folder).view("u4") == alone.view("u4")).all() for batch in (8, 32))
+                (vectors(one, tensors, len(paths), batch, folder).view("u4") == alone.view("u4")).all() for batch in (8, 32))
         forward, whole = rounds_of(contenders, rounds, seconds, tensors, listed, batches, files)
     finally:
         for one in contenders:
@@ -172,6 +173,19 @@ def show(network, threads, result, peaks, say=print):
             say(f"  {name}: {result[name]['share_of_peak']:.0%} of one core's {peaks[peak_name] / 1e9:.0f} GOP/s")
 
 
+def tiny():
+    """Adding, quantising, our peers' int8 and every contender but torch's, on a small network; 1 when bits or vectors are
+    not what they should be."""
+    with tempfile.TemporaryDirectory(dir=common.scratch()) as folder:
+        own = common.pictures(common.DEPS / "golden" / "pictures")
+        network = tiny_network(pathlib.Path(folder), own)
+        found = measure(network, 2, rounds=1, seconds=0.05, paths=(own * max(BATCHES))[:max(BATCHES)])
+        show(network, 2, found, {})
+    same = all(found[name]["same_bits"] for name in ("Pictor fp32", "Pictor int8"))
+    near = found["Pictor fp32"]["cosine"] >= 0.99999 and found["Pictor int8"]["cosine"] >= 0.9
+    return 0 if same and near and len(found) == 6 else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", action="append", choices=Network.NAMES, help="all if left out")
@@ -179,27 +193,27 @@ def main():
     parser.add_argument("--contender", action="append", help="all if left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each contender, batch and round")
-    parser.add_argument("--tiny", action="store_true", help="the default encoder alone, for a moment: does it still run?")
+    parser.add_argument("--tiny", action="store_true", help="a small network for a moment: does everything still run?")
     given = parser.parse_args()
-    names = given.network or (["default"] if given.tiny else Network.NAMES)
     wanted = given.contender and [*given.contender, REFERENCE]
-    if given.tiny:
-        given.rounds, given.seconds, wanted = 1, 0.1, ["Pictor fp32", "Pictor int8", REFERENCE, "OpenVINO fp32"]
     results = {}
     try:
+        if given.tiny:
+            return tiny()
         peaks = peak()
-        for name in names:
+        for name in given.network or Network.NAMES:
             network = network_named(name)
-            for threads in given.threads or ((2,) if given.tiny else (1, 2)):
+            for threads in given.threads or (1, 2):
                 found = measure(network, threads, given.rounds, given.seconds, wanted=wanted)
                 show(network, threads, found, peaks)
                 results.setdefault(name, {})[threads] = found
     except common.Missing as error:
         print(f"SKIP: {error}", file=sys.stderr)
         sys.exit(common.EXIT_SKIPPED)
-    if not given.tiny and not given.contender:
+    if not given.contender:
         print(f"\nwritten: {common.write_result('encode', {'peak': peaks, 'networks': results})}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,9 +1,12 @@
 """The networks that bench/macro/encode measures, and what it makes of them: our encoders, and onnxruntime's own int8.
 
-Full-size ones with random weights come from tools/golden (make.py --bench); all is made once, in .deps/golden/bench.
+Full-size ones with random weights come from tools/golden (make.py --bench); all is made once, in .deps/golden/bench, but
+our int8, which is made anew whenever the quantiser's sources or its input have changed.
 """
+import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,19 +14,35 @@ import common
 import make_photos
 import numpy
 import ours
+from PIL import Image
 
 BENCH = common.DEPS / "golden" / "bench"
 CALIBRATION = 256
+QUANTISED_ON = 64  # of them, by ours: as many as the figures of docs/decisions/0011 are of
 MEASURED = 64  # 640x480 JPEGs: what the web and most data sets hold
+
+
+# What decides the bytes of an int8 copy: the sources of the quantiser and of the reader and writer under it.
+QUANTISER = ("src/infer/quantize*", "src/encode/quantize*", "src/engine/quantize*", "src/infer/onnx_*")
 
 
 class Network:
     NAMES = ("vit-b-32", "vit-s-16", "resnet-50", "default")
 
-    def __init__(self, name, hub, encoder, encoder_int8, card, fp32, int8, peer_int8, in_torch):
-        self.name, self.hub, self.encoder, self.encoder_int8 = name, hub, encoder, encoder_int8
-        self.card, self.fp32, self.int8, self.peer_int8, self.in_torch = card, fp32, int8, peer_int8, in_torch
-        self.operations = operations_of(fp32)
+    def __init__(self, name, hub, encoders, pair, peer_int8, in_torch):
+        self.name, self.hub, self.encoders, self.peer_int8, self.in_torch = name, hub, encoders, peer_int8, in_torch
+        self.encoder, self.encoder_int8 = pair
+        self.card, self.fp32 = placed(encoders, self.encoder)
+        self.int8 = placed(encoders, self.encoder_int8)[1]
+        self.operations = operations_of(self.fp32)
+
+
+def placed(encoders, encoder):
+    """Card and image network of an encoder that was added, or that comes with Pictor."""
+    folder, card = encoders / encoder, encoders / encoder / "card.json"
+    if not folder.exists():
+        folder, card = common.WEIGHTS / encoder, common.CARDS / f"{encoder}.json"
+    return card, folder / json.loads(card.read_text())["towers"]["image"]["file"]
 
 
 def operations_of(path):
@@ -73,33 +92,51 @@ def calibration_folder():
     return folder
 
 
-def pictor(*arguments):
-    return ours.call(*arguments, env={"PICTOR_ENCODERS": str(BENCH / "encoders")}, timeout=3000).must(0)
+def quantiser_key(card, calibration):
+    """Of all that an int8 copy is made from: a copy with another key is of an older tool, or of other weights."""
+    own = [path for pattern in QUANTISER for path in sorted(common.ROOT.glob(pattern)) if "_test" not in path.name]
+    digest = hashlib.sha256()
+    for path in (*own, card):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    digest.update(f"{[path.name for path in calibration]}".encode())
+    return digest.hexdigest()
 
 
-def make_encoders(name, hub):
+def make_int8(name, encoders, calibration, images):
+    """`pictor encoder quantize`, unless what is there was made so by this very quantiser. The key lies beside the encoders."""
+    made = encoders.parent / "made" / f"{name}-int8"
+    key = quantiser_key(encoders / name / "card.json", sorted(calibration.iterdir()))
+    if (encoders / f"{name}-int8" / "card.json").exists() and made.exists() and made.read_text() == key:
+        return
+    aside = made.parent / f"{name}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(encoders / name, aside / name)
+    print(f"{name}: quantising, once for this quantiser; minutes for a large network", file=sys.stderr, flush=True)
+    ours.call("encoder", "quantize", name, "--calibration", calibration, "--name", f"{name}-int8", "--images", images,
+              "--max-loss", "off", env={"PICTOR_ENCODERS": str(aside)}, timeout=3000).must(0)
+    made.unlink(missing_ok=True)
+    shutil.rmtree(encoders / f"{name}-int8", ignore_errors=True)
+    (aside / f"{name}-int8").rename(encoders / f"{name}-int8")
+    shutil.rmtree(aside)
+    made.write_text(key)
+
+
+def make_encoders(name, hub, encoders, calibration, images):
     """fp32 as it is added, int8 as `pictor encoder quantize` makes it."""
-    folder = BENCH / "encoders"
-    if not (folder / name / "card.json").exists():
-        pictor("encoder", "add", hub, "--name", name)
-    if not (folder / f"{name}-int8" / "card.json").exists():
-        pictor("encoder", "quantize", name, "--calibration", calibration_folder(), "--name", f"{name}-int8", "--max-loss", "off")
-    return folder
+    if not (encoders / name / "card.json").exists():
+        ours.call("encoder", "add", hub, "--name", name, env={"PICTOR_ENCODERS": str(encoders)}).must(0)
+    make_int8(name, encoders, calibration, images)
 
 
-def network_file(folder):
-    return folder / json.loads((folder / "card.json").read_text())["towers"]["image"]["file"]
-
-
-def make_peer_int8(name, fp32, card):
+def make_peer_int8(out, encoders, encoder, pictures):
     """onnxruntime's static quantisation: QDQ, a scale a channel, its own preparation of the network."""
-    out = BENCH / "peers" / f"{name}-int8.onnx"
     if out.exists():
         return out
     import encode_peer
     import onnxruntime
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
+    card, fp32 = placed(encoders, encoder)
     out.parent.mkdir(parents=True, exist_ok=True)
     prepared, aside = out.with_suffix(".prepared"), out.with_suffix(".part")
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
@@ -108,7 +145,7 @@ def make_peer_int8(name, fp32, card):
 
     class Reader(quantization.CalibrationDataReader):
         def __init__(self):
-            self.left = iter(sorted(calibration_folder().iterdir())[:32])
+            self.left = iter(pictures)
 
         def get_next(self):
             path = next(self.left, None)
@@ -122,15 +159,29 @@ def make_peer_int8(name, fp32, card):
 
 
 def network_named(name):
+    encoders = BENCH / "encoders"
+    hub, pair = pathlib.Path("-"), (ours.FP32, ours.INT8)
     if name == "default":
-        folders = [common.WEIGHTS / encoder for encoder in (ours.FP32, ours.INT8)]
-        for folder in folders:
-            common.need(folder, "run `make setup`, which makes the weights")
-        card, fp32 = common.CARDS / f"{ours.FP32}.json", folders[0] / "image.onnx"
-        return Network(name, pathlib.Path("-"), ours.FP32, ours.INT8, card, fp32, folders[1] / "image.onnx",
-                       make_peer_int8(ours.FP32, fp32, card), in_torch=False)
-    hub = make_hub(name)
-    folder = make_encoders(name, hub)
-    card, fp32 = folder / name / "card.json", network_file(folder / name)
-    return Network(name, hub, name, f"{name}-int8", card, fp32, network_file(folder / f"{name}-int8"),
-                   make_peer_int8(name, fp32, card), in_torch=True)
+        for encoder in pair:
+            common.need(common.WEIGHTS / encoder, "run `make setup`, which makes the weights")
+    else:
+        hub, pair = make_hub(name), (name, f"{name}-int8")
+        make_encoders(name, hub, encoders, calibration_folder(), QUANTISED_ON)
+    peer = make_peer_int8(BENCH / "peers" / f"{pair[0]}-int8.onnx", encoders, pair[0], sorted(calibration_folder().iterdir())[:32])
+    return Network(name, hub, encoders, pair, peer, in_torch=name != "default")
+
+
+def tiny_network(folder, pictures):
+    """A small family of tools/golden, all made anew below `folder`: does every step still run?"""
+    hub = common.need(common.DEPS / "golden" / "vit" / "hub", "run `tools/setup golden`")
+    encoders, calibration = folder / "encoders", folder / "calibration"
+    calibration.mkdir(parents=True)
+    for path in pictures:  # quantising wants some forty pictures: each golden one, and its quarters
+        with Image.open(path) as opened:
+            whole = opened.convert("RGB")
+        wide, high = whole.width // 2 or 1, whole.height // 2 or 1
+        for number, box in enumerate(((0, 0, *whole.size), (0, 0, wide, high), (whole.width - wide, whole.height - high, *whole.size))):
+            whole.crop(box).save(calibration / f"{path.stem}-{number}.png")
+    make_encoders("tiny", hub, encoders, calibration, 2 * len(pictures))
+    peer = make_peer_int8(folder / "tiny-peer.onnx", encoders, "tiny", pictures)
+    return Network("tiny", hub, encoders, ("tiny", "tiny-int8"), peer, in_torch=False)

@@ -24,6 +24,7 @@
 
 #include "base/base.h"
 #include "encode/encode.h"
+#include "inputs.h"
 
 namespace {
 
@@ -103,20 +104,15 @@ Status vectors(const Bench& bench, std::istream& in) {
 }
 
 Status encode_file(const Encoder& encoder, const std::string& path, std::span<float> tensor) {
-  const auto& card = encoder.card();
-  PICTOR_ASSIGN(const Bytes file, read_file(Env::real(), path, limits::kImageFileBytesMax));
-  PICTOR_ASSIGN(const DecodedImage decoded, decode_image(file, card.decode, &card.prepare));
-  PICTOR_TRY(prepare_image(decoded.image, card.decode, card.prepare, tensor));
-  return encoder.encode_images(tensor, 1).status();
+  PICTOR_TRY(prepare_file(path, encoder.card(), tensor));
+  return encoder.encode_images(tensor, 1).status().in(path);
 }
 
 Status files(const Bench& bench, std::istream& in) {
   std::string list;
   double seconds = 1;
   in >> list >> seconds;
-  std::vector<std::string> paths;
-  std::ifstream lines(list);
-  for (std::string line; std::getline(lines, line);) paths.push_back(line);
+  const auto paths = lines_of(list);
   if (paths.empty()) return {Code::kInvalid, list + " names no file"};
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
@@ -130,7 +126,7 @@ Status files(const Bench& bench, std::istream& in) {
       const Status status = encode_file(bench.bulk, path, tensor);
       if (status.is_ok()) continue;
       const std::lock_guard lock(mutex);
-      failed = status.in(path);
+      failed = status;
       return;
     }
   };

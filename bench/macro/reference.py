@@ -33,6 +33,7 @@ class Spec:
         self.fit = prepare.get("fit", "shortest_edge_crop")
         self.filter = FILTERS[prepare.get("filter", "bicubic")]
         self.resize = int(prepare.get("resize", self.height))
+        self.floor = prepare.get("crop_offset", "half_even") == "floor"
         self.crop_fraction = fractions.Fraction(*prepare.get("crop_fraction", (1, 1)))
         mean, std = (numpy.array(prepare.get(name, default), dtype=numpy.float32)
                      for name, default in (("mean", (0, 0, 0)), ("std", (1, 1, 1))))
@@ -89,10 +90,12 @@ def prepare_u8(picture, spec):
     elif spec.fit == "squash":
         picture = picture.resize((spec.width, spec.height), spec.filter)
     elif spec.fit == "shortest_edge_crop":
-        # torchvision's Resize and CenterCrop: the longer edge truncated, the offset rounded half to even.
+        # torchvision's Resize and CenterCrop: the longer edge truncated, the offset rounded half to even; transformers
+        # rounds it down.
         short = min(width, height)
         picture = picture.resize((spec.resize * width // short, spec.resize * height // short), spec.filter)
-        left, top = round((picture.width - spec.width) / 2), round((picture.height - spec.height) / 2)
+        left, top = ((whole - kept) // 2 if spec.floor else round((whole - kept) / 2)
+                     for whole, kept in ((picture.width, spec.width), (picture.height, spec.height)))
         picture = picture.crop((left, top, left + spec.width, top + spec.height))
     else:
         raise ValueError(f"the reference has no rule for fit '{spec.fit}'")

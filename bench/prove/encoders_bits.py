@@ -1,81 +1,99 @@
 """Claims: one picture or text, one vector: at any batch size, threads, restart, load; one hash an instruction-set class."""
 import itertools
-import json
-import tempfile
-import pathlib
 
 import claims
 import common
 import ours
-from line_encoder import WORDS
-import ingest
+from encoders_house import CLIP, claim, drawn_pictures, drawn_texts, kept_house, quantized
 
 BATCHES = 64
-# Twice: one thread alone, and two threads of a pass while two other threads use the same encoder. Each is a process.
-WAYS = ((1, 0), (2, 2))
-PICTURES, TEXTS = 30, 50  # (30 + 50) * 64 batch sizes * 2 ways = 10,240 embeddings
-CLASSES = {"AVX-512": None, "AVX2": "AVX2"}
+INPUTS = 64  # pictures, and texts: a batch of 64 is full
+# One thread alone; two threads of a pass while another one uses the same encoder. Each is a process: a restart.
+WAYS = ((1, 0), (2, 1))
+# What limits oneDNN, and the word that /proc/cpuinfo has for a processor that can.
+CLASSES = {"VNNI": ("AVX512_CORE_VNNI", "avx512_vnni"), "AVX-512": ("AVX512_CORE", "avx512f"), "AVX2": ("AVX2", "avx2")}
+ENCODERS = (ours.FP32, ours.INT8, CLIP, f"{CLIP}-int8")
+WANTED = 10_000
 
 
-def machine_has_avx512():
-    return "avx512f" in common.machine()["simd"]
+def imported(context):
+    """A CLIP as users add theirs, and its static int8 as `pictor encoder quantize` makes it."""
+    def fill(home):
+        home.add()
+        quantized(context, home, CLIP, images=64)
+    return kept_house(context, "bits", fill)
 
 
-def drawn(context):
-    random = context.random("bits")
-    texts = [" ".join(random.choices(WORDS, k=random.choice((1, 3, 8, 40)))) for _ in range(TEXTS)]
-    return random.sample(ingest.stamp_files(), PICTURES), texts
+def embeddings_of(batches):
+    """Of both kinds and both ways: all inputs at the first size, full batches at the others."""
+    return 2 * len(WAYS) * (INPUTS + sum(INPUTS // batch * batch for batch in batches[1:]))
 
 
-def hashes(context, encoder, cap, threads, load):
-    """(class, {(head, kind): {batch: hash}}, embeddings), by a process of its own."""
-    pictures, texts = drawn(context)
-    with tempfile.TemporaryDirectory(dir=common.scratch()) as folder:
-        folder = pathlib.Path(folder)
-        (folder / "pictures").write_text("".join(f"{path}\n" for path in pictures))
-        (folder / "texts").write_text("".join(f"{text}\n" for text in texts))
-        went = common.run([ours.tool("same_bits"), common.CARDS, common.WEIGHTS, folder, encoder, threads, load, BATCHES,
-                           folder / "pictures", folder / "texts"], env={"ONEDNN_MAX_CPU_ISA": cap} if cap else None,
-                          timeout=3600).must(0)
-    lines = went.out.splitlines()
-    found, count = {}, 0
-    for head, kind, batch, vectors, digest in (line.split() for line in lines[1:]):
+def sizes(context):
+    """Every batch size, or, when --embeddings asks for fewer, the small ones, 64 and some between."""
+    most = list(range(1, BATCHES + 1))
+    if context.options.embeddings >= WANTED:
+        return most
+    chosen = [1, 2, 3, 5, BATCHES]  # what is no multiple of a forward pass is where bits would part first
+    middle = [batch for batch in context.random("batches").sample(most, BATCHES) if batch not in chosen]
+    while middle and embeddings_of(chosen) < context.options.embeddings:
+        chosen.append(middle.pop())
+    return sorted(chosen)
+
+
+def hashes(context, encoder, cap, way, batches):
+    """(class, {(head, kind): {batch: hash}}), by a process of its own."""
+    home, (threads, load) = imported(context), way
+    pictures = home.listed("pictures", drawn_pictures(context, "bits", INPUTS))
+    texts = home.listed("texts", drawn_texts(context, "bits", INPUTS))
+    (isa,), *lines = home.tool("same_bits", encoder, threads, load, ",".join(map(str, batches)), pictures, texts,
+                               env={"ONEDNN_MAX_CPU_ISA": cap}, timeout=3600)
+    found = {}
+    for head, kind, batch, _, digest in lines:
         found.setdefault((head, kind), {})[int(batch)] = digest
-        # Heads of pictures come from one forward pass: counted once.
-        count += int(vectors) if kind == "texts" or head == "visual" else 0
-    return lines[0], found, count
+    return isa, found
 
 
 def one_fingerprint(context, encoder, class_name):
-    cap = CLASSES[class_name]
-    if class_name == "AVX-512" and not machine_has_avx512():
-        raise common.Missing("this machine has no AVX-512")
-    runs = [hashes(context, encoder, cap, threads, load) for threads, load in WAYS]
-    first = {key: batches[1] for key, batches in runs[0][1].items()}
-    unlike = [f"{key[0]} {key[1]} at batch {batch}, way {way + 1}" for way, run in enumerate(runs)
-              for key, batches in run[1].items() for batch, digest in batches.items() if digest != first[key]]
-    count = sum(run[2] for run in runs)
-    isa = runs[0][0]
-    context.kept.setdefault(f"class {encoder} {class_name}", (isa, first))
-    figure = (f"{count} embeddings, batch 1 to {BATCHES}, 1 and 2 threads, restart, load: "
-              f"{'one fingerprint' if not unlike else f'{len(unlike)} departures, first: {unlike[0]}'} a head on {isa}")
-    whole = count >= 10_000 and {kind for _, kind in first} == {"images", "texts"}
-    return claims.Finding(not unlike and whole, figure, {"isa": isa, "hashes": {" ".join(k): v for k, v in first.items()},
-                                                         "unlike": unlike, "embeddings": count})
+    cap, able = CLASSES[class_name]
+    if able not in common.machine()["simd"]:
+        raise common.Missing(f"this machine has no {class_name}")
+    batches = sizes(context)
+    runs = [hashes(context, encoder, cap, way, batches) for way in WAYS]
+    isa, first = runs[0][0], {key: found[1] for key, found in runs[0][1].items()}
+    unlike = [f"{head} {kind} at batch {batch}, {threads} threads, load {load}" for (threads, load), (_, run) in zip(WAYS, runs)
+              for (head, kind), found in run.items() for batch, digest in found.items() if digest != first[head, kind]]
+    count = embeddings_of(batches)
+    context.kept["class", encoder, class_name] = (isa, first)
+    scale = "" if count >= WANTED else " (a smaller scale)"
+    figure = (f"{count} embeddings{scale}, {len(batches)} batch sizes from 1 to {BATCHES}, "
+              f"1 and 2 threads, restart, load, on {isa}: "
+              + (f"{len(unlike)} departures, first: {unlike[0]}" if unlike else "one fingerprint a head"))
+    whole = {kind for _, kind in first} == {"images", "texts"} and all(
+        len(one) == len(batches) for _, run in runs for one in run.values())
+    told = {" ".join(key): value for key, value in first.items()}
+    return claims.Finding(not unlike and whole, figure, {"isa": isa, "hashes": told, "unlike": unlike, "embeddings": count,
+                                                         "batches": batches})
 
 
-for name, class_name in itertools.product((ours.FP32, ours.INT8), CLASSES):
-    claims.claim(f"bits-{name}-{class_name}", "10,000 embeddings of pictures and texts: one fingerprint a head", what="encoders")(
+for name, class_name in itertools.product(ENCODERS, CLASSES):
+    claim(f"bits-{name}-{class_name}", f"{WANTED} embeddings of pictures and texts: one fingerprint a head")(
         lambda context, name=name, class_name=class_name: one_fingerprint(context, name, class_name))
 
 
-@claims.claim("bits-class", "another instruction-set class is told: it gives other bits under another name", what="encoders")
+@claim("bits-classes", "other bits carry another class: encoders with the same class name have the same bits")
 def classes(context):
-    kept = {key: value for key, value in context.kept.items() if key.startswith("class ")}
-    if len(kept) < 2:
-        raise common.Missing("needs the claims bits-* of two classes in the same run")
-    names = {}
-    for isa, hashes_found in kept.values():
-        names.setdefault(isa, []).append(json.dumps(sorted(hashes_found.values())))
-    different = sum(a != b for a, b in zip(*[sorted(values) for values in list(names.values())[:2]]))
-    return claims.Finding(len(names) >= 2, f"{', '.join(sorted(names))}; {different} encoders have other bits", {"classes": list(names)})
+    """Two limits that are told as one class must give one set of bits; that other classes give others is only told."""
+    found = {}
+    for key, kept in context.kept.items():
+        if key[0] == "class":
+            found.setdefault(key[1], {})[key[2]] = kept
+    if not any(len(one) > 1 for one in found.values()):
+        raise common.Missing("needs the claims bits-* of one encoder under two limits in the same run")
+    pairs = [(encoder, a, b) for encoder, one in found.items() for a, b in itertools.combinations(one, 2)]
+    other = [pair for pair in pairs if found[pair[0]][pair[1]][1] != found[pair[0]][pair[2]][1]]
+    wrong = [pair for pair in other if found[pair[0]][pair[1]][0] == found[pair[0]][pair[2]][0]]
+    names = {isa for one in found.values() for isa, _ in one.values()}
+    figure = (f"{len(names)} classes ({', '.join(sorted(names))}); of {len(pairs)} pairs {len(other)} have other bits"
+              + (f", {len(wrong)} of them under one name: {wrong[0]}" if wrong else ""))
+    return claims.Finding(not wrong and len(names) >= 2, figure, {"wrong": wrong, "other": other})

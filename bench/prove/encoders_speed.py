@@ -17,7 +17,7 @@ def measured(context, name):
     def measure():
         claims.say(f"speed: {name}, {context.options.rounds} rounds")
         return encode.measure(network_named(name), 1, rounds=context.options.rounds, seconds=1.0, batches=(1, 8),
-                              wanted=CONTENDERS, say=claims.say)
+                              wanted=CONTENDERS)
     return context.once(f"speed {name}", measure)
 
 
@@ -45,7 +45,7 @@ def end_to_end(context, name):
     one = measured(context, name)
     both = context.once(f"files {name}", lambda: encode.measure(
         network_named(name), 2, rounds=context.options.rounds, seconds=1.5, batches=(),
-        wanted=("Pictor int8", encode.REFERENCE, "OpenVINO int8"), say=claims.say))
+        wanted=("Pictor int8", encode.REFERENCE, "OpenVINO int8")))
     single = (one["Pictor int8"]["files"]["rate_per_cpu_second"]["median"]
               / one["OpenVINO int8"]["files"]["rate_per_cpu_second"]["median"])
     double = both["Pictor int8"]["files"]["rate"]["median"] / both["OpenVINO int8"]["files"]["rate"]["median"]

@@ -25,16 +25,18 @@ def drawn_texts(context):
     return [" ".join(random.choices(WORDS, k=random.choice((1, 3, 8, 40, 400)))) for _ in range(64)]
 
 
-def encode(encoder, pictures, texts, batch=8, threads=1):
-    """Rows by (head, "images" or "texts"), from a process of its own."""
-    ours.need_encoder(encoder)
+def encode(encoder, pictures, texts, batch=8, threads=1, encoders=None, tokens=False):
+    """Rows by (head, "images" or "texts"), from a process of its own. `encoders` is a folder of added ones; with `tokens`
+    the numbers of all patch tokens are there too, under "tokens"."""
+    if encoders is None:
+        ours.need_encoder(encoder)
     with tempfile.TemporaryDirectory(dir=common.scratch()) as folder:
         folder = pathlib.Path(folder)
         (folder / "pictures.txt").write_text("".join(f"{path}\n" for path in pictures))
         (folder / "texts.txt").write_text("".join(f"{text}\n" for text in texts))
-        went = common.run([ours.tool("vectors"), common.CARDS, common.WEIGHTS, encoder, batch, threads,
-                           folder / "pictures.txt", folder / "texts.txt", folder / "out"]).must(0)
-        rows = {}
+        went = common.run([ours.tool("vectors"), common.CARDS, common.WEIGHTS, encoders or folder, encoder, batch, threads,
+                           folder / "pictures.txt", folder / "texts.txt", folder / "out", *(["tokens"] if tokens else [])]).must(0)
+        rows = {"tokens": numpy.fromfile(folder / "out.tokens.f32", dtype="<f4")} if tokens else {}
         for printed in went.out.splitlines():
             head, dim = printed.split()
             for kind in ("images", "texts"):

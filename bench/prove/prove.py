@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--odd-files", type=int, default=10_000, help="odd files made for the test of bad input")
     parser.add_argument("--kills", type=int, default=300, help="random kills of a writing process")
     parser.add_argument("--crash-scale", type=int, default=4, help="scale of the simulated power losses")
+    parser.add_argument("--embeddings", type=int, default=10_000, help="embeddings of each claim about equal bits")
     parser.add_argument("--bare", action="store_true", help="also the claims that install a bare Debian root (20 minutes)")
     parser.add_argument("--strict", action="store_true", help="a SKIP fails too")
     parser.add_argument("--list", action="store_true", help="print the claims and their bounds, measure nothing")
