@@ -260,8 +260,7 @@ Result<NodePtr> open_node(State& state, const std::string& path, OpenMode mode) 
   auto node = path.empty() ? nullptr : state.disk.find(path);
   const bool must_be_new = mode == OpenMode::kCreateNew || mode == OpenMode::kCreatePrivate;
   if (is_folder(node)) {
-    return Status(must_be_new ? Code::kExists : Code::kInvalid,
-                  "'" + path + "' is not a regular file");
+    return Status(must_be_new ? Code::kExists : Code::kInvalid, "'" + path + "' is not a regular file");
   }
   if (node && must_be_new) {
     return Status(Code::kExists, "cannot open '" + path + "': File exists");

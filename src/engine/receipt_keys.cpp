@@ -12,7 +12,6 @@ std::string private_path(const std::string& data_folder) { return join_path(keys
 std::string public_path(const std::string& data_folder) { return join_path(keys_folder(data_folder), "receipts.pub"); }
 
 constexpr std::string_view kPublicSuffix = ".pub";
-constexpr std::size_t kFormerKeysMax = 1000;  // keys a folder had
 
 constexpr const char* kAdvice =
     ": restore it from a backup, or begin with a new pair: move keys/receipts.pub to keys/former/NAME.pub, NAME being "
@@ -92,9 +91,10 @@ KnownKeys read_known_keys(Env& env, const std::string& data_folder) {
   if (!entries.is_ok()) return keys;
   for (const auto& entry : *entries) {
     if (!entry.name.ends_with(kPublicSuffix)) continue;
-    if (keys.by_name.size() > kFormerKeysMax) {
-      keys.problems.emplace_back(Code::kLimit, "'" + folder + "' has more than " + std::to_string(kFormerKeysMax) +
-                                                   " keys: the rest is not read");
+    if (keys.by_name.size() > limits::kFormerKeysMax) {
+      keys.problems.emplace_back(
+          Code::kLimit,
+          "'" + folder + "' has more than " + std::to_string(limits::kFormerKeysMax) + " keys: the rest is not read");
       break;
     }
     const Status added = add_former(env, folder, entry, keys);

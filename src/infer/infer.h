@@ -75,7 +75,8 @@ std::unique_ptr<Runtime> make_openvino_runtime();
 
 // Keeps OpenVINO in this process to an instruction-set class ("x86-64/avx2"), as a machine that has no more would run
 // it. Sets ONEDNN_MAX_CPU_ISA, which Pictor itself reads once: to be called before a network is loaded, and while no
-// other library reads the environment in another thread. kUnsupported: this machine cannot, or its environment forbids it. kMismatch: too late.
+// other library reads the environment in another thread. kUnsupported: this machine cannot, or its environment forbids
+// it. kMismatch: too late.
 Status limit_isa_class(const std::string& isa_class);
 
 enum class Device : std::uint8_t { kCpu, kCuda };

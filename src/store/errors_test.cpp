@@ -209,13 +209,15 @@ TEST_F(StoreErrors, damaged_missing_and_foreign_tokens_are_found) {
   must(reopen());
   EXPECT_EQ(must(collection_->snapshot())->tokens(1).status().code(), Code::kCorrupt);
   auto faults = faults_of(*collection_);
-  EXPECT_NE(faults.find("tokens of row 1: the tokens of row 1 of collection 'cats', 66 bytes, are not what was written"),
-            std::string::npos)
+  EXPECT_NE(
+      faults.find("tokens of row 1: the tokens of row 1 of collection 'cats', 66 bytes, are not what was written"),
+      std::string::npos)
       << faults;
   EXPECT_NE(faults.find("tokens of row 2: its tokens are missing"), std::string::npos) << faults;
   // Those of another row are whole, and still not its own.
-  change_database("DELETE FROM tokens WHERE row < 3; INSERT INTO tokens SELECT 1, crc, packed FROM tokens;"
-                  "INSERT INTO tokens SELECT 99, crc, packed FROM tokens WHERE row = 3");
+  change_database(
+      "DELETE FROM tokens WHERE row < 3; INSERT INTO tokens SELECT 1, crc, packed FROM tokens;"
+      "INSERT INTO tokens SELECT 99, crc, packed FROM tokens WHERE row = 3");
   must(reopen());
   EXPECT_EQ(must(collection_->snapshot())->tokens(1).status().code(), Code::kCorrupt);
   faults = faults_of(*collection_);

@@ -86,8 +86,7 @@ Result<Writer> Writer::open(Env& env, const std::string& path) {
                                  "?14, ?15, ?16)"));
   PICTOR_ASSIGN(writer.insert_vector, database.prepare("INSERT INTO fresh_vectors(slot, vector) VALUES(?1, ?2)"));
   PICTOR_ASSIGN(writer.insert_blob, database.prepare("INSERT OR IGNORE INTO blobs(hash, bytes) VALUES(?1, ?2)"));
-  PICTOR_ASSIGN(writer.insert_tokens,
-                database.prepare("INSERT INTO tokens(row, crc, packed) VALUES(?1, ?2, ?3)"));
+  PICTOR_ASSIGN(writer.insert_tokens, database.prepare("INSERT INTO tokens(row, crc, packed) VALUES(?1, ?2, ?3)"));
   PICTOR_ASSIGN(writer.delete_tokens, database.prepare("DELETE FROM tokens WHERE row = ?1"));
   PICTOR_ASSIGN(writer.insert_batch, database.prepare("INSERT INTO batches(id, sequence, added, replaced, deleted) "
                                                       "VALUES(?1, ?2, ?3, ?4, ?5)"));

@@ -143,8 +143,8 @@ struct CollectionStats {
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
   std::uint64_t blob_bytes = 0;
-  std::uint64_t tokens_items = 0;  // items with tokens
-  std::uint64_t tokens_bytes = 0;  // of them, within the database
+  std::uint64_t tokens_items = 0;    // items with tokens
+  std::uint64_t tokens_bytes = 0;    // of them, within the database
   std::uint64_t leftover_files = 0;  // blobs that no item refers to, left by a crash: harmless
 };
 

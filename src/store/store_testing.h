@@ -71,7 +71,8 @@ inline ItemWrite item_of(const CollectionSpec& spec, std::uint64_t number, std::
   }
   // Each fourth item has no tokens.
   if (spec.tokens.codec != TokenCodec::kNone && number % 4 != 3) {
-    const auto numbers = vector_of(number * 1000 + version * 10 + 9, static_cast<std::uint32_t>(spec.tokens.grid.numbers()));
+    const auto numbers =
+        vector_of(number * 1000 + version * 10 + 9, static_cast<std::uint32_t>(spec.tokens.grid.numbers()));
     item.tokens = must(pack_tokens(spec.tokens.codec, spec.tokens.grid, numbers, spec.tokens.grid.dim));
   }
   if (number % 3 == 0) {

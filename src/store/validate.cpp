@@ -106,8 +106,8 @@ Status check_tokens_spec(const TokensSpec& tokens) {
   if (tokens.grid.places() <= limits::kTokenNumbersMax && tokens.grid.numbers() <= limits::kTokenNumbersMax) {
     return Status::ok();
   }
-  return {Code::kLimit, "tokens of one picture have " + std::to_string(tokens.grid.numbers()) +
-                            " numbers, at most " + std::to_string(limits::kTokenNumbersMax) + " are kept"};
+  return {Code::kLimit, "tokens of one picture have " + std::to_string(tokens.grid.numbers()) + " numbers, at most " +
+                            std::to_string(limits::kTokenNumbersMax) + " are kept"};
 }
 
 }  // namespace

@@ -192,15 +192,14 @@ class Verifier {
       const auto row = static_cast<RowId>(stored->integer(0));
       const auto tokens = collection_.tokens_of(reader_, row);
       if (!tokens.is_ok()) fault(where_tokens(row), tokens.status().message());
-      const bool owned = !stored->is_null(1) && stored->integer(1) == kStoredAlive &&
-                         (stored->integer(2) >> kTokensBit & 1) != 0;
+      const bool owned =
+          !stored->is_null(1) && stored->integer(1) == kStoredAlive && (stored->integer(2) >> kTokensBit & 1) != 0;
       if (!owned) fault(where_tokens(row), "there are tokens, and no item alive that has them");
     }
     PICTOR_ASSIGN(const auto lost,
                   reader_.database->prepare(std::string("SELECT row FROM rows WHERE died = 9223372036854775807 AND ") +
-                                            "(spaces >> " +
-                                                std::to_string(kTokensBit) +
-                                                " & 1) AND row NOT IN (SELECT row FROM tokens)"));
+                                            "(spaces >> " + std::to_string(kTokensBit) +
+                                            " & 1) AND row NOT IN (SELECT row FROM tokens)"));
     while (true) {
       PICTOR_ASSIGN(const bool found, lost->step());
       if (!found) return Status::ok();

@@ -102,8 +102,8 @@ Result<Bytes> pack_tokens(TokenCodec codec, const TokenGrid& grid, std::span<con
 Result<std::vector<float>> unpack_tokens(TokenCodec codec, const TokenGrid& grid, ByteView packed) {
   const std::size_t wanted = packed_tokens_bytes(codec, grid);
   if (packed.size() != wanted) {
-    return Status(Code::kCorrupt, "the tokens have " + std::to_string(packed.size()) + " bytes, wanted " +
-                                      std::to_string(wanted));
+    return Status(Code::kCorrupt,
+                  "the tokens have " + std::to_string(packed.size()) + " bytes, wanted " + std::to_string(wanted));
   }
   std::vector<float> out(codec == TokenCodec::kNone ? 0 : grid.numbers());
   for (std::size_t i = 0; i < out.size(); ++i) {

@@ -16,9 +16,8 @@ namespace pictor {
 // Bytes of one picture's tokens. 0 for kNone.
 std::size_t packed_tokens_bytes(TokenCodec codec, const TokenGrid& grid);
 
-// `tokens` has grid.places() rows of `row_numbers` each, of which the first grid.dim are kept. kInvalid when a number is
-// not finite; kLimit when one is beyond f16.
-// REQUIRES: codec is not kNone; row_numbers >= grid.dim.
+// `tokens` has grid.places() rows of `row_numbers` each, of which the first grid.dim are kept. kInvalid when a number
+// is not finite; kLimit when one is beyond f16. REQUIRES: codec is not kNone; row_numbers >= grid.dim.
 Result<Bytes> pack_tokens(TokenCodec codec, const TokenGrid& grid, std::span<const float> tokens,
                           std::size_t row_numbers);
 

@@ -68,8 +68,8 @@ TEST(TokenCodes, come_back_within_the_stated_bound) {
       for (std::size_t d = 0; d < grid.dim; ++d) most = std::max(most, std::fabs(numbers[place * kRow + d]));
       for (std::size_t d = 0; d < grid.dim; ++d) {
         const double wanted = numbers[place * kRow + d], seen = (*back)[place * grid.dim + d];
-        const double bound = codec == TokenCodec::kF16 ? std::fabs(wanted) / 2048 + 0x1p-25
-                                                       : static_cast<double>(most) / 254 * 1.000001;
+        const double bound =
+            codec == TokenCodec::kF16 ? std::fabs(wanted) / 2048 + 0x1p-25 : static_cast<double>(most) / 254 * 1.000001;
         ASSERT_LE(std::fabs(seen - wanted), bound) << place << " " << d;
       }
     }
