@@ -362,10 +362,8 @@ TEST_F(Derive, a_matrix_that_would_not_fit_in_memory_is_refused) {
   const auto path = folder_ + "/encoders/vit/card.json";
   auto card = nlohmann::json::parse(std::ifstream(path));
   auto& head = card["heads"][0];
-  ASSERT_FALSE(head["images"].contains("pooling")) << "the output is one vector";
-  card["towers"]["image"]["outputs"][head["images"]["from"].get<std::string>()] = 100'000;
-  head["images"]["through"] = "linear";
-  head["images"]["matrix"] = "m.f32";
+  card["towers"]["image"]["outputs"] = {{"pooler_output", 100'000}};
+  head["images"] = {{"from", "pooler_output"}, {"through", "linear"}, {"matrix", "m.f32"}};
   card["files"].push_back({{"path", "m.f32"}, {"sha256", std::string(64, '0')}, {"bytes", 100'000 * 2 * 4}});
   head["dim"] = 2;
   std::ofstream(path) << card.dump();
