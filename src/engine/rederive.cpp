@@ -77,7 +77,12 @@ Result<std::optional<Bytes>> Rederiver::picture_of(const Item& item) const {
   std::optional<Bytes> none;
   if (spec.keep == Keep::kReference) {
     auto bytes = read_file(env, item.data.source, limits::kImageFileBytesMax);
-    if (!bytes.is_ok() || sha256(*bytes) != item.data.content) return none;
+    if (!bytes.is_ok()) return none;
+    if (const auto seen = sha256(*bytes); seen != item.data.content) {
+      return Status(Code::kCorrupt, "its picture '" + item.data.source + "' has SHA-256 " + seen.hex() +
+                                        ", the item's content is " + item.data.content.hex() +
+                                        ": it was changed since, index it again");
+    }
     return std::optional(std::move(bytes).value());
   }
   if (spec.keep != Keep::kOriginal) return none;

@@ -21,18 +21,23 @@ constexpr const char* kEncoder = "lite0-minilm-int8";
 
 class PictureSource : public IngestSource {
  public:
+  // The pictures lie in files of the folder, or in memory when it is empty.
+  explicit PictureSource(std::string folder = "") : folder_(std::move(folder)) {}
   Result<bool> next(Entry& out) override {
     if (number_ == 4) return false;
     out = {};
     out.item.id = "p" + std::to_string(number_);
-    out.item.source = "memory:" + out.item.id;
-    out.read = [file = encode_png(generated_image(number_)).value()]() -> Result<Bytes> { return file; };
+    auto file = encode_png(generated_image(number_)).value();
+    out.item.source = folder_.empty() ? "memory:" + out.item.id : join_path(folder_, out.item.id);
+    if (!folder_.empty()) PICTOR_TRY(write_file_atomic(Env::real(), out.item.source, file));
+    out.read = [file = std::move(file)]() -> Result<Bytes> { return file; };
     ++number_;
     return true;
   }
   std::optional<std::uint64_t> total() const override { return 4; }
 
  private:
+  std::string folder_;
   std::uint64_t number_ = 0;
 };
 
@@ -60,12 +65,12 @@ class RederiveTest : public testing::Test {
     EXPECT_TRUE(opened.is_ok()) << opened.status().to_string();
     return std::move(opened).value();
   }
-  static void index(Engine& engine) {
-    PictureSource source;
+  static void index(Engine& engine, const std::string& referenced_in = "") {
+    PictureSource source(referenced_in);
     IngestRequest request;
     request.collection = "test";
     request.encoder = kEncoder;
-    request.keep = "original";
+    request.keep = referenced_in.empty() ? "original" : "reference";
     const auto report = engine.ingest(request, source);
     ASSERT_TRUE(report.is_ok()) << report.status().to_string();
     ASSERT_EQ(report->counts.added, 4U);
@@ -226,6 +231,22 @@ TEST_F(RederiveTest, a_fingerprint_that_cannot_be_kept_is_still_reported) {
     EXPECT_EQ(print.kept_in, "");
   }
   EXPECT_NE(report->note.find("fingerprints.json"), std::string::npos) << report->note;
+}
+
+TEST_F(RederiveTest, a_referenced_picture_that_was_changed_is_a_fault_and_one_that_is_gone_is_counted) {
+  index(*open(), folder_);
+  EXPECT_EQ(rederive(*open()).equal, 4U);
+  auto bytes = read_file(Env::real(), join_path(folder_, "p1"), limits::kImageFileBytesMax).value();
+  bytes.at(bytes.size() / 2) ^= std::byte{1};
+  ASSERT_TRUE(write_file_atomic(Env::real(), join_path(folder_, "p1"), bytes).is_ok());
+  ASSERT_TRUE(Env::real().remove(join_path(folder_, "p2")).is_ok());
+
+  const auto report = rederive(*open());
+  EXPECT_EQ(report.equal, 2U);
+  EXPECT_EQ(report.unread, 1U);
+  EXPECT_EQ(report.no_picture, 1U);
+  ASSERT_EQ(report.faults.size(), 1U);
+  EXPECT_NE(report.faults[0].what.find("was changed since"), std::string::npos) << report.faults[0].what;
 }
 
 }  // namespace
