@@ -33,7 +33,7 @@ struct EngineOptions {
   std::string cache_folder;     // compiled models; empty: none
   std::size_t threads = 0;      // 0: all processors
   // Vectors of query pictures and texts that are remembered, so that the same bytes are embedded once; 0: none.
-  std::uint64_t vector_cache_bytes = 32 * 1024 * 1024;
+  std::uint64_t vector_cache_bytes = std::uint64_t{32} * 1024 * 1024;
   bool create = true;  // make the data folder when it does not exist
   // Keep to the instruction-set class of the first collection that is used, so that bits are those of the machine that
   // began it. It holds for the whole process; kUnsupported where this machine cannot, kMismatch for a second class.

@@ -19,7 +19,7 @@ namespace pictor {
 struct Hash256 {
   std::array<std::uint8_t, 32> bytes{};
 
-  auto operator<=>(const Hash256&) const = default;
+  auto operator<=>(const Hash256&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
   // 64 lower-case hexadecimal digits.
   std::string hex() const;
   static Result<Hash256> from_hex(std::string_view text);

@@ -8,19 +8,22 @@
 namespace pictor {
 namespace {
 
-Status outcome(const std::string& encoder, const FingerprintReport& report, bool check) {
-  for (const Fingerprint& print : report.fingerprints) {
-    const std::string which = "the fingerprint of encoder '" + encoder + "', head '" + print.head + "', " +
-                              std::to_string(print.count) + " " + print.of + ", " + print.isa_class;
-    if (print.state == FingerprintState::kOther) {
-      return {Code::kCorrupt, which + " is " + print.sha256 + ", by '" + print.kept_in + "' it is " + print.wanted +
-                                  ": the machine, the run time or the weights do not give the bits that they gave"};
-    }
-    if (check && print.state == FingerprintState::kNew) {
-      return {Code::kNotFound, which + " has nothing to be compared with: keep one with pictor encoder fingerprint " +
-                                   encoder + " --count " + std::to_string(print.count)};
-    }
+Status outcome(const std::string& encoder, const Fingerprint& print, bool check) {
+  const std::string which = "the fingerprint of encoder '" + encoder + "', head '" + print.head + "', " +
+                            std::to_string(print.count) + " " + print.of + ", " + print.isa_class;
+  if (print.state == FingerprintState::kOther) {
+    return {Code::kCorrupt, which + " is " + print.sha256 + ", by '" + print.kept_in + "' it is " + print.wanted +
+                                ": the machine, the run time or the weights do not give the bits that they gave"};
   }
+  if (check && print.state == FingerprintState::kNew) {
+    return {Code::kNotFound, which + " has nothing to be compared with: keep one with pictor encoder fingerprint " +
+                                 encoder + " --count " + std::to_string(print.count)};
+  }
+  return Status::ok();
+}
+
+Status outcome(const std::string& encoder, const FingerprintReport& report, bool check) {
+  for (const Fingerprint& print : report.fingerprints) PICTOR_TRY(outcome(encoder, print, check));
   return Status::ok();
 }
 

@@ -1,5 +1,6 @@
 // pictor encoder bench, warm: one encoder measured, or made ready.
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 #include "cli/encoder_actions.h"
 #include "cli/encoder_tools_json.h"
@@ -12,7 +13,7 @@ namespace {
 
 // Three figures that count, whatever the size: 0.123, 12.3, 1,234.
 std::string figure(double value) {
-  if (value >= 1000) return with_commas(static_cast<std::uint64_t>(value + 0.5));
+  if (value >= 1000) return with_commas(static_cast<std::uint64_t>(std::llround(value)));
   return fixed(value, value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3);
 }
 

@@ -150,7 +150,7 @@ void print_receipt(Session& session, const CheckedReceipt& checked) {
   } else {
     for (const auto& [name, value] : receipt.items()) {
       if (value.is_object()) {
-        for (const auto& [head, inner] : value.items()) show(name + "." + head, inner);
+        for (const auto& [head, inner] : value.items()) show(std::string(name).append(".").append(head), inner);
       } else {
         show(name, value);
       }

@@ -77,7 +77,7 @@ Status outcome(const Found& found) {
 
 // `stopped`: what kept the rest from being looked at.
 Status print(Session& session, const Options& options, const Found& found, const Status& stopped) {
-  const Status status = stopped.is_ok() ? outcome(found) : stopped;
+  Status status = stopped.is_ok() ? outcome(found) : stopped;
   const bool has_nothing = found.faults.empty() && found.rederived.empty();
   if (!stopped.is_ok() && has_nothing) return stopped;
   if (session.json()) {

@@ -30,7 +30,7 @@ Status refuse(EncodeRefusal cause, Code code, std::string message) {
 
 std::uint64_t EncodeRequest::bytes() const {
   std::uint64_t sum = tensors.size_bytes();
-  for (const auto& text : texts) sum += text.size() + sizeof(text);
+  for (const auto& text : texts) sum += text.size() + sizeof(std::string);
   return sum;
 }
 

@@ -87,7 +87,7 @@ Result<EncodedImages> CardEncoder::encode_all(std::span<const float> tensors, st
 }
 
 Result<const ImageEncoder*> CardEncoder::image_tower(bool with_tokens) const {
-  const auto plain = image_.get([this] { return ImageEncoder::load(place_, details_); });
+  auto plain = image_.get([this] { return ImageEncoder::load(place_, details_); });
   if (!plain.is_ok() || !with_tokens || details_.is_read(details_.grid_output)) return plain;
   return image_with_grid_.get([&]() -> Result<std::unique_ptr<ImageEncoder>> {
     PICTOR_ASSIGN(auto tower, ImageEncoder::load(place_, details_, true));

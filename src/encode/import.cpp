@@ -217,7 +217,7 @@ Status install_encoder(Env& env, const ImportedEncoder& encoder, const std::stri
   }
   const std::string aside = join_path(encoders_folder, "." + card.name + ".part");
   PICTOR_TRY(remove_files(env, aside));
-  if (const auto filled = fill_aside(env, encoder, aside); !filled.is_ok()) {
+  if (auto filled = fill_aside(env, encoder, aside); !filled.is_ok()) {
     remove_aside(env, aside);
     return filled;
   }

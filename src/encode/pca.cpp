@@ -71,7 +71,7 @@ Result<Components> Pca::solve(std::size_t count) const {
   Eigen::MatrixXd spread = state.products / n;
   if (state.centred) {
     const Eigen::VectorXd mean = state.sum / n;
-    spread.selfadjointView<Eigen::Lower>().rankUpdate(mean, -1.0);
+    spread -= mean * mean.transpose();
     for (std::size_t i = 0; i < dim; ++i) out.mean[i] = mean(static_cast<Eigen::Index>(i));
   }
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(spread);  // reads the lower half; ascending

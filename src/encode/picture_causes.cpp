@@ -42,7 +42,7 @@ const char* name_of(Filter filter) {
 }
 
 std::string name_of(const PrepareSpec& prepare) {
-  const std::string size = std::to_string(prepare.width) + " x " + std::to_string(prepare.height);
+  std::string size = std::to_string(prepare.width) + " x " + std::to_string(prepare.height);
   switch (prepare.fit) {
     case Fit::kShortestEdgeCrop: return "the shorter edge to " + std::to_string(prepare.resize) + ", then the centre";
     case Fit::kCropThenResize: {

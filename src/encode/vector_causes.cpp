@@ -223,7 +223,7 @@ std::vector<std::string> cause_of_tokens(const OwnStages& stages, std::string_vi
     if (unfilled(tokens->ids, stages.pad_id()) == without) return {variant.words, "filled up otherwise"};
   }
   const auto inside = [](const std::vector<std::int64_t>& all, std::span<const std::int64_t> some) {
-    return !some.empty() && !std::ranges::search(all, some).empty();
+    return !some.empty() && std::search(all.begin(), all.end(), some.begin(), some.end()) != all.end();
   };
   if (inside(own->ids, theirs) || (inside(own->ids, without) && without.size() + 2 >= own->ids.size())) {
     return {"without the special tokens around the text"};

@@ -61,6 +61,7 @@ class Encoders {
     explicit Loaded(RuntimeChoice choice) : runtimes(std::move(choice)) {}
     Runtimes runtimes;
     std::map<std::pair<std::string, EncodeFor>, std::shared_ptr<const Encoder>> open;
+    Loaded* left_before = nullptr;
   };
   std::unique_ptr<Loaded> loaded_;
   std::map<std::string, std::shared_ptr<Batcher>> batchers_;

@@ -123,6 +123,7 @@ class Hasher {
     for (auto& left : running) left.wait();
     PICTOR_TRY(status);
     std::vector<Hash256> hashes;
+    hashes.reserve(streams.size());
     for (auto& stream : streams) hashes.push_back(stream.finish());
     return hashes;
   }

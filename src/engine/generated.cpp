@@ -15,7 +15,9 @@ class Numbers {
     z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
     return z ^ (z >> 31U);
   }
-  std::uint32_t below(std::uint32_t end) { return static_cast<std::uint32_t>((next() >> 32U) % end); }
+  std::uint32_t below(std::uint32_t end) {
+    return static_cast<std::uint32_t>((next() >> 32U) % std::max<std::uint32_t>(end, 1));
+  }
   std::uint8_t byte() { return static_cast<std::uint8_t>(next() >> 56U); }
 
  private:

@@ -23,7 +23,7 @@ enum class VectorOf : std::uint8_t { kPicture, kText };
 struct VectorMaker {
   SpaceId space;
   std::string isa_class, runtime;
-  auto operator<=>(const VectorMaker&) const = default;
+  auto operator<=>(const VectorMaker&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
 };
 
 class VectorCache {
@@ -44,7 +44,7 @@ class VectorCache {
     VectorMaker maker;
     VectorOf of;
     Hash256 content;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
   };
   struct Entry {
     Key key;
