@@ -27,7 +27,7 @@ demo: ## index real photos and search them, from nothing
 test: ## every fast test
 	@tools/setup build test models
 	@tools/build release
-	@ctest --preset release -LE slow
+	@ctest --preset release -LE 'slow|families'
 	@tools/check_layers.py
 
 check: ## format, layers, docs, static analysis
@@ -41,7 +41,7 @@ slow: ## sanitizers, long crash tests, fuzzers for a minute each
 asan tsan: ## the tests under a sanitizer
 	@tools/setup build test models
 	@tools/build $@
-	@ctest --preset $@ -LE slow
+	@ctest --preset $@ -LE 'slow|families'
 
 bench: ## the benchmarks, beside their peers, results in bench/results
 	@tools/setup build bench models

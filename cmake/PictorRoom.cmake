@@ -1,5 +1,6 @@
 # pictor_room(NAME USES room... LINK library...): one static library a room, from all its sources but tests, fuzzers and
-# benchmarks; and one test program from its *_test.cpp files.
+# benchmarks; and one test program from its *_test.cpp files. Those named *_family_test.cpp need the golden families, whose
+# set-up (`tools/setup golden`) is not that of `make test`: a program of their own, labelled "families".
 # What every test that starts a program of ours needs under a sanitizer. use_sigaltstack=0: OpenVINO puts a larger signal
 # stack in the place of AddressSanitizer's on a thread that computes, and at the thread's end both unmap it, the second time
 # under somebody else's feet.
@@ -35,8 +36,14 @@ function(pictor_room name)
     target_link_libraries(pictor_${name} PUBLIC pictor_${used})
   endforeach()
   target_link_libraries(pictor_${name} PRIVATE ${ROOM_LINK})
+  set(family_tests ${tests})
+  list(FILTER tests EXCLUDE REGEX "_family_test\\.cpp$")
+  list(FILTER family_tests INCLUDE REGEX "_family_test\\.cpp$")
   if(PICTOR_TESTS AND tests)
     pictor_test(${name}_test SOURCES ${tests} ROOMS ${name})
+  endif()
+  if(PICTOR_TESTS AND family_tests)
+    pictor_test(${name}_family_test SOURCES ${family_tests} ROOMS ${name} LABELS families)
   endif()
   if(PICTOR_FUZZ)
     file(GLOB fuzzers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cpp")

@@ -6,7 +6,7 @@ import claims
 import common
 
 POWER_TESTS, KILL_TESTS = ("db_test", "crash_test"), ("kill_test",)
-SLOW = "slow|norun|bench"
+SLOW = "slow|norun|bench|families"  # families: their set-up is that of the encoders' claims
 
 
 def parse_ctest(text):

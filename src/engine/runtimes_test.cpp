@@ -52,7 +52,7 @@ class RuntimeVectors : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::string weights = PICTOR_DEPS_DIR "/models";
-    if (!test::is_set_up(weights + "/lite2-minilm/image.onnx", "tools/setup models")) GTEST_SKIP();
+    PICTOR_NEED_SET_UP(weights + "/lite2-minilm/image.onnx", "tools/setup models");
     const auto library = make_onnxruntime_runtime({});
     if (!library.is_ok()) {
       ASSERT_EQ(std::getenv("CI"), nullptr) << library.status().to_string();
@@ -240,7 +240,7 @@ TEST_F(RuntimeVectors, of_one_run_time_are_not_remembered_for_another) {
 
 TEST(OpenEncoders, a_batcher_is_never_that_of_an_encoder_which_was_forgotten_meanwhile) {
   const std::string weights = PICTOR_DEPS_DIR "/models";
-  if (!test::is_set_up(weights + "/lite2-minilm/image.onnx", "tools/setup models")) GTEST_SKIP();
+  PICTOR_NEED_SET_UP(weights + "/lite2-minilm/image.onnx", "tools/setup models");
   Encoders encoders(Env::real(), {PICTOR_SOURCE_DIR "/models", weights}, "", 1, {});
   for (int round = 0; round < 30; ++round) {
     ASSERT_TRUE(encoders.open(kDefaultEncoder, EncodeFor::kQuery).is_ok());

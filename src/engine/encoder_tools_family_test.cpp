@@ -15,7 +15,7 @@ class EncoderToolsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::string hub = PICTOR_DEPS_DIR "/golden/clip/hub";
-    if (!test::is_set_up(hub, "tools/setup golden")) GTEST_SKIP();
+    PICTOR_NEED_SET_UP(hub, "tools/setup golden");
     std::filesystem::create_directories(folder_ / "cards");
     options_.data_folder = folder_ / "data";
     options_.cards_folder = folder_ / "cards";

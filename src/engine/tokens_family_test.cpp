@@ -8,6 +8,7 @@
 #include "encode/encode.h"
 #include "engine/engine_impl.h"
 #include "engine/engine_testing.h"
+#include "engine/tools_testing.h"
 
 namespace pictor {
 namespace {
@@ -18,10 +19,7 @@ class TokensTest : public EngineTest {
     EngineTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     const std::string hub = PICTOR_DEPS_DIR "/golden/vit/hub";
-    if (!exists(Env::real(), hub)) {
-      ASSERT_EQ(std::getenv("CI"), nullptr) << "run `tools/setup golden`";
-      GTEST_SKIP() << "run `tools/setup golden`";
-    }
+    PICTOR_NEED_SET_UP(hub, "tools/setup golden");
     options_.encoders_folder = join_path(folder_, "encoders");
     reopen();
     EncoderRequest request;
