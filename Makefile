@@ -39,7 +39,7 @@ slow: ## sanitizers, long crash tests, fuzzers for a minute each
 	@tools/slow
 
 asan tsan: ## the tests under a sanitizer
-	@tools/setup build test models
+	@tools/setup build test check models
 	@tools/build $@
 	@ctest --preset $@ -LE 'slow|families'
 

@@ -1,6 +1,7 @@
 # pictor_room(NAME USES room... LINK library...): one static library a room, from all its sources but tests, fuzzers and
 # benchmarks; and one test program from its *_test.cpp files. Those named *_family_test.cpp need the golden families, whose
 # set-up (`tools/setup golden`) is not that of `make test`: a program of their own, labelled "families".
+
 # What every test that starts a program of ours needs under a sanitizer. use_sigaltstack=0: OpenVINO puts a larger signal
 # stack in the place of AddressSanitizer's on a thread that computes, and at the thread's end both unmap it, the second time
 # under somebody else's feet.
@@ -88,6 +89,11 @@ function(pictor_test name)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
   if(PICTOR_SANITIZE)
+    # For what takes some times as long; and for libraries whose leaks are found too.
+    target_compile_definitions(${name} PRIVATE PICTOR_SANITIZED)
+    if(PICTOR_SANITIZE MATCHES "address")
+      target_compile_definitions(${name} PRIVATE PICTOR_ADDRESS_SANITIZER)
+    endif()
     # TBB opens a library in a way that sanitizers end the program for, unless it is told.
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "${PICTOR_TEST_ENVIRONMENT}")
   endif()

@@ -139,7 +139,7 @@ TEST(HubListing, a_repository_that_is_no_encoder_is_refused_with_what_it_lacks) 
   auto json = whole_listing();
   json["siblings"] = {sibling("config.json", 1), large("model.safetensors", 5)};
   EXPECT_NE(chosen(json, "").at(0).find("no network in ONNX"), std::string::npos);
-  json["siblings"] = {large("onnx/model.onnx", 5)};
+  json["siblings"] = Json::array({large("onnx/model.onnx", 5)});  // braces alone mean another thing to clang
   EXPECT_NE(chosen(json, "").at(0).find("neither config.json nor open_clip_config.json"), std::string::npos);
   json["siblings"] = {{{"rfilename", "config.json"}}, large("onnx/model.onnx", 5)};
   EXPECT_NE(chosen(json, "").at(0).find("no size and hash for 'config.json'"), std::string::npos);

@@ -18,7 +18,7 @@ std::string seed() {
 }
 
 // A sanitizer looks for other faults than wrong ids, and takes its time.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(PICTOR_SANITIZED)
 constexpr int kFamilyLines = 1'000;
 #else
 constexpr int kFamilyLines = 20'000;

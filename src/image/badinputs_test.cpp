@@ -11,7 +11,7 @@ namespace {
 using testing::file_bytes;
 
 // Sanitizers make code five to ten times slower; what they look for is not time.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(PICTOR_SANITIZED)
 constexpr double kSecondsMax = 20.0;
 #else
 constexpr double kSecondsMax = 2.0;

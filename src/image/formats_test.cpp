@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/lsan_interface.h>
-#endif
-
 #include "image/codec.h"
 #include "image/image_testing.h"
 #include "image/jpeg_testing.h"
+
+#if defined(PICTOR_ADDRESS_SANITIZER)
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace pictor {
 namespace {
@@ -84,7 +84,7 @@ heif_error append_bytes(heif_context*, const void* data, std::size_t size, void*
 
 // Empty when this libheif has no encoder for HEVC.
 Bytes make_heic(const Image& image) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(PICTOR_ADDRESS_SANITIZER)
   const __lsan::ScopedDisabler encoder_leaks;  // x265, which only this test uses, never frees its tables
 #endif
   Bytes file;

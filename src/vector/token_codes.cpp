@@ -85,13 +85,12 @@ Result<Bytes> pack_tokens(TokenCodec codec, const TokenGrid& grid, std::span<con
                           std::size_t row_numbers) {
   ByteWriter halves;
   Bytes codes(codec == TokenCodec::kInt8 ? packed_tokens_bytes(codec, grid) : 0);
-  std::byte* const scales = codes.data();
-  std::byte* const first = codes.data() + grid.places() * sizeof(float);
+  const std::size_t scales_bytes = grid.places() * sizeof(float);  // before the codes
   for (std::size_t place = 0; place < grid.places(); ++place) {
     const auto row = tokens.subspan(place * row_numbers, grid.dim);
     PICTOR_TRY(check(codec, row, place));
     if (codec == TokenCodec::kInt8) {
-      pack_int8(row, scales + place * sizeof(float), first + place * grid.dim);
+      pack_int8(row, codes.data() + place * sizeof(float), codes.data() + scales_bytes + place * grid.dim);
     } else {
       pack_f16(row, halves);
     }
