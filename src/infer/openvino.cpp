@@ -137,9 +137,11 @@ class OpenVinoModel final : public Model {
   mutable std::size_t requests_made_ = 0;
 };
 
-// With one thread a pass, each request has a copy of the network to itself: OpenVINO then runs it on the caller's own
-// thread. One network with several streams hands passes to threads of its own, which then compete with the callers'.
-std::size_t copies_of(const ModelOptions& options) { return options.threads == 1 ? options.parallel_requests : 1; }
+// Each request that runs beside others has a copy of the network to itself. With one thread a pass OpenVINO then runs it on
+// the caller's own thread. One network with several streams would hand passes to threads of its own, which compete with
+// the callers'; and where int8 networks are computed in f32 it is compiled for all streams at once with a race: in half
+// of the attempts (2026.4) its vectors were others.
+std::size_t copies_of(const ModelOptions& options) { return options.parallel_requests; }
 
 // OpenVINO has no public names for these two: whether it makes integer products of a quantised network, and whether it
 // generates kernels for chains of small operations.
@@ -156,9 +158,8 @@ ov::AnyMap settings(const ModelOptions& options) {
   if (!has_exact_int8(isa_class_of_process())) map.insert({kLowPrecision, "NO"});
   // The chains take residual sums away from the convolutions before them, which add for nothing.
   map.insert({kGeneratedChains, "DISABLE"});
-  const std::size_t streams = options.parallel_requests / copies_of(options);
-  map.insert(ov::inference_num_threads(static_cast<int>(options.threads * streams)));
-  map.insert(ov::num_streams(ov::streams::Num(static_cast<int>(streams))));
+  map.insert(ov::inference_num_threads(static_cast<int>(options.threads)));
+  map.insert(ov::num_streams(ov::streams::Num(1)));
   map.insert(ov::hint::enable_cpu_pinning(false));
   return map;
 }
