@@ -37,6 +37,8 @@ def fingerprints(context, which):
         if which == "imported":
             home.add()
             quantized(context, home, CLIP, images=64)
+        else:
+            home.own_weights(encoders)
         for encoder in encoders:
             apart, hashed, first = departures(home, encoder, count, batches)
             unlike, embeddings = unlike + apart, embeddings + hashed

@@ -24,10 +24,11 @@ def golden(family):
 class House:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.data, self.encoders = self.folder / "data", self.folder / "encoders"
+        self.data, self.encoders, self.weights = self.folder / "data", self.folder / "encoders", common.WEIGHTS
 
     def call(self, *arguments, env=None, timeout=1800):
-        return ours.call(*arguments, data=self.data, env={"PICTOR_ENCODERS": str(self.encoders), **(env or {})}, timeout=timeout)
+        return ours.call(*arguments, data=self.data, timeout=timeout,
+                         env={"PICTOR_ENCODERS": str(self.encoders), "PICTOR_WEIGHTS": str(self.weights), **(env or {})})
 
     def must(self, *arguments, statuses=(0,), **how):
         return self.call(*arguments, **how).must(*statuses)
@@ -38,8 +39,17 @@ class House:
 
     def tool(self, name, *arguments, env=None, timeout=1800):
         """A program of bench/macro that takes the three places of encoders first; its lines, split into words."""
-        went = common.run([ours.tool(name), common.CARDS, common.WEIGHTS, self.encoders, *arguments], env=env, timeout=timeout)
+        went = common.run([ours.tool(name), common.CARDS, self.weights, self.encoders, *arguments], env=env, timeout=timeout)
         return [line.split() for line in went.must(0).out.splitlines()]
+
+    def own_weights(self, encoders):
+        """Links to the weights of shipped encoders: fingerprints that were kept beside these are not those of this program."""
+        self.weights = self.folder / "weights"
+        for encoder in encoders:
+            (self.weights / encoder).mkdir(parents=True)
+            for file in (common.WEIGHTS / encoder).iterdir():
+                if file.name != "fingerprints.json":
+                    (self.weights / encoder / file.name).symlink_to(file)
 
     def add(self, family=CLIP, name=CLIP):
         self.must("encoder", "add", golden(family), "--name", name)
