@@ -128,7 +128,8 @@ std::string image_input(const NetworkDescription& network) {
     if (port.shape.size() == 4) return port.name;
   }
   fail(Code::kUnsupported,
-       "the image network has no input of n x 3 x height x width; it has " + names_of(network.inputs));
+       "the image network has no input of n x 3 x height x width; it has " + names_of(network.inputs) +
+           ": where the text has a network of its own, that of pictures is onnx/vision_model.onnx; is it missing?");
 }
 
 // Said here: the run time would answer a network for five channels with a page of its own words.

@@ -50,6 +50,17 @@ class EncoderToolsTest : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
 };
 
+TEST_F(EncoderToolsTest, a_folder_whose_network_of_pictures_is_missing_is_refused_by_that_files_name) {
+  std::filesystem::copy(PICTOR_DEPS_DIR "/golden/clip/hub", folder_ / "hub", std::filesystem::copy_options::recursive);
+  ASSERT_TRUE(std::filesystem::remove(folder_ / "hub/onnx/vision_model.onnx"));
+  EncoderRequest request;
+  request.folder = folder_ / "hub";
+  request.name = "half";
+  const auto added = engine_->add_encoder(request);
+  ASSERT_FALSE(added.is_ok());
+  EXPECT_NE(added.status().message().find("vision_model.onnx"), std::string::npos) << added.status().to_string();
+}
+
 TEST_F(EncoderToolsTest, bench_measures_every_batch_and_thread_count_in_the_time_it_is_given) {
   const auto begin = Env::real().monotonic_us();
   const auto bench = engine_->encoder_tools().bench({"clip", 0.6});
