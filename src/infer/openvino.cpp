@@ -137,10 +137,10 @@ class OpenVinoModel final : public Model {
   mutable std::size_t requests_made_ = 0;
 };
 
-// Each request that runs beside others has a copy of the network to itself. With one thread a pass OpenVINO then runs it on
-// the caller's own thread. One network with several streams would hand passes to threads of its own, which compete with
-// the callers'; and where int8 networks are computed in f32 it is compiled for all streams at once with a race: in half
-// of the attempts (2026.4) its vectors were others.
+// Each request that runs beside others has a copy of the network to itself. With one thread a pass OpenVINO then runs
+// it on the caller's own thread. One network with several streams would hand passes to threads of its own, which
+// compete with the callers'; and where int8 networks are computed in f32 it is compiled for all streams at once with a
+// race: in half of the attempts (2026.4) its vectors were others.
 std::size_t copies_of(const ModelOptions& options) { return options.parallel_requests; }
 
 // OpenVINO has no public names for these two: whether it makes integer products of a quantised network, and whether it
