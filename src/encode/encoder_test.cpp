@@ -222,7 +222,7 @@ TEST_P(EncoderBits, pictures_get_the_same_bits_at_every_batch_thread_count_and_o
   }
 }
 
-// See copies_of in infer/openvino.cpp: on a processor without VNNI one opening in two gave other bits.
+// See read_or_compile in infer/openvino.cpp: on a processor without VNNI one opening in two gave other bits.
 TEST_P(EncoderBits, pictures_get_the_same_bits_from_passes_side_by_side_of_several_threads_opened_again_and_again) {
   const auto encoder = open();
   ASSERT_NE(encoder, nullptr);

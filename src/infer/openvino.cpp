@@ -137,12 +137,6 @@ class OpenVinoModel final : public Model {
   mutable std::size_t requests_made_ = 0;
 };
 
-// Each request that runs beside others has a copy of the network to itself. With one thread a pass OpenVINO then runs
-// it on the caller's own thread. One network with several streams would hand passes to threads of its own, which
-// compete with the callers'; and where int8 networks are computed in f32 it is compiled for all streams at once with a
-// race: in half of the attempts (2026.4) its vectors were others.
-std::size_t copies_of(const ModelOptions& options) { return options.parallel_requests; }
-
 // OpenVINO has no public names for these two: whether it makes integer products of a quantised network, and whether it
 // generates kernels for chains of small operations.
 constexpr const char* kLowPrecision = "LP_TRANSFORMS_MODE";
@@ -204,8 +198,12 @@ class OpenVinoRuntime final : public Runtime {
       }
     }
     PICTOR_ASSIGN(const auto network, read_for_openvino(file, path, options));
+    // Each request that runs beside others has a copy of the network to itself. With one thread a pass OpenVINO then
+    // runs it on the caller's own thread. One network with several streams would hand passes to threads of its own,
+    // which compete with the callers'; and where int8 networks are computed in f32 it is compiled for all streams at
+    // once with a race: in half of the attempts (2026.4) its vectors were others.
     std::vector<ov::CompiledModel> compiled;
-    for (std::size_t i = 0; i < copies_of(options); ++i) {
+    for (std::size_t i = 0; i < options.parallel_requests; ++i) {
       compiled.push_back(core_->compile_model(network, kDevice, settings(options)));
     }
     if (!folder.empty()) {
@@ -224,7 +222,7 @@ class OpenVinoRuntime final : public Runtime {
       auto* bytes = const_cast<std::byte*>(cached->bytes().data());
       const ov::Tensor tensor(ov::element::u8, ov::Shape{cached->bytes().size()}, bytes);
       std::vector<ov::CompiledModel> compiled;
-      for (std::size_t i = 0; i < copies_of(options); ++i) {
+      for (std::size_t i = 0; i < options.parallel_requests; ++i) {
         compiled.push_back(core_->import_model(tensor, kDevice, settings(options)));
       }
       return std::make_unique<OpenVinoModel>(std::move(cached), std::move(compiled), path, options.parallel_requests);
