@@ -32,6 +32,11 @@ def pictures():
     return make_photos.make(common.data_folder("wallpapers"), common.DEPS / "data" / "photos-640", MEASURED, small=True)
 
 
+def camera_pictures():
+    """As cameras make them: what most collections hold."""
+    return make_photos.make(common.data_folder("wallpapers"), common.DEPS / "data" / "photos", MEASURED)
+
+
 class Contender:
     """A process that answers commands; see encode_times.cpp."""
 

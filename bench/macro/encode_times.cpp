@@ -103,9 +103,15 @@ Status vectors(const Bench& bench, std::istream& in) {
   return Status::ok();
 }
 
-Status encode_file(const Encoder& encoder, const std::string& path, std::span<float> tensor) {
-  PICTOR_TRY(prepare_file(path, encoder.card(), tensor));
-  return encoder.encode_images(tensor, 1).status().in(path);
+// As indexing does it: a thread prepares as many pictures as a forward pass of this encoder takes, then runs the pass.
+Status encode_files(const Encoder& encoder, std::span<const std::string> paths, std::size_t first,
+                    std::span<float> tensors) {
+  const std::size_t size = prepared_size(encoder.card().prepare);
+  const std::size_t count = tensors.size() / size;
+  for (std::size_t i = 0; i < count; ++i) {
+    PICTOR_TRY(prepare_file(paths[(first + i) % paths.size()], encoder.card(), tensors.subspan(i * size, size)));
+  }
+  return encoder.encode_images(tensors, count).status();
 }
 
 Status files(const Bench& bench, std::istream& in) {
@@ -114,16 +120,16 @@ Status files(const Bench& bench, std::istream& in) {
   in >> list >> seconds;
   const auto paths = lines_of(list);
   if (paths.empty()) return {Code::kInvalid, list + " names no file"};
+  const std::size_t pass = bench.bulk.pass_pictures();
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   Status failed;
   const double cpu = cpu_now();
   const double begin = now();
   const auto work = [&] {
-    std::vector<float> tensor(prepared_size(bench.bulk.card().prepare));
+    std::vector<float> tensors(pass * prepared_size(bench.bulk.card().prepare));
     while (now() - begin < seconds) {
-      const auto& path = paths[next.fetch_add(1) % paths.size()];
-      const Status status = encode_file(bench.bulk, path, tensor);
+      const Status status = encode_files(bench.bulk, paths, next.fetch_add(pass), tensors);
       if (status.is_ok()) continue;
       const std::lock_guard lock(mutex);
       failed = status;

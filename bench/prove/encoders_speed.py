@@ -40,12 +40,15 @@ for network, peer, bound in (("vit-b-32", "onnxruntime fp32", 3.0), ("resnet-50"
         lambda context, name=network, peer=peer, bound=bound: ratio(context, name, peer, bound))
 
 
-def end_to_end(context, name):
+def end_to_end(context, name, size):
     """JPEG bytes to vector: one thread per CPU-second, and both processors per second."""
-    one = measured(context, name)
-    both = context.once(f"files {name}", lambda: encode.measure(
-        network_named(name), 2, rounds=context.options.rounds, seconds=1.5, batches=(),
-        wanted=("Pictor int8", encode.REFERENCE, "OpenVINO int8")))
+    paths = encode.pictures() if size == "640" else encode.camera_pictures()
+
+    def ran(threads):
+        return context.once(f"files {size} {name} {threads}", lambda: encode.measure(
+            network_named(name), threads, rounds=context.options.rounds, seconds=1.5, batches=(), paths=paths,
+            wanted=("Pictor int8", encode.REFERENCE, "OpenVINO int8")))
+    one, both = ran(1), ran(2)
     single = (one["Pictor int8"]["files"]["rate_per_cpu_second"]["median"]
               / one["OpenVINO int8"]["files"]["rate_per_cpu_second"]["median"])
     double = both["Pictor int8"]["files"]["rate"]["median"] / both["OpenVINO int8"]["files"]["rate"]["median"]
@@ -54,8 +57,10 @@ def end_to_end(context, name):
 
 
 for network in ("vit-b-32", "resnet-50"):
-    claims.claim(f"files-{network}", "int8, JPEG bytes to vector: >= 1.3 x plain OpenVINO from Python with the same network",
-                 what="encoders")(lambda context, name=network: end_to_end(context, name))
+    for size, kind in (("camera", "8 and 12 megapixels"), ("640", "640 x 480")):
+        claims.claim(f"files-{size}-{network}", f"int8, JPEGs of {kind} to vectors: >= 1.3 x plain OpenVINO from Python with the "
+                     "same network", what="encoders")(
+            lambda context, name=network, size=size: end_to_end(context, name, size))
 
 
 @claims.claim("share-of-peak", f"the share of one core's VNNI peak is measured (aim {SHARE_AIM:.0%})", what="encoders")

@@ -35,7 +35,8 @@ MUST_BE_SHOWN = (
     "fingerprints-shipped", "receipts-rows", "receipts-cost", "flips-image", "flips-weights", "flips-card", "flips-vector-or-receipt",
     "quantize-clip", "quantize-shipped", "quantize-refuses", "derive-truncate-512", "derive-truncate-1024", "derive-matrix-2048",
     "derive-pca-512", "tokens-f16", "tokens-int8", "batcher", "against", "second-runtime", "speed-vit-b-32-onnxruntime-fp32",
-    "speed-resnet-50-onnxruntime-fp32", "speed-vit-b-32-onnxruntime-int8", "files-vit-b-32", "share-of-peak", "latency", "start",
+    "speed-resnet-50-onnxruntime-fp32", "speed-vit-b-32-onnxruntime-int8", "files-camera-vit-b-32", "files-640-vit-b-32",
+    "share-of-peak", "latency", "start",
     "pull-breaks", "pull-wrong-bytes", "pull-resume", "refuses-unknown-operator", "refuses-wrong-shape", "refuses-missing-file",
     "refuses-nan-weights", "refuses-huge-claim", "refuses-deep-json", "refuses-hostile-listing", "how-to")
 
