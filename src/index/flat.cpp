@@ -42,6 +42,9 @@ Status check_query(const IndexQuery& query, std::uint32_t dim) {
   if (query.k < 1 || query.k > limits::kQueryKMax) {
     return {Code::kInvalid, "k is " + std::to_string(query.k) + ", wanted 1 to " + std::to_string(limits::kQueryKMax)};
   }
+  if (!(query.recall > 0 && query.recall <= 1)) {
+    return {Code::kInvalid, "the recall asked for is " + std::to_string(query.recall) + ", wanted above 0, at most 1"};
+  }
   PICTOR_TRY(check_finite(query.vector).in("query vector"));
   if (query.metric == Metric::kCosine && inverse_norm(query.vector) == 0) {
     return {Code::kInvalid, "all " + std::to_string(dim) +

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,15 +39,19 @@ struct IndexQuery {
   Metric metric = Metric::kCosine;
   std::size_t k = 10;
   const RowFilter* filter = nullptr;  // null: every row
+  // The share of the true k nearest that is wanted, as a mean over queries: above 0, at most 1. 1: exact. An index that
+  // cannot promise it answers exactly.
+  double recall = 1.0;
 };
 
 // What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
-// not finite, a vector without direction for cosine, k outside 1 to limits::kQueryKMax.
+// not finite, a vector without direction for cosine, k outside 1 to limits::kQueryKMax, a recall outside (0, 1].
 Status check_query(const IndexQuery& query, std::uint32_t dim);
 
 struct IndexAnswer {
   std::vector<Neighbor> neighbors;  // at most k, nearest first by (distance, row), distinct rows
-  std::uint64_t distances = 0;      // how many were computed
+  std::uint64_t distances = 0;      // how many were computed, by codes or by vectors
+  bool exact = true;                // every allowed row was looked at
 };
 
 // Its conformance suite is index_testing.h.
@@ -61,6 +66,29 @@ class VectorIndex {
 // Exact: computes the distance of every row that the filter allows, and no other. The distance to a row has the same
 // bits whatever the block, the filter and the SIMD level.
 std::unique_ptr<VectorIndex> make_flat_index(const VectorBlock& block);
+
+// How a graph is made (HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
+// Hierarchical Navigable Small World graphs", TPAMI 2020).
+struct GraphBuildOptions {
+  std::uint32_t degree = 16;  // M: links of a node on an upper level; twice as many on the lowest
+  std::uint32_t ef = 100;     // efConstruction: candidates held while a node is placed
+  std::uint64_t owner = 0;    // what the vectors belong to (a segment's sum), kept in the file: another's graph is refused
+  // Called from the calling thread with rows placed and rows in all; false stops the build with kCancelled.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+// A graph over the block as the bytes of a file (docs/formats/graph.md). The same bytes for the same block, options and
+// metric, whatever the threads and the SIMD level. `pool` may be null. kInvalid: a block without rows, or as the
+// options' limits say.
+Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const GraphBuildOptions& options,
+                                ThreadPool* pool);
+// An index that walks the graph in `file` and scores what it found by the block's vectors. Both must stay where they
+// are. Opening reads the header alone, so that a mapped file is ready at once. kCorrupt: not a graph of this block,
+// metric and owner, or damaged where it was looked at.
+Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
+                                                      std::uint64_t owner);
+// Reads everything: sums, links within bounds, and that every node is reached from the entry. kCorrupt says which not.
+Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
 
 // The same exact search in steps, for rows that lie in several blocks or are shared out among threads.
 class FlatScan {
