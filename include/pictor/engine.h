@@ -121,6 +121,9 @@ struct Query {
   std::string where;  // filter, empty: none
   bool with_vectors = false;
   bool explain = false;
+  // The share of the true k nearest that is wanted, as a mean over queries, above 0; 1: an exact answer. What has no
+  // index that promises it is answered exactly.
+  double recall = 0.98;
   // On Env::monotonic_us; 0: none. A picture or text that cannot be embedded by then is refused with kCancelled; a scan
   // that cannot end by then answers with complete = false.
   std::int64_t deadline_us = 0;
@@ -146,7 +149,7 @@ struct SearchStage {  // one row of the life of a query
 struct Hits {
   std::vector<Hit> hits;  // best first; equal scores by age
   bool complete = true;
-  std::string recall;  // how it was assured: "exact"
+  std::string recall;  // how it was assured: "exact", or "recall 0.98 by calibration"
   std::string head;
   SpaceId space;
   std::uint64_t candidates = 0;  // rows that could be returned
@@ -259,6 +262,30 @@ struct QuantizedEncoder {
   std::vector<std::string> kept_float;
 };
 
+// Recall of live queries, measured against exact answers to a share of them.
+struct MeasuredRecall {
+  std::size_t at = 0;         // of the first so many hits
+  std::uint64_t queries = 0;  // compared
+  double recall = 0;          // their mean
+  double low = 0, high = 1;   // the interval that holds the true mean 95 times of 100, or more often
+};
+
+struct IndexesRequest {
+  std::string collection;
+  bool again = false;  // make those anew that are there and whole
+  const std::atomic<bool>* cancel = nullptr;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // rows
+};
+
+struct IndexesReport {
+  std::uint64_t made = 0, kept = 0;  // graphs, one a segment and head
+  std::uint64_t small = 0;           // segments and heads with so few rows that they are scanned
+  std::uint64_t rows = 0;            // of the graphs made
+  std::uint64_t bytes = 0;           // of all graphs
+  double seconds = 0;
+  bool cancelled = false;
+};
+
 struct CollectionInfo {
   std::string name, encoder, isa_class, keep;
   std::vector<HeadInfo> heads;
@@ -269,6 +296,8 @@ struct CollectionInfo {
   TokenGrid token_grid;
   std::uint64_t tokens_items = 0, tokens_bytes = 0;  // within database_bytes
   std::uint64_t tokens_item_bytes = 0;               // of one item
+  std::uint64_t graphs = 0, graph_bytes = 0;         // whole or not: see verify
+  std::vector<MeasuredRecall> recall;                // since the engine was opened; empty: nothing was compared
 };
 
 class Engine {
@@ -298,6 +327,9 @@ class Engine {
   virtual Result<std::vector<CollectionInfo>> collections() = 0;
   virtual Result<CollectionInfo> stats(const std::string& collection) = 0;
   virtual Status drop(const std::string& collection) = 0;
+  // Moves fresh rows into a segment when there are enough for a graph, and makes the graphs that are missing or damaged.
+  // Searches go on meanwhile. What was made stays when it is stopped.
+  virtual Result<IndexesReport> build_indexes(const IndexesRequest& request) = 0;
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;

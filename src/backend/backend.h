@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@ struct BackendQuery {
   std::size_t k = 10;
   const RowSet* allowed = nullptr;  // rows that may be returned; null: every row alive in the snapshot
   std::int64_t deadline_us = 0;     // on Env::monotonic_us; 0: none
+  double recall = 1.0;              // share of the true k nearest that is wanted, as a mean over queries; 1: exact
 };
 
 struct Candidates {
@@ -34,7 +36,24 @@ struct Candidates {
   // false: the deadline passed, or a part did not answer; neighbors are the nearest of what was seen.
   bool complete = true;
   std::uint64_t distances = 0;  // how many were computed
-  std::string recall;           // how it was assured: "exact"
+  bool exact = true;            // every row that may be returned was looked at
+};
+
+struct IndexProgress {
+  std::uint64_t rows = 0, rows_total = 0;  // of the graphs that this call makes
+};
+
+struct IndexBuild {
+  bool again = false;                              // make those anew that are there and whole
+  std::function<bool(const IndexProgress&)> tell;  // from the calling thread; false: stop, what is done stays
+};
+
+struct IndexReport {
+  std::uint64_t made = 0, kept = 0;  // graphs
+  std::uint64_t rows = 0;            // of those made
+  std::uint64_t small = 0;           // segments and heads with too few rows for a graph
+  std::uint64_t bytes = 0;           // of all graphs
+  bool cancelled = false;
 };
 
 class Backend {
@@ -46,10 +65,15 @@ class Backend {
   virtual Result<CommitResult> apply(Collection& collection, const Batch& batch) = 0;
   // kNotFound: the collection has no such space. kInvalid: as check_query of index.
   virtual Result<Candidates> search(const Snapshot& snapshot, const BackendQuery& query) const = 0;
+  // Makes the indexes that are missing, or that are not what they should be. Searches go on meanwhile.
+  virtual Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) = 0;
+  // Reads all indexes there are, whole. A missing one is no fault.
+  virtual Result<std::vector<Fault>> verify_indexes(const Collection& collection) const = 0;
 };
 
-// Exact search over the snapshot's blocks, shared out among the pool's threads when there is enough to do; the same
-// bits whatever the threads, the blocks and the machine. The deadline is looked at about every megabyte. `pool` may be
+// Search over the snapshot's blocks: by the graph of a sealed block where less than an exact answer is wanted and there
+// is one, else by a scan shared out among the pool's threads when there is enough to do; distances have the same bits
+// whatever the threads, the blocks and the machine. The deadline is looked at about every megabyte. `pool` may be
 // null: everything is done by the caller. Both must outlive the backend.
 std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool);
 

@@ -1,11 +1,12 @@
-// The local backend: cuts the snapshot's blocks into ranges of rows, scans them in any order on any thread, and merges
-// by (distance, row), which depends on neither.
+// The local backend: walks the graphs of the blocks that have one, cuts the others into ranges of rows, works through
+// both in any order on any thread, and merges by (distance, row), which depends on neither.
 #include <algorithm>
 #include <atomic>
 #include <string>
 #include <utility>
 
 #include "backend/backend.h"
+#include "backend/graphs.h"
 #include "index/index.h"
 
 namespace pictor {
@@ -14,27 +15,38 @@ namespace {
 constexpr std::uint64_t kRangeBytes = limits::kMiB;         // of vectors between two looks at the clock
 constexpr std::uint64_t kParallelBytes = 8 * limits::kMiB;  // below, waking threads costs more than it saves
 
+using GraphList = std::vector<std::shared_ptr<const OpenGraph>>;
+
 struct RowRange {
   const SnapshotBlock* block;
   std::size_t begin;
   std::size_t count;
+  const VectorIndex* graph;  // over the whole block; null: a scan
 };
 
-std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks) {
+std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks, const GraphList& graphs) {
   std::vector<RowRange> ranges;
-  for (const auto& block : blocks) {
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto& block = blocks[i];
+    if (graphs[i] != nullptr) {
+      ranges.push_back({&block, 0, block.count, graphs[i]->index.get()});
+      continue;
+    }
     const std::uint64_t row_bytes = std::max<std::uint64_t>(block.dim, 1) * sizeof(float);
     const std::size_t rows = std::max<std::size_t>(kRangeBytes / row_bytes, 1);
     for (std::size_t begin = 0; begin < block.count; begin += rows) {
-      ranges.push_back({&block, begin, std::min(rows, block.count - begin)});
+      ranges.push_back({&block, begin, std::min(rows, block.count - begin), nullptr});
     }
   }
   return ranges;
 }
 
-std::uint64_t bytes_of(std::span<const SnapshotBlock> blocks) {
+// What a search reads at most: a walk reads next to nothing.
+std::uint64_t bytes_of(std::span<const RowRange> ranges) {
   std::uint64_t bytes = 0;
-  for (const auto& block : blocks) bytes += std::uint64_t{block.count} * block.dim * sizeof(float);
+  for (const auto& range : ranges) {
+    if (range.graph == nullptr) bytes += std::uint64_t{range.count} * range.block->dim * sizeof(float);
+  }
   return bytes;
 }
 
@@ -73,22 +85,44 @@ class Search {
   Search(Env& env, const BackendQuery& query, std::uint32_t dim, std::span<const RowRange> ranges)
       : env_(env), query_(query), dim_(dim), ranges_(ranges) {}
 
+  // The nearest of the ranges that this worker took.
   Result<IndexAnswer> work() {
     PICTOR_ASSIGN(FlatScan scan, FlatScan::start({query_.vector, query_.metric, query_.k, nullptr}, dim_));
+    IndexAnswer walked;
     for (std::size_t i = next_++; i < ranges_.size(); i = next_++) {
       if (late()) {
         complete_ = false;
         break;
       }
-      const VisibleRows visible(ranges_[i], query_.allowed);
-      PICTOR_TRY(scan.add(vectors_of(ranges_[i]), &visible));
+      const RowRange& range = ranges_[i];
+      const VisibleRows visible(range, query_.allowed);
+      if (range.graph == nullptr) {
+        PICTOR_TRY(scan.add(vectors_of(range), &visible));
+      } else {
+        PICTOR_TRY(walk(range, visible, walked));
+      }
     }
-    return scan.finish();
+    IndexAnswer answer = scan.finish();
+    answer.neighbors.insert(answer.neighbors.end(), walked.neighbors.begin(), walked.neighbors.end());
+    answer.distances += walked.distances;
+    answer.exact = walked.exact;
+    return answer;
   }
 
   bool complete() const { return complete_; }
 
  private:
+  Status walk(const RowRange& range, const VisibleRows& visible, IndexAnswer& all) const {
+    const bool everything = query_.allowed == nullptr && range.block->all_alive;
+    PICTOR_ASSIGN(const IndexAnswer answer,
+                  range.graph->search({query_.vector, query_.metric, query_.k, everything ? nullptr : &visible,
+                                       query_.recall}));
+    all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
+    all.distances += answer.distances;
+    all.exact = all.exact && answer.exact;
+    return Status::ok();
+  }
+
   bool late() const { return query_.deadline_us != 0 && env_.monotonic_us() >= query_.deadline_us; }
 
   Env& env_;
@@ -100,11 +134,13 @@ class Search {
 };
 
 Result<Candidates> merge(std::vector<Result<IndexAnswer>> answers, std::size_t k, bool complete) {
-  Candidates merged{{}, complete, 0, "exact"};
+  Candidates merged;
+  merged.complete = complete;
   TopK top(k);
   for (auto& answer : answers) {
     if (!answer.is_ok()) return answer.status();
     merged.distances += answer->distances;
+    merged.exact = merged.exact && answer->exact;
     for (const auto& neighbor : answer->neighbors) top.push(neighbor);
   }
   merged.neighbors = top.take_sorted();
@@ -113,19 +149,23 @@ Result<Candidates> merge(std::vector<Result<IndexAnswer>> answers, std::size_t k
 
 class LocalBackend final : public Backend {
  public:
-  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool) {}
+  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool), graphs_(env) {}
 
-  std::string describe() const override { return "local, exact, " + std::string(simd_name(best_simd())); }
+  std::string describe() const override { return "local, graphs and scans, " + std::string(simd_name(best_simd())); }
 
   Result<CommitResult> apply(Collection& collection, const Batch& batch) override { return collection.commit(batch); }
 
   Result<Candidates> search(const Snapshot& snapshot, const BackendQuery& query) const override {
     PICTOR_ASSIGN(const auto blocks, snapshot.blocks(query.space));
-    const auto ranges = query.allowed != nullptr && query.allowed->size() == 0 ? std::vector<RowRange>{} : cut(blocks);
+    const bool nothing = query.allowed != nullptr && query.allowed->size() == 0;
+    const bool walks = query.recall < 1 && !nothing;
+    const GraphList graphs = walks ? graphs_.of(blocks, query.metric) : GraphList(blocks.size());
+    const auto ranges = nothing ? std::vector<RowRange>{} : cut(blocks, graphs);
     // Without rows there is no dimension to compare with: the rest of the query is checked all the same.
     const auto dim = blocks.empty() ? static_cast<std::uint32_t>(query.vector.size()) : blocks[0].dim;
+    PICTOR_TRY(check_query({query.vector, query.metric, query.k, nullptr, query.recall}, dim));
     Search search(env_, query, dim, ranges);
-    const std::size_t workers = pool_ == nullptr || bytes_of(blocks) < kParallelBytes
+    const std::size_t workers = pool_ == nullptr || bytes_of(ranges) < kParallelBytes
                                     ? 1
                                     : std::clamp<std::size_t>(ranges.size(), 1, pool_->threads());
     std::vector<Result<IndexAnswer>> answers(workers, IndexAnswer{});
@@ -137,9 +177,18 @@ class LocalBackend final : public Backend {
     return merge(std::move(answers), query.k, search.complete());
   }
 
+  Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) override {
+    return build_graphs(env_, pool_, graphs_, collection, build);
+  }
+
+  Result<std::vector<Fault>> verify_indexes(const Collection& collection) const override {
+    return verify_graphs(env_, collection);
+  }
+
  private:
   Env& env_;
   ThreadPool* pool_;
+  mutable Graphs graphs_;
 };
 
 }  // namespace

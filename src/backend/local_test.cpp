@@ -133,7 +133,7 @@ TEST(LocalBackend, finds_the_nearest_rows_alive_over_all_blocks) {
     ASSERT_TRUE(found.is_ok()) << found.status().to_string();
     EXPECT_EQ(found->neighbors, snapshot.nearest(query));
     EXPECT_TRUE(found->complete);
-    EXPECT_EQ(found->recall, "exact");
+    EXPECT_TRUE(found->exact);
     EXPECT_EQ(found->distances, 2001U - 2001U / 3);
   }
 }
@@ -229,7 +229,7 @@ TEST(LocalBackend, an_empty_collection_answers_with_nothing) {
 
 TEST(LocalBackend, says_what_it_is) {
   EXPECT_EQ(make_local_backend(Env::real(), nullptr)->describe(),
-            "local, exact, " + std::string(simd_name(best_simd())));
+            "local, graphs and scans, " + std::string(simd_name(best_simd())));
 }
 
 class CountingCollection final : public Collection {
@@ -250,6 +250,7 @@ class CountingCollection final : public Collection {
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<KnownSource>> known_source(std::string_view) const override { return unused(); }
+  Status write_graph(std::uint64_t, std::size_t, ByteView) override { return unused(); }
 
  private:
   static Status unused() { return {Code::kInternal, "the backend only commits"}; }

@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::json;
 
 const char* const kCommands[] = {"index",  "search",  "get",        "delete",   "collections", "stats",
-                                 "verify", "receipt", "export",     "encoders", "encoder",     "embed",
+                                 "verify", "rebuild", "receipt", "export",  "encoders",   "encoder", "embed",
                                  "bench",  "version", "completion", "man",      "help-all"};
 
 // --- help and errors ---
@@ -336,6 +336,47 @@ TEST_F(CliTest, verify_ends_with_12_when_something_is_damaged) {
   EXPECT_EQ(run({"verify"}), 12);
   EXPECT_NE(out().find("fault in 'default', segment 3: checksum differs"), std::string::npos) << out();
   EXPECT_EQ(run({"verify", "--json"}), 12);
+}
+
+TEST_F(CliTest, rebuild_makes_all_graphs_or_those_that_are_missing) {
+  engine_->indexes = {2, 1, 3, 20'000, 4096, 1.5, false};
+  ASSERT_EQ(run({"rebuild", "--missing"}), 0) << err();
+  EXPECT_EQ(out(),
+            "2 graphs made of 'default' in 1.5 s (20,000 vectors)\n  1 graph was there and whole\n"
+            "  3 segments and heads have fewer than 8,192 vectors: scanned, which is as quick\n  4.0 KiB of graphs\n");
+  EXPECT_FALSE(engine_->indexes_requests.at(0).again);
+  engine_->indexes.cancelled = true;
+  EXPECT_EQ(run({"--json", "rebuild", "-c", "shop"}), static_cast<int>(Code::kCancelled));
+  EXPECT_EQ(engine_->indexes_requests.at(1).collection, "shop");
+  EXPECT_TRUE(engine_->indexes_requests.at(1).again);
+  EXPECT_TRUE(Json::parse(out().substr(0, out().find('\n')))["cancelled"]);
+}
+
+TEST_F(CliTest, index_makes_graphs_at_its_end_unless_told_not_to) {
+  folder_.write("in/a.png", "x");
+  engine_->indexes.made = 1;
+  engine_->indexes.rows = 9000;
+  ASSERT_EQ(run({"index", folder_ / "in"}), 0) << err();
+  EXPECT_NE(out().find("graphs             1  over 9,000 vectors"), std::string::npos) << out();
+  ASSERT_EQ(run({"index", folder_ / "in", "--no-graphs"}), 0) << err();
+  EXPECT_EQ(engine_->indexes_requests.size(), 1U);
+  EXPECT_FALSE(engine_->indexes_requests[0].again);
+}
+
+TEST_F(CliTest, search_asks_for_a_recall_or_an_exact_answer) {
+  EXPECT_EQ(run({"search", "--text", "x"}), 0);
+  EXPECT_EQ(run({"search", "--text", "x", "--recall", "0.9"}), 0);
+  EXPECT_EQ(run({"search", "--text", "x", "--exact"}), 0);
+  EXPECT_EQ(engine_->queries.at(0).recall, 0.98);
+  EXPECT_EQ(engine_->queries.at(1).recall, 0.9);
+  EXPECT_EQ(engine_->queries.at(2).recall, 1.0);
+  EXPECT_EQ(run({"search", "--text", "x", "--exact", "--recall", "0.9"}), 2);
+}
+
+TEST_F(CliTest, stats_show_graphs_and_live_recall) {
+  ASSERT_EQ(run({"stats"}), 0) << err();
+  EXPECT_NE(out().find("graphs        3, 4.0 KiB\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("recall@10     0.9850 (0.9500 to 0.9990, 40 live queries)\n"), std::string::npos) << out();
 }
 
 TEST_F(CliTest, export_npy_has_the_rows_and_their_ids_beside) {

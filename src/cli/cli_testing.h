@@ -185,6 +185,14 @@ class FakeEngine : public Engine {
     dropped = true;
     return Status::ok();
   }
+  std::vector<IndexesRequest> indexes_requests;
+  IndexesReport indexes;
+  Result<IndexesReport> build_indexes(const IndexesRequest& request) override {
+    PICTOR_TRY(failure);
+    indexes_requests.push_back(request);
+    if (request.progress) request.progress(1, 2);
+    return indexes;
+  }
   Result<std::vector<FaultInfo>> verify(const std::string&,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override {
     progress(1, 2);
@@ -277,6 +285,9 @@ class FakeEngine : public Engine {
     info.encoder = "toy";
     info.keep = "reference";
     info.items = items.size();
+    info.graphs = 3;
+    info.graph_bytes = 4096;
+    info.recall = {{10, 40, 0.985, 0.95, 0.999}};
     info.heads = {{"joint", 2, Metric::kCosine, true, true, std::string(64, 'a')}};
     return info;
   }
@@ -360,6 +371,7 @@ class CliTest : public ::testing::Test {
     Result<std::vector<CollectionInfo>> collections() override { return engine_->collections(); }
     Result<CollectionInfo> stats(const std::string& c) override { return engine_->stats(c); }
     Status drop(const std::string& c) override { return engine_->drop(c); }
+    Result<IndexesReport> build_indexes(const IndexesRequest& r) override { return engine_->build_indexes(r); }
     Result<std::vector<FaultInfo>> verify(const std::string& c,
                                           const std::function<void(std::uint64_t, std::uint64_t)>& p) override {
       return engine_->verify(c, p);

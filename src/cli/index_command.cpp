@@ -7,6 +7,7 @@
 #include "cli/json_output.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
+#include "cli/provenance_output.h"
 #include "cli/session.h"
 #include "cli/source.h"
 #include "cli/text.h"
@@ -20,7 +21,7 @@ struct Options {
   std::uint32_t tokens_dim = 0;
   SourceOptions source;
   bool reproducible = false;
-  bool force = false, no_progress = false, strict = false;
+  bool force = false, no_graphs = false, no_progress = false, strict = false;
   std::size_t batch = 0;
 };
 
@@ -102,6 +103,8 @@ void print_summary(Session& session, const IndexSummary& summary, const Options&
   row("unchanged", counts.unchanged, "");
   row("reused", counts.reused, "  vectors taken from equal pictures");
   row("refused", counts.quarantined, options.quarantine.empty() ? "" : "  listed in " + printable(options.quarantine));
+  row("graphs", summary.graphs.made,
+      "  over " + plural(summary.graphs.rows, "vector", "vectors") + ", in " + fixed(summary.graphs.seconds, 1) + " s");
   for (const auto& [cause, count] : summary.refused_by_cause) {
     out << "    " << pad_right(cause, 12) << pad_left(with_commas(count), 6) << "\n";
   }
@@ -126,6 +129,18 @@ Status outcome(const IndexSummary& summary, bool strict) {
   return Status::ok();
 }
 
+// Where there is much to search: graphs, so that a search need not look at every picture. All is stored by now: without
+// them, or when this is stopped, answers are the same and only slower.
+Result<IndexesReport> build_graphs(Session& session, Engine& engine, const Options& options,
+                                   const std::atomic<bool>& cancel) {
+  std::unique_ptr<WorkBar> bar = options.no_progress ? nullptr : std::make_unique<WorkBar>(session);
+  IndexesRequest request;
+  request.collection = options.collection;
+  request.cancel = &cancel;
+  if (bar != nullptr) request.progress = bar->function();
+  return engine.build_indexes(request);
+}
+
 Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(const auto source, open_inputs(session.env(), options.inputs, options.source));
   session.options().reproducible = options.reproducible;
@@ -147,7 +162,10 @@ Status run(Session& session, const Options& options) {
   Result<IngestReport> report = engine->ingest(request, *source);
   const Status finished = reporter.finish();
   PICTOR_TRY(report.status());
-  const IndexSummary summary{options.collection, std::move(report).value(), source->skipped(), reporter.by_cause()};
+  IndexSummary summary{options.collection, std::move(report).value(), source->skipped(), reporter.by_cause(), {}};
+  if (!summary.report.cancelled && !options.no_graphs) {
+    PICTOR_ASSIGN(summary.graphs, build_graphs(session, *engine, options, interrupt.flag()));
+  }
   if (session.json()) {
     session.out() << index_json(summary) << "\n";
   } else if (!session.options().quiet) {
@@ -217,6 +235,7 @@ Command add_index_command(CLI::App& parent) {
   app.add_option("--batch", options->batch, "Pictures in one batch; 0 chooses")
       ->check(CLI::Range(0, static_cast<int>(limits::kEncodeBatchMax)).description(""))
       ->type_name("N");
+  app.add_flag("--no-graphs", options->no_graphs, "Leave graphs to pictor rebuild --missing");
   app.add_flag("--no-progress", options->no_progress, "No progress bar or lines");
   add_source_options(app, *options);
   set_examples(app, {"pictor index ~/photos", "pictor index photos.tar.zst 'more/**/*.jpg' -c holidays",

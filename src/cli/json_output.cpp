@@ -55,6 +55,23 @@ Json grid_object(const TokenGrid& grid) {
   return {{"height", grid.height}, {"width", grid.width}, {"dim", grid.dim}};
 }
 
+Json recall_array(const std::vector<MeasuredRecall>& measured) {
+  Json array = Json::array();
+  for (const MeasuredRecall& one : measured) {
+    array.push_back({{"at", one.at},
+                     {"queries", one.queries},
+                     {"recall", one.recall},
+                     {"low", one.low},
+                     {"high", one.high}});
+  }
+  return array;
+}
+
+Json indexes_object(const IndexesReport& report) {
+  return {{"made", report.made}, {"kept", report.kept},   {"small", report.small},      {"rows", report.rows},
+          {"bytes", report.bytes}, {"seconds", report.seconds}, {"cancelled", report.cancelled}};
+}
+
 Json collection_object(const CollectionInfo& info) {
   return {{"name", info.name},
           {"encoder", info.encoder},
@@ -68,6 +85,9 @@ Json collection_object(const CollectionInfo& info) {
           {"segments", info.segments},
           {"database_bytes", info.database_bytes},
           {"segment_bytes", info.segment_bytes},
+          {"graphs", info.graphs},
+          {"graph_bytes", info.graph_bytes},
+          {"recall", recall_array(info.recall)},
           {"blob_bytes", info.blob_bytes},
           {"tokens",
            {{"codec", info.tokens},
@@ -123,6 +143,8 @@ std::string item_json(const StoredItem& item, bool pretty) {
   for (const auto& [head, vector] : item.vectors) object["vectors"][head] = numbers(vector);
   return dumped(object, pretty);
 }
+
+std::string indexes_json(const IndexesReport& report) { return dumped(indexes_object(report)); }
 
 std::string collections_json(const std::vector<CollectionInfo>& collections) {
   Json array = Json::array();
@@ -259,6 +281,7 @@ std::string index_json(const IndexSummary& summary) {
                  {"images_per_second", rate},
                  {"core_seconds", core_seconds(summary.report)},
                  {"stage_seconds", summary.report.stage_seconds},
+                 {"graphs", indexes_object(summary.graphs)},
                  {"warnings", summary.report.warnings},
                  {"cancelled", summary.report.cancelled}});
 }

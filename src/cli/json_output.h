@@ -22,6 +22,7 @@ std::string quarantined_json(const Quarantined& refused);  // one line of the --
 std::string error_json(const Status& status, const std::string& hint);
 std::string vectors_json(const std::string& head, const std::vector<std::string>& inputs,
                          const std::vector<std::vector<float>>& vectors);
+std::string indexes_json(const IndexesReport& report);
 std::string deleted_json(std::uint64_t deleted);
 std::string version_json(const std::string& version, const std::vector<std::string>& details);
 std::string json_string(const std::string& text);  // quoted and escaped
@@ -31,6 +32,7 @@ struct IndexSummary {
   IngestReport report;
   SkipCounts skipped;
   std::vector<std::pair<std::string, std::uint64_t>> refused_by_cause;  // code name, count
+  IndexesReport graphs;
 };
 std::string index_json(const IndexSummary& summary);
 

@@ -22,7 +22,8 @@ struct Options {
   std::string collection = "default", head, where, html, thumbnails = "auto";
   std::size_t k = 10;
   std::int64_t deadline_ms = 0;
-  bool explain = false, vectors = false, reproducible = false;
+  double recall = Query{}.recall;
+  bool exact = false, explain = false, vectors = false, reproducible = false;
   const CLI::App* app = nullptr;
 };
 
@@ -170,6 +171,7 @@ Status run(Session& session, const Options& options) {
   query.head = options.head;
   query.k = options.k;
   query.where = options.where;
+  query.recall = options.exact ? 1.0 : options.recall;
   query.with_vectors = options.vectors;
   query.explain = options.explain;
   if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
@@ -219,6 +221,11 @@ Command add_search_command(CLI::App& parent) {
       ->check(CLI::Range(1, static_cast<int>(limits::kQueryKMax)).description(""))
       ->type_name("N")
       ->capture_default_str();
+  CLI::Option* recall =
+      app.add_option("--recall", options->recall, "Share of the true k nearest that is wanted, as a mean over queries")
+          ->type_name("SHARE")
+          ->capture_default_str();
+  app.add_flag("--exact", options->exact, "Look at every picture: recall 1")->excludes(recall);
   app.add_option("--deadline", options->deadline_ms, "Give up after so many milliseconds; 0 never")
       ->check(CLI::Range(std::int64_t{0}, limits::kQueryDeadlineMsMax).description(""))
       ->type_name("MS");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "observe/observe.h"
 #include "vector/vector.h"
 
 namespace pictor {
@@ -46,6 +47,8 @@ CollectionInfo info_of(const CollectionStats& stats) {
   info.database_bytes = stats.database_bytes;
   info.segment_bytes = stats.segment_bytes;
   info.blob_bytes = stats.blob_bytes;
+  info.graphs = stats.graphs;
+  info.graph_bytes = stats.graph_bytes;
   info.tokens = codec_name(stats.spec.tokens.codec);
   info.token_grid = stats.spec.tokens.grid;
   info.tokens_items = stats.tokens_items;
@@ -95,7 +98,8 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
                 threads, {options.runtime, options.device}, options.leave_networks),
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
-      backend_(make_local_backend(env, &pool_)) {}
+      backend_(make_local_backend(env, &pool_)),
+      live_recall_(env, pool_) {}
 
 std::string EngineImpl::batch_id() {
   std::array<std::byte, 16> bytes{};
@@ -179,6 +183,7 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
   PICTOR_ASSIGN(const auto found, folder_->collection(collection));
   PICTOR_ASSIGN(const auto stats, found->stats());
   auto info = info_of(stats);
+  info.recall = live_recall_.of(collection);
   if (const auto card = encoders_.card(info.encoder); card.is_ok()) {
     for (auto& head : info.heads) {
       const auto* known = card->head(head.name);
@@ -190,10 +195,35 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
 
 Status EngineImpl::drop(const std::string& collection) { return folder_->drop_collection(collection); }
 
+Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
+  const std::int64_t begin = env_.monotonic_us();
+  PICTOR_ASSIGN(const auto collection, folder_->collection(request.collection));
+  PICTOR_ASSIGN(const auto stats, collection->stats());
+  if (stats.rows_fresh >= limits::kGraphRowsMin) PICTOR_TRY(collection->seal());
+  IndexBuild build;
+  build.again = request.again;
+  build.tell = [&](const IndexProgress& progress) {
+    if (request.progress) request.progress(progress.rows, progress.rows_total);
+    return request.cancel == nullptr || !request.cancel->load();
+  };
+  PICTOR_ASSIGN(const auto made, backend_->build_indexes(*collection, build));
+  IndexesReport report{made.made, made.kept, made.small, made.rows, made.bytes, 0, made.cancelled};
+  report.seconds = static_cast<double>(env_.monotonic_us() - begin) * 1e-6;
+  log(LogLevel::kInfo, "indexes_built",
+      {{"collection", request.collection},
+       {"made", report.made},
+       {"kept", report.kept},
+       {"rows", report.rows},
+       {"wall_s", report.seconds}});
+  return report;
+}
+
 Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
                                                   const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   PICTOR_ASSIGN(const auto found, folder_->collection(collection));
-  PICTOR_ASSIGN(const auto faults, found->verify(progress));
+  PICTOR_ASSIGN(auto faults, found->verify(progress));
+  PICTOR_ASSIGN(const auto of_indexes, backend_->verify_indexes(*found));
+  faults.insert(faults.end(), of_indexes.begin(), of_indexes.end());
   std::vector<FaultInfo> out;
   out.reserve(faults.size());
   for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});

@@ -11,6 +11,7 @@
 #include "engine/encoder_tools.h"
 #include "engine/encoders.h"
 #include "engine/engine.h"
+#include "engine/live_recall.h"
 #include "engine/vector_cache.h"
 #include "store/store.h"
 
@@ -33,6 +34,7 @@ class EngineImpl final : public Engine {
   Result<std::vector<CollectionInfo>> collections() override;
   Result<CollectionInfo> stats(const std::string& collection) override;
   Status drop(const std::string& collection) override;
+  Result<IndexesReport> build_indexes(const IndexesRequest& request) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
   Result<RederiveReport> rederive(const RederiveRequest& request) override;
@@ -57,6 +59,8 @@ class EngineImpl final : public Engine {
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
   Status keep_to_class_of(const CollectionSpec& spec);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
+  void compare_live(const std::string& collection, const std::shared_ptr<const Snapshot>& snapshot,
+                    const BackendQuery& asked, const Candidates& found);
   std::string batch_id();
   // Opened by the first call, made when there is none; `warnings` gets what its making means for what is stored.
   Result<SigningKey> signing_key(std::vector<std::string>& warnings);
@@ -75,6 +79,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Backend> backend_;
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
   std::optional<SigningKey> signing_key_;
+  LiveRecall live_recall_;  // the last: what it runs uses the others
 };
 
 // Vectors of what is asked with, by one encoder and one deadline (0: none).

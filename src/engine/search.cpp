@@ -38,6 +38,10 @@ Status check_query(const Query& query) {
     return {Code::kInvalid,
             "k is " + std::to_string(query.k) + ", it must be 1 to " + std::to_string(limits::kQueryKMax)};
   }
+  if (!(query.recall > 0 && query.recall <= 1)) {
+    return {Code::kInvalid, "a recall of " + recall_text(query.recall) +
+                                " was asked for, it must be above 0 and at most 1 (1: an exact answer)"};
+  }
   if (query.parts.empty() || query.parts.size() > limits::kQueryPartsMax) {
     return {Code::kInvalid, "a query has 1 to " + std::to_string(limits::kQueryPartsMax) + " parts, this one has " +
                                 std::to_string(query.parts.size())};
@@ -215,13 +219,32 @@ Result<Hits> EngineImpl::search(const Query& query) {
   return hits;
 }
 
+// The exact answer later, on its own copies of the vector and of the allowed rows.
+void EngineImpl::compare_live(const std::string& collection, const std::shared_ptr<const Snapshot>& snapshot,
+                              const BackendQuery& asked, const Candidates& found) {
+  std::optional<RowSet> allowed;
+  if (asked.allowed != nullptr) allowed = *asked.allowed;
+  live_recall_.saw(collection, found.neighbors,
+                   [this, snapshot, asked, vector = std::vector<float>(asked.vector.begin(), asked.vector.end()),
+                    allowed = std::move(allowed)]() -> Result<std::vector<Neighbor>> {
+                     BackendQuery exactly = asked;
+                     exactly.vector = vector;
+                     exactly.allowed = allowed.has_value() ? &*allowed : nullptr;
+                     exactly.recall = 1;
+                     exactly.deadline_us = 0;
+                     PICTOR_ASSIGN(auto truth, backend_->search(*snapshot, exactly));
+                     return std::move(truth.neighbors);
+                   });
+}
+
 Result<Hits> EngineImpl::answer(const Query& query) {
   Hits hits;
   Stages stages(env_, query, hits);
   PICTOR_TRY(check_query(query));
   PICTOR_ASSIGN(const auto collection, folder_->collection(query.collection));
   const auto& spec = collection->spec();
-  PICTOR_ASSIGN(const auto snapshot, collection->snapshot());
+  PICTOR_ASSIGN(auto taken, collection->snapshot());
+  const std::shared_ptr<const Snapshot> snapshot = std::move(taken);
   stages.done("store", "snapshot " + std::to_string(snapshot->sequence()));
 
   const auto card = encoders_.card(spec.encoder);
@@ -243,7 +266,8 @@ Result<Hits> EngineImpl::answer(const Query& query) {
                 (QueryMaker{spec, *snapshot, position, encoder, vectors_, query.deadline_us}.mix(query.parts)));
   stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
-  Plan plan{PlanKind::kExact, space.id, space.head, space.metric, query.k + named_items(query), snapshot->size()};
+  Plan plan{PlanKind::kAll,  space.id,    space.head, space.metric, query.k + named_items(query),
+            snapshot->size(), query.recall};
   std::optional<RowSet> allowed;
   if (!query.where.empty()) {
     PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
@@ -253,10 +277,11 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   stages.done("engine", plan.describe());
 
   const BackendQuery asked{plan.space,       vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
-                           query.deadline_us};
+                           query.deadline_us, query.recall};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
+  if (!found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;
-  hits.recall = found.recall;
+  hits.recall = found.exact ? "exact" : "recall " + recall_text(query.recall) + " by calibration";
   hits.distances = found.distances;
   hits.candidates = plan.candidates;
   hits.head = space.head;

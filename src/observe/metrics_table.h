@@ -20,6 +20,7 @@ enum class MetricId : std::uint8_t {
   kSearchFailures,
   kSearchSeconds,
   kSearchDistances,
+  kSearchCompared,
   kStoreCommits,
   kStoreCommitSeconds,
   kStoreSealedRows,
@@ -94,6 +95,7 @@ inline constexpr Counter<QueryKind> kSearchQueries{MetricId::kSearchQueries};
 inline constexpr Counter<NoLabel> kSearchFailures{MetricId::kSearchFailures};
 inline constexpr Histogram<QueryKind> kSearchSeconds{MetricId::kSearchSeconds};
 inline constexpr Counter<NoLabel> kSearchDistances{MetricId::kSearchDistances};
+inline constexpr Counter<NoLabel> kSearchCompared{MetricId::kSearchCompared};
 inline constexpr Counter<NoLabel> kStoreCommits{MetricId::kStoreCommits};
 inline constexpr Histogram<NoLabel> kStoreCommitSeconds{MetricId::kStoreCommitSeconds};
 inline constexpr Counter<NoLabel> kStoreSealedRows{MetricId::kStoreSealedRows};

@@ -125,6 +125,7 @@ Result<CollectionStats> CollectionStore::stats() const {
   stats.tokens_bytes = stats.tokens_items * packed_tokens_bytes(spec_.tokens.codec, spec_.tokens.grid);
   PICTOR_ASSIGN(const auto files, blobs_.count_files());
   stats.leftover_files = files > named ? files - named : 0;
+  PICTOR_TRY(count_graphs(stats));
   for (const char* file : {"collection.db", "collection.db-wal"}) {
     const auto info = env_.info(join_path(folder_, file));
     if (info.is_ok()) stats.database_bytes += info->size;

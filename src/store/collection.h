@@ -56,6 +56,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::optional<KnownSource>> known_source(std::string_view id) const override;
+  Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) override;
+  std::string graph_path(std::uint64_t segment, std::size_t space) const;
 
   // For snapshot.cpp and verify.cpp.
   Result<std::optional<Bytes>> tokens_of(Reader& reader, RowId row) const;
@@ -98,6 +100,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
   void show(const Batch& batch, const Changes& changes, const State& now);
 
+  // graph_files.cpp
+  Status count_graphs(CollectionStats& stats) const;
+
   // seal.cpp
   Status seal_locked();
   Status name_segment(const SegmentContent& content, std::uint64_t bytes, std::uint32_t footer_crc, const State& next);
@@ -114,6 +119,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Writer writer_;
   Blobs blobs_;
 
+  std::mutex graphs_mutex_;  // held while graph files are written or removed; nothing is locked within
+
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
   double told_fresh_rows_ = 0;  // the writer's
@@ -121,6 +128,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 };
 
 std::string segment_file_name(std::uint64_t id);
+inline constexpr std::string_view kGraphSuffix = ".graph";
+std::string graph_file_name(std::uint64_t segment, std::size_t space);
 
 // A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
 struct OpenSegment {

@@ -94,6 +94,7 @@ struct SnapshotBlock {
   const RowId* rows = nullptr;           // count, ascending
   std::size_t count = 0;
   std::uint32_t dim = 0;
+  std::string graph_path;  // where a graph of a sealed block is kept, if there is one; empty for fresh rows
   // Sets out[i] = 1 when position begin + i is alive in this snapshot, else 0.
   std::function<void(std::size_t begin, std::span<std::uint8_t> out)> alive;
 };
@@ -142,6 +143,8 @@ struct CollectionStats {
   std::uint64_t segments = 0;
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
+  std::uint64_t graphs = 0;  // files
+  std::uint64_t graph_bytes = 0;
   std::uint64_t blob_bytes = 0;
   std::uint64_t tokens_items = 0;    // items with tokens
   std::uint64_t tokens_bytes = 0;    // of them, within the database
@@ -183,6 +186,10 @@ class Collection {
   // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
   virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
   virtual Result<std::optional<KnownSource>> known_source(std::string_view id) const = 0;
+  // Keeps a graph of the segment's vectors in the space at that position of the spec: under SnapshotBlock::graph_path,
+  // whole or not at all. It is derived: it goes with its segment, and no sync waits for it. kNotFound: the segment is
+  // gone.
+  virtual Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) = 0;
 };
 
 class DataFolder {
