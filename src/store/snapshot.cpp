@@ -32,6 +32,9 @@ class CollectionSnapshot : public Snapshot {
       block.alive = [at = state_->sequence, rows = view.block.get()](std::size_t begin, std::span<std::uint8_t> out) {
         rows->alive(at, begin, out);
       };
+      block.all_alive = view.count > 0 && view.block->all_alive(state_->sequence, view.count);
+      block.segment = view.block->segment().id;
+      block.segment_sum = view.block->segment().footer_crc;
       blocks.push_back(std::move(block));
     }
     return blocks;

@@ -12,7 +12,7 @@ constexpr std::uint64_t kFreshBlockBytes = 4 * limits::kMiB;  // of vectors; mem
 constexpr std::uint64_t kFreshBlockRowsMin = 16;
 constexpr std::uint64_t kFreshBlockRowsMax = 4096;
 
-std::unique_ptr<std::atomic<Sequence>[]> all_alive(std::size_t count) {
+std::unique_ptr<std::atomic<Sequence>[]> no_deaths(std::size_t count) {
   auto died = std::make_unique<std::atomic<Sequence>[]>(count);
   for (std::size_t i = 0; i < count; ++i) died[i].store(kAlive, std::memory_order_relaxed);
   return died;
@@ -20,16 +20,18 @@ std::unique_ptr<std::atomic<Sequence>[]> all_alive(std::size_t count) {
 
 }  // namespace
 
-RowBlock::RowBlock(std::shared_ptr<const void> owner, std::uint32_t dim, std::span<const RowId> rows,
-                   std::span<const Sequence> born, const float* inverse_norms, const float* vectors)
+RowBlock::RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim,
+                   std::span<const RowId> rows, std::span<const Sequence> born, const float* inverse_norms,
+                   const float* vectors)
     : dim_(dim),
       capacity_(rows.size()),
+      segment_(segment),
       owner_(std::move(owner)),
       rows_(rows.data()),
       born_(born.data()),
       inverse_norms_(inverse_norms),
       vectors_(vectors),
-      died_(all_alive(rows.size())) {}
+      died_(no_deaths(rows.size())) {}
 
 RowBlock::RowBlock(std::uint32_t dim, std::size_t capacity)
     : dim_(dim),
@@ -40,7 +42,7 @@ RowBlock::RowBlock(std::uint32_t dim, std::size_t capacity)
       born_(own_.born.get()),
       inverse_norms_(own_.inverse_norms.get()),
       vectors_(own_.vectors.get()),
-      died_(all_alive(capacity)) {}
+      died_(no_deaths(capacity)) {}
 
 void RowBlock::fill(std::size_t position, RowId row, Sequence born, std::span<const float> vector) {
   own_.rows[position] = row;
@@ -54,11 +56,14 @@ void RowBlock::bury(std::size_t position, Sequence at) {
   if (at < first_death_.load(std::memory_order_relaxed)) first_death_.store(at, std::memory_order_relaxed);
 }
 
+bool RowBlock::all_alive(Sequence at, std::size_t count) const {
+  // Rows ascend, and with them their births.
+  return born_[count - 1] <= at && at < first_death_.load(std::memory_order_relaxed);
+}
+
 void RowBlock::alive(Sequence at, std::size_t begin, std::span<std::uint8_t> out) const {
   if (out.empty()) return;
-  // Rows ascend, and with them their births.
-  const bool all_born = born_[begin + out.size() - 1] <= at;
-  if (all_born && at < first_death_.load(std::memory_order_relaxed)) {
+  if (all_alive(at, begin + out.size())) {
     std::memset(out.data(), 1, out.size());
     return;
   }

@@ -16,14 +16,21 @@
 
 namespace pictor {
 
+// The segment a block is of. Fresh blocks are of none.
+struct SegmentName {
+  std::uint64_t id = 0;
+  std::uint32_t footer_crc = 0;
+};
+
 class RowBlock {
  public:
   // Looks into the memory of `owner`, which is kept: a mapped segment.
-  RowBlock(std::shared_ptr<const void> owner, std::uint32_t dim, std::span<const RowId> rows,
+  RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim, std::span<const RowId> rows,
            std::span<const Sequence> born, const float* inverse_norms, const float* vectors);
   // Empty, in memory of its own, with room for `capacity` rows.
   RowBlock(std::uint32_t dim, std::size_t capacity);
 
+  const SegmentName& segment() const { return segment_; }
   std::uint32_t dim() const { return dim_; }
   std::size_t capacity() const { return capacity_; }
   const RowId* rows() const { return rows_; }
@@ -37,6 +44,8 @@ class RowBlock {
   // REQUIRES: before a State of sequence >= `at` is published.
   void bury(std::size_t position, Sequence at);
   void alive(Sequence at, std::size_t begin, std::span<std::uint8_t> out) const;
+  // Whether the first `count` are; costs nothing. REQUIRES: count > 0.
+  bool all_alive(Sequence at, std::size_t count) const;
 
  private:
   struct Own {
@@ -48,6 +57,7 @@ class RowBlock {
 
   std::uint32_t dim_;
   std::size_t capacity_;
+  SegmentName segment_;
   std::shared_ptr<const void> owner_;
   Own own_;
   const RowId* rows_;

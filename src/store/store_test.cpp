@@ -108,6 +108,28 @@ TEST_F(StoreTest, a_replaced_or_deleted_item_stays_in_the_snapshots_that_had_it)
   EXPECT_EQ(after->size(), 1U);
 }
 
+TEST_F(StoreTest, a_block_says_which_segment_it_is_and_whether_all_of_it_is_alive) {
+  const auto block_of = [&](const Snapshot& snapshot) { return must(snapshot.blocks(spec_.spaces[0].id)).at(0); };
+  put("one", {{1, 0}, {2, 0}});
+  auto fresh = must(collection_->snapshot());
+  EXPECT_EQ(block_of(*fresh).segment, 0U);
+  EXPECT_TRUE(block_of(*fresh).all_alive);
+  must(collection_->seal());
+  auto sealed = must(collection_->snapshot());
+  EXPECT_EQ(block_of(*sealed).segment, 1U);
+  EXPECT_NE(block_of(*sealed).segment_sum, 0U);
+  EXPECT_TRUE(block_of(*sealed).all_alive);
+  put("two", {}, {"item2"});
+  EXPECT_FALSE(block_of(*must(collection_->snapshot())).all_alive);
+  EXPECT_TRUE(block_of(*sealed).all_alive) << "it was taken before the death";
+  const auto sum = block_of(*sealed).segment_sum;
+  fresh.reset();
+  sealed.reset();
+  reopen();
+  EXPECT_EQ(block_of(*must(collection_->snapshot())).segment_sum, sum);
+  EXPECT_FALSE(block_of(*must(collection_->snapshot())).all_alive);
+}
+
 TEST_F(StoreTest, a_batch_of_a_known_id_changes_nothing_and_is_answered_as_then) {
   const auto first = put("one", {{1, 0}});
   put("two", {{1, 1}});
