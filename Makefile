@@ -34,7 +34,7 @@ check: ## format, layers, docs, static analysis
 	@tools/setup build test check models
 	@tools/check
 
-slow: ## sanitizers, long crash tests, fuzzers for a minute each
+slow: ## sanitizers, long crash tests, fuzzers for a while each
 	@tools/setup build test check models bench golden
 	@tools/slow
 

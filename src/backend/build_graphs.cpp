@@ -71,7 +71,8 @@ class Builder {
     const Status kept = collection_.write_graph(task.block.segment, task.space, graph);
     graphs_.forget(task.block.graph_path);
     progress_.rows += task.block.count;
-    if (kept.code() == Code::kNotFound) return Status::ok();  // merged away meanwhile: the merged one is the next call's
+    if (kept.code() == Code::kNotFound)
+      return Status::ok();  // merged away meanwhile: the merged one is the next call's
     PICTOR_TRY(kept);
     ++report_.made;
     report_.rows += task.block.count;

@@ -26,8 +26,7 @@ Result<std::shared_ptr<const OpenGraph>> open_graph(Env& env, const SnapshotBloc
   PICTOR_ASSIGN(const auto file, env.open(block.graph_path, OpenMode::kRead));
   auto graph = std::make_shared<OpenGraph>();
   PICTOR_ASSIGN(graph->mapping, file->map());
-  PICTOR_ASSIGN(graph->index,
-                open_graph_index(graph->mapping->bytes(), vectors_of(block), metric, graph_owner(block)));
+  PICTOR_ASSIGN(graph->index, open_graph_index(graph->mapping->bytes(), vectors_of(block), metric, graph_owner(block)));
   return std::shared_ptr<const OpenGraph>(std::move(graph));
 }
 

@@ -33,7 +33,9 @@ std::vector<float> point(std::uint32_t seed) {
   std::mt19937 random(seed);
   std::mt19937 centre(seed % 40);
   std::vector<float> vector(kDim);
-  const auto number = [](std::mt19937& from) { return static_cast<float>(static_cast<std::int32_t>(from())) * 0x1p-31F; };
+  const auto number = [](std::mt19937& from) {
+    return static_cast<float>(static_cast<std::int32_t>(from())) * 0x1p-31F;
+  };
   for (float& x : vector) x = number(centre) + 0.3F * number(random);
   return vector;
 }
@@ -70,7 +72,9 @@ class GraphsTest : public ::testing::Test {
     }
     ASSERT_TRUE(collection_->commit(batch).is_ok());
   }
-  IndexReport build(Backend& backend, bool again = false) { return must(backend.build_indexes(*collection_, {again, {}})); }
+  IndexReport build(Backend& backend, bool again = false) {
+    return must(backend.build_indexes(*collection_, {again, {}}));
+  }
   std::vector<std::filesystem::path> graph_files() const {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {

@@ -114,9 +114,8 @@ class Search {
  private:
   Status walk(const RowRange& range, const VisibleRows& visible, IndexAnswer& all) const {
     const bool everything = query_.allowed == nullptr && range.block->all_alive;
-    PICTOR_ASSIGN(const IndexAnswer answer,
-                  range.graph->search({query_.vector, query_.metric, query_.k, everything ? nullptr : &visible,
-                                       query_.recall}));
+    PICTOR_ASSIGN(const IndexAnswer answer, range.graph->search({query_.vector, query_.metric, query_.k,
+                                                                 everything ? nullptr : &visible, query_.recall}));
     all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
     all.distances += answer.distances;
     all.exact = all.exact && answer.exact;

@@ -34,9 +34,9 @@ inline constexpr std::uint32_t kFilterBytesMax = 64 * 1024;  // text of one filt
 inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one filter
 inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
 
-inline constexpr std::uint32_t kGraphRowsMin = 8192;     // rows of a segment below which a scan is as quick as a graph
-inline constexpr std::uint32_t kLiveRecallOneOf = 100;   // queries by an index, of which one is answered exactly as well
-inline constexpr double kLiveRecallCpuShare = 0.05;      // of the time that passes, for those exact answers
+inline constexpr std::uint32_t kGraphRowsMin = 8192;    // rows of a segment below which a scan is as quick as a graph
+inline constexpr std::uint32_t kLiveRecallOneOf = 100;  // queries by an index, of which one is answered exactly as well
+inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that passes, for those exact answers
 
 inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
 

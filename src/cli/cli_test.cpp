@@ -13,9 +13,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {"index",  "search",  "get",        "delete",   "collections", "stats",
-                                 "verify", "rebuild", "receipt", "export",  "encoders",   "encoder", "embed",
-                                 "bench",  "version", "completion", "man",      "help-all"};
+const char* const kCommands[] = {"index",  "search",  "get",     "delete",     "collections", "stats",
+                                 "verify", "rebuild", "receipt", "export",     "encoders",    "encoder",
+                                 "embed",  "bench",   "version", "completion", "man",         "help-all"};
 
 // --- help and errors ---
 
@@ -349,7 +349,7 @@ TEST_F(CliTest, rebuild_makes_all_graphs_or_those_that_are_missing) {
   EXPECT_EQ(run({"--json", "rebuild", "-c", "shop"}), static_cast<int>(Code::kCancelled));
   EXPECT_EQ(engine_->indexes_requests.at(1).collection, "shop");
   EXPECT_TRUE(engine_->indexes_requests.at(1).again);
-  EXPECT_TRUE(Json::parse(out().substr(0, out().find('\n')))["cancelled"]);
+  EXPECT_NE(out().find("\"cancelled\": true"), std::string::npos) << out();
 }
 
 TEST_F(CliTest, index_makes_graphs_at_its_end_unless_told_not_to) {

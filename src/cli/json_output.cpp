@@ -58,17 +58,14 @@ Json grid_object(const TokenGrid& grid) {
 Json recall_array(const std::vector<MeasuredRecall>& measured) {
   Json array = Json::array();
   for (const MeasuredRecall& one : measured) {
-    array.push_back({{"at", one.at},
-                     {"queries", one.queries},
-                     {"recall", one.recall},
-                     {"low", one.low},
-                     {"high", one.high}});
+    array.push_back(
+        {{"at", one.at}, {"queries", one.queries}, {"recall", one.recall}, {"low", one.low}, {"high", one.high}});
   }
   return array;
 }
 
 Json indexes_object(const IndexesReport& report) {
-  return {{"made", report.made}, {"kept", report.kept},   {"small", report.small},      {"rows", report.rows},
+  return {{"made", report.made},   {"kept", report.kept},       {"small", report.small},        {"rows", report.rows},
           {"bytes", report.bytes}, {"seconds", report.seconds}, {"cancelled", report.cancelled}};
 }
 

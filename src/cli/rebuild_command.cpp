@@ -21,8 +21,8 @@ void print(Session& session, const std::string& collection, const IndexesReport&
       << fixed(report.seconds, 1) << " s (" << plural(report.rows, "vector", "vectors") << ")\n";
   if (report.kept > 0) out << "  " << plural(report.kept, "graph was", "graphs were") << " there and whole\n";
   if (report.small > 0) {
-    out << "  " << plural(report.small, "segment and head has", "segments and heads have")
-        << " fewer than " << with_commas(limits::kGraphRowsMin) << " vectors: scanned, which is as quick\n";
+    out << "  " << plural(report.small, "segment and head has", "segments and heads have") << " fewer than "
+        << with_commas(limits::kGraphRowsMin) << " vectors: scanned, which is as quick\n";
   }
   if (report.bytes > 0) out << "  " << bytes_text(report.bytes) << " of graphs\n";
 }

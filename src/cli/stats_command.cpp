@@ -42,9 +42,9 @@ Status run(Session& session, const std::string& collection) {
   row("graphs", info.graphs == 0 ? "none" : with_commas(info.graphs) + ", " + bytes_text(info.graph_bytes));
   row("pictures", bytes_text(info.blob_bytes));
   for (const MeasuredRecall& at : info.recall) {
-    row(("recall@" + std::to_string(at.at)).c_str(),
-        fixed(at.recall, 4) + " (" + fixed(at.low, 4) + " to " + fixed(at.high, 4) + ", " +
-            plural(at.queries, "live query", "live queries") + ")");
+    row(("recall@" + std::to_string(at.at)).c_str(), fixed(at.recall, 4) + " (" + fixed(at.low, 4) + " to " +
+                                                         fixed(at.high, 4) + ", " +
+                                                         plural(at.queries, "live query", "live queries") + ")");
   }
   if (info.token_grid.numbers() > 0) {
     const TokenGrid& grid = info.token_grid;

@@ -81,7 +81,8 @@ std::vector<MeasuredRecall> LiveRecall::of(const std::string& collection) const 
     const auto queries = sums->second.queries[i];
     if (queries == 0) continue;
     const auto interval = wilson_interval(sums->second.recall[i], queries);
-    all.push_back({kAt[i], queries, sums->second.recall[i] / static_cast<double>(queries), interval.low, interval.high});
+    all.push_back(
+        {kAt[i], queries, sums->second.recall[i] / static_cast<double>(queries), interval.low, interval.high});
   }
   return all;
 }

@@ -266,7 +266,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
                 (QueryMaker{spec, *snapshot, position, encoder, vectors_, query.deadline_us}.mix(query.parts)));
   stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
-  Plan plan{PlanKind::kAll,  space.id,    space.head, space.metric, query.k + named_items(query),
+  Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, query.k + named_items(query),
             snapshot->size(), query.recall};
   std::optional<RowSet> allowed;
   if (!query.where.empty()) {
@@ -276,8 +276,9 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   }
   stages.done("engine", plan.describe());
 
-  const BackendQuery asked{plan.space,       vector, plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
-                           query.deadline_us, query.recall};
+  const BackendQuery asked{
+      plan.space,        vector,      plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
+      query.deadline_us, query.recall};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
   if (!found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;

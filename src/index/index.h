@@ -72,7 +72,8 @@ std::unique_ptr<VectorIndex> make_flat_index(const VectorBlock& block);
 struct GraphBuildOptions {
   std::uint32_t degree = 16;  // M: links of a node on an upper level; twice as many on the lowest
   std::uint32_t ef = 100;     // efConstruction: candidates held while a node is placed
-  std::uint64_t owner = 0;    // what the vectors belong to (a segment's sum), kept in the file: another's graph is refused
+  std::uint64_t owner =
+      0;  // what the vectors belong to (a segment's sum), kept in the file: another's graph is refused
   // Called from the calling thread with rows placed and rows in all; false stops the build with kCancelled.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };

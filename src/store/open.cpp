@@ -59,9 +59,9 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
       return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " holds rows that are not its own"};
     }
     auto& blocks = state.spaces[static_cast<std::size_t>(known - spec.spaces.begin())];
-    auto block = std::make_shared<RowBlock>(segment.mapping, SegmentName{segment.view.id, segment.view.footer_crc},
-                                            space.dim, space.rows, space.born, space.inverse_norms.data(),
-                                            space.vectors.data());
+    auto block =
+        std::make_shared<RowBlock>(segment.mapping, SegmentName{segment.view.id, segment.view.footer_crc}, space.dim,
+                                   space.rows, space.born, space.inverse_norms.data(), space.vectors.data());
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }

@@ -35,6 +35,7 @@ class CollectionSnapshot : public Snapshot {
       block.all_alive = view.count > 0 && view.block->all_alive(state_->sequence, view.count);
       block.segment = view.block->segment().id;
       block.segment_sum = view.block->segment().footer_crc;
+      if (block.segment != 0) block.graph_path = collection_->graph_path(block.segment, *position);
       blocks.push_back(std::move(block));
     }
     return blocks;

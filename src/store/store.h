@@ -94,12 +94,12 @@ struct SnapshotBlock {
   const RowId* rows = nullptr;           // count, ascending
   std::size_t count = 0;
   std::uint32_t dim = 0;
-  std::string graph_path;  // where a graph of a sealed block is kept, if there is one; empty for fresh rows
   // Sets out[i] = 1 when position begin + i is alive in this snapshot, else 0.
   std::function<void(std::size_t begin, std::span<std::uint8_t> out)> alive;
-  bool all_alive = false;         // no row of this block is born after this snapshot or dead in it; `alive` says the same
-  std::uint64_t segment = 0;      // its number: what is derived from it lies beside it. 0: fresh rows
+  bool all_alive = false;     // no row of this block is born after this snapshot or dead in it; `alive` says the same
+  std::uint64_t segment = 0;  // its number: what is derived from it lies beside it. 0: fresh rows
   std::uint32_t segment_sum = 0;  // the sum of its footer, which holds the sums of all else. 0: fresh rows
+  std::string graph_path = {};    // where a graph of this block is kept, if there is one. Empty: fresh rows
 };
 
 // A set of rows, for filters. Cheap to copy.
