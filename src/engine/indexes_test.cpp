@@ -1,0 +1,192 @@
+// Graphs through the engine: made, searched for a recall, told by stats, explain and verify. The vectors come from
+// outside, so that no picture need be embedded.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <random>
+
+#include "base/base.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::uint32_t kDim = 16;
+constexpr std::size_t kItems = limits::kGraphRowsMin + 100;
+
+std::vector<float> point(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::mt19937 centre(seed % 30);
+  std::vector<float> vector(kDim);
+  const auto number = [](std::mt19937& from) {
+    return static_cast<float>(static_cast<std::int32_t>(from())) * 0x1p-31F;
+  };
+  for (float& x : vector) x = number(centre) + 0.3F * number(random);
+  return vector;
+}
+
+class EngineIndexes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pictor-indexes-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    options_.data_folder = join_path(folder_, "data");
+    options_.cards_folder = PICTOR_SOURCE_DIR "/models";
+    options_.threads = 2;
+    fill();
+    auto opened = Engine::open(Env::real(), options_);
+    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+    engine_ = std::move(opened).value();
+  }
+  void TearDown() override {
+    engine_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void fill() {
+    const auto folder = DataFolder::open(Env::real(), options_.data_folder).value();
+    CollectionSpec spec;
+    spec.name = "vectors";
+    spec.spaces = {{SpaceId(64, 'a'), "visual", kDim, Metric::kCosine}};
+    const auto collection = folder->create_collection(spec).value();
+    for (std::size_t begin = 0; begin < kItems; begin += limits::kBatchItemsMax) {
+      Batch batch;
+      batch.id = std::to_string(begin);
+      for (std::size_t i = begin; i < std::min<std::size_t>(begin + limits::kBatchItemsMax, kItems); ++i) {
+        ItemWrite item;
+        item.id = "v" + std::to_string(i);
+        item.metadata = "{\"number\":" + std::to_string(i) + "}";
+        item.vectors = {point(static_cast<std::uint32_t>(i))};
+        batch.puts.push_back(std::move(item));
+      }
+      ASSERT_TRUE(collection->commit(batch).is_ok());
+    }
+  }
+
+  IndexesReport build() {
+    IndexesRequest request;
+    request.collection = "vectors";
+    return engine_->build_indexes(request).value();
+  }
+  static Query query(std::uint32_t seed, double recall) {
+    Query query;
+    query.collection = "vectors";
+    query.parts.resize(1);
+    query.parts[0].kind = QueryPart::Kind::kVector;
+    query.parts[0].vector = point(seed);
+    query.recall = recall;
+    return query;
+  }
+
+  std::string folder_;
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineIndexes, a_recall_is_answered_by_a_graph_and_an_exact_answer_by_a_scan) {
+  EXPECT_EQ(engine_->search(query(1, 0.9))->recall, "exact") << "there is no graph yet";
+  const auto report = build();
+  EXPECT_EQ(report.made, 1U);
+  EXPECT_EQ(report.rows, kItems);
+  auto asked = query(1'000'001, 0.9);
+  asked.explain = true;
+  const auto walked = engine_->search(asked);
+  ASSERT_TRUE(walked.is_ok()) << walked.status().to_string();
+  EXPECT_EQ(walked->recall, "recall 0.9 by calibration");
+  EXPECT_LT(walked->distances, kItems);
+  EXPECT_EQ(walked->hits.size(), 10U);
+  bool planned = false;
+  for (const auto& stage : walked->stages) planned = planned || stage.what.starts_with("recall 0.9 over all");
+  EXPECT_TRUE(planned);
+  const auto exact = engine_->search(query(1'000'001, 1));
+  EXPECT_EQ(exact->recall, "exact");
+  EXPECT_EQ(exact->distances, kItems);
+  EXPECT_EQ(exact->hits[0].id, walked->hits[0].id);
+  const auto stats = engine_->stats("vectors").value();
+  EXPECT_EQ(stats.graphs, 1U);
+  EXPECT_EQ(stats.graph_bytes, report.bytes);
+  EXPECT_EQ(build().kept, 1U);
+}
+
+TEST_F(EngineIndexes, recall_of_live_queries_agrees_with_recall_measured_offline) {
+  build();
+  constexpr std::uint32_t kQueries = 40 * limits::kLiveRecallOneOf;
+  double offline = 0;
+  std::uint32_t compared = 0;
+  for (std::uint32_t i = 0; i < kQueries; ++i) {
+    const auto walked = engine_->search(query(1'000'000 + i, 0.9));
+    ASSERT_TRUE(walked.is_ok());
+    if (i % 40 != 0) continue;
+    const auto truth = engine_->search(query(1'000'000 + i, 1));
+    for (const auto& hit : truth->hits) {
+      offline += std::count_if(walked->hits.begin(), walked->hits.end(), [&](const Hit& h) { return h.id == hit.id; });
+    }
+    ++compared;
+  }
+  offline /= 10.0 * compared;
+  const auto measured = engine_->stats("vectors")->recall;
+  ASSERT_GE(measured.size(), 2U);
+  EXPECT_EQ(measured[1].at, 10U);
+  EXPECT_GE(measured[1].queries, 5U);
+  EXPECT_GE(offline, measured[1].low);
+  EXPECT_LE(offline, measured[1].high);
+}
+
+TEST_F(EngineIndexes, a_filter_goes_with_a_graph) {
+  build();
+  for (const char* where : {"number < 5000", "number < 50", "number < 0"}) {
+    auto asked = query(1'000'002, 0.95);
+    asked.where = where;
+    const auto found = engine_->search(asked);
+    ASSERT_TRUE(found.is_ok()) << found.status().to_string();
+    asked.recall = 1;
+    const auto truth = engine_->search(asked);
+    ASSERT_EQ(found->hits.size(), truth->hits.size()) << where;
+    if (!truth->hits.empty()) {
+      EXPECT_EQ(found->hits[0].id, truth->hits[0].id) << where;
+    }
+  }
+}
+
+TEST_F(EngineIndexes, verify_reads_the_graph_too) {
+  build();
+  const auto none = [](std::uint64_t, std::uint64_t) {};
+  EXPECT_TRUE(engine_->verify("vectors", none)->empty());
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
+    if (entry.path().extension() == ".graph") std::filesystem::resize_file(entry.path(), entry.file_size() - 64);
+  }
+  const auto faults = engine_->verify("vectors", none).value();
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_EQ(faults[0].advice, "pictor rebuild -c vectors");
+}
+
+TEST_F(EngineIndexes, what_cannot_be_asked_for_is_refused_with_the_number) {
+  for (const double recall : {0.0, -1.0, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
+    const auto refused = engine_->search(query(1, recall));
+    EXPECT_EQ(refused.status().code(), Code::kInvalid);
+    EXPECT_NE(refused.status().message().find("must be above 0 and at most 1"), std::string::npos);
+  }
+  IndexesRequest request;
+  request.collection = "none";
+  EXPECT_EQ(engine_->build_indexes(request).status().code(), Code::kNotFound);
+}
+
+TEST_F(EngineIndexes, a_build_that_is_cancelled_says_so) {
+  std::atomic<bool> cancel = true;
+  IndexesRequest request;
+  request.collection = "vectors";
+  request.cancel = &cancel;
+  const auto report = engine_->build_indexes(request);
+  ASSERT_TRUE(report.is_ok()) << report.status().to_string();
+  EXPECT_TRUE(report->cancelled);
+  EXPECT_EQ(report->made, 0U);
+}
+
+}  // namespace
+}  // namespace pictor
