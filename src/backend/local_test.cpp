@@ -243,6 +243,7 @@ class CountingCollection final : public Collection {
   const CollectionSpec& spec() const override { return spec_; }
   Result<std::unique_ptr<Snapshot>> snapshot() const override { return unused(); }
   Status seal() override { return unused(); }
+  Result<CompactReport> compact(const CompactOptions&) override { return unused(); }
   Result<CollectionStats> stats() const override { return unused(); }
   Result<std::vector<Fault>> verify(const std::function<void(std::uint64_t, std::uint64_t)>&) const override {
     return unused();

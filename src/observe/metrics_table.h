@@ -26,6 +26,12 @@ enum class MetricId : std::uint8_t {
   kStoreSealedRows,
   kStoreFreshRows,
   kStoreSegments,
+  kStoreCompactions,
+  kStoreCompactedRows,
+  kStoreCompactedBytes,
+  kStoreDroppedRows,
+  kStoreErasedRows,
+  kStoreCompactionFailures,
   kEncodePictures,
   kEncodeTexts,
   kEncodeBatchRows,
@@ -101,6 +107,12 @@ inline constexpr Histogram<NoLabel> kStoreCommitSeconds{MetricId::kStoreCommitSe
 inline constexpr Counter<NoLabel> kStoreSealedRows{MetricId::kStoreSealedRows};
 inline constexpr Gauge<NoLabel> kStoreFreshRows{MetricId::kStoreFreshRows};
 inline constexpr Gauge<NoLabel> kStoreSegments{MetricId::kStoreSegments};
+inline constexpr Counter<NoLabel> kStoreCompactions{MetricId::kStoreCompactions};
+inline constexpr Counter<NoLabel> kStoreCompactedRows{MetricId::kStoreCompactedRows};
+inline constexpr Counter<NoLabel> kStoreCompactedBytes{MetricId::kStoreCompactedBytes};
+inline constexpr Counter<NoLabel> kStoreDroppedRows{MetricId::kStoreDroppedRows};
+inline constexpr Counter<NoLabel> kStoreErasedRows{MetricId::kStoreErasedRows};
+inline constexpr Counter<NoLabel> kStoreCompactionFailures{MetricId::kStoreCompactionFailures};
 inline constexpr Counter<NoLabel> kEncodePictures{MetricId::kEncodePictures};
 inline constexpr Counter<NoLabel> kEncodeTexts{MetricId::kEncodeTexts};
 inline constexpr Histogram<NoLabel> kEncodeBatchRows{MetricId::kEncodeBatchRows};

@@ -43,6 +43,20 @@ Status Blobs::put(std::span<const Blob> blobs) {
   return Status::ok();
 }
 
+Status Blobs::remove(std::span<const Hash256> hashes) {
+  std::set<std::uint8_t> touched;
+  for (const auto& hash : hashes) {
+    if (!exists(env_, shard_path(hash.bytes[0]))) continue;
+    for (const std::string& file : {path(hash), path(hash) + ".tmp"}) {
+      const Status removed = env_.remove(file);
+      if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
+    }
+    touched.insert(hash.bytes[0]);
+  }
+  for (const auto shard : touched) PICTOR_TRY(env_.sync_dir(shard_path(shard)));
+  return Status::ok();
+}
+
 Result<Bytes> Blobs::get(const Hash256& hash) const {
   auto bytes = read_file(env_, path(hash), limits::kBatchBytesMax);
   if (!bytes.is_ok()) return bytes.status().in("blob");

@@ -1,7 +1,7 @@
 // Picture bytes by the hash of their content: blobs/<first two digits>/<64 digits>.
 //
-// A file under its final name is whole: it was written aside and synced before it got that name. Thread safety: put by
-// one thread at a time, all else from any.
+// A file under its final name is whole: it was written aside and synced before it got that name. Thread safety: put and
+// remove by one thread at a time, all else from any.
 #pragma once
 
 #include <bitset>
@@ -26,6 +26,8 @@ class Blobs {
 
   // All are durable when this returns ok. What an error leaves behind is harmless: no item refers to it.
   Status put(std::span<const Blob> blobs);
+  // The files are surely gone when this returns ok, those of puts that did not end too. Missing ones are no error.
+  Status remove(std::span<const Hash256> hashes);
   // kNotFound or kCorrupt when the bytes are not there as they were written.
   Result<Bytes> get(const Hash256& hash) const;
   std::string path(const Hash256& hash) const;

@@ -11,6 +11,17 @@ std::shared_ptr<const State> CollectionStore::state() const {
   return state_;
 }
 
+std::shared_ptr<const State> CollectionStore::hold() const {
+  const std::lock_guard lock(state_mutex_);
+  held_.insert(state_->sequence);
+  return state_;
+}
+
+void CollectionStore::release(Sequence sequence) const {
+  const std::lock_guard lock(state_mutex_);
+  held_.erase(held_.find(sequence));
+}
+
 CollectionStore::~CollectionStore() { tell(State{}); }
 
 void CollectionStore::publish(std::shared_ptr<const State> state) {
@@ -21,7 +32,7 @@ void CollectionStore::publish(std::shared_ptr<const State> state) {
 
 void CollectionStore::tell(const State& state) {
   const auto rows = static_cast<double>(state.fresh_rows());
-  const auto segments = static_cast<double>(state.segments);
+  const auto segments = static_cast<double>(state.segments.size());
   Metrics::global().add(metric::kStoreFreshRows, rows - told_fresh_rows_);
   Metrics::global().add(metric::kStoreSegments, segments - told_segments_);
   told_fresh_rows_ = rows;
@@ -36,7 +47,7 @@ std::optional<std::size_t> CollectionStore::space_position(const SpaceId& id) co
 }
 
 Result<std::unique_ptr<Snapshot>> CollectionStore::snapshot() const {
-  return make_snapshot(shared_from_this(), state());
+  return make_snapshot(shared_from_this(), hold());
 }
 
 std::vector<std::vector<float>> vectors_of(const State& state, RowId row) {
@@ -108,6 +119,7 @@ Result<CollectionStats> CollectionStore::stats() const {
   stats.sequence = now->sequence;
   stats.items = now->items;
   stats.rows_fresh = now->fresh_rows();
+  stats.history_from = now->history_from;
   PICTOR_ASSIGN(auto reader, readers_.take());
   PICTOR_ASSIGN(
       const auto numbers,

@@ -1,16 +1,20 @@
 // One collection of a data folder: its database, segments and blobs, and the state that readers share.
 //
-// The writer's mutex orders commits and seals; the state's mutex guards one pointer and is held for no longer than it
-// takes to copy it, so that readers never wait for a writer's work.
+// The writer's mutex orders commits, seals and the moment at which compaction puts a segment in the place of others;
+// the state's mutex guards one pointer and the numbers of held snapshots and is held for no longer than it takes to
+// copy it, so that readers never wait for a writer's work. One compaction or erasure at a time: compacting_, taken
+// before writing_, taken before state_mutex_.
 #pragma once
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "db/db.h"
 #include "store/blobs.h"
+#include "store/pieces.h"
 #include "store/readers.h"
 #include "store/segment.h"
 #include "store/state.h"
@@ -18,6 +22,12 @@
 #include "store/validate.h"
 
 namespace pictor {
+
+// A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
+struct OpenSegment {
+  std::shared_ptr<const Mapping> mapping;
+  SegmentView view;
+};
 
 // The one connection that writes, and what it says.
 struct Writer {
@@ -34,6 +44,9 @@ struct Writer {
   std::unique_ptr<Statement> forget_batches;  // ?1 sequence: those before
   std::unique_ptr<Statement> set_state;       // ?1 sequence ?2 items ?3 sealed_row
   std::unique_ptr<Statement> insert_segment;
+  std::unique_ptr<Statement> forget_segment;  // ?1 id
+  std::unique_ptr<Statement> insert_moment;   // ?1 sequence ?2 at_us
+  std::int64_t last_moment_us = 0;
   std::uint64_t next_segment = 1;
 
   static Result<Writer> open(Env& env, const std::string& path);
@@ -50,6 +63,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<CommitResult> commit(const Batch& batch) override;
   Result<std::unique_ptr<Snapshot>> snapshot() const override;
   Status seal() override;
+  Result<CompactReport> compact(const CompactOptions& options) override;
   Result<CollectionStats> stats() const override;
   Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const override;
@@ -66,6 +80,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Readers& readers() const { return readers_; }
   const Blobs& blobs() const { return blobs_; }
   std::shared_ptr<const State> state() const;
+  // The present state, whose sequence stays held until it is released: history is not dropped from under it.
+  std::shared_ptr<const State> hold() const;
+  void release(Sequence sequence) const;
   std::optional<std::size_t> space_position(const SpaceId& id) const;
 
   struct Still {
@@ -88,7 +105,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status load_segment(const Statement& row, State& state);
   Status load_fresh(State& state);
   Status load_deaths(State& state);
-  void remove_leftover_segments();
+  void remove_leftover_segments(const State& state);
+  bool has_rows(const std::string& table);
+  Status load_doomed();
 
   // commit.cpp
   Result<std::optional<CommitResult>> repeated(const std::string& batch_id);
@@ -98,6 +117,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status store_item(const ItemWrite& item, const CheckedJson& json, const Hash256& blob, RowId row, Sequence born);
   Status bury_alive(std::string_view id, Sequence at, std::vector<RowId>& dead);
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
+  Status note_moment(Sequence sequence);
   void show(const Batch& batch, const Changes& changes, const State& now);
 
   // graph_files.cpp
@@ -105,9 +125,34 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 
   // seal.cpp
   Status seal_locked();
-  Status name_segment(const SegmentContent& content, std::uint64_t bytes, std::uint32_t footer_crc, const State& next);
+  Status name_segment(const SegmentContent& content, const OpenSegment& segment);
+  Status set_state(const State& next);
   void publish(std::shared_ptr<const State> state);
   void tell(const State& state);  // to the metrics: what this collection holds now
+
+  // compact.cpp
+  struct Rewrite {
+    std::vector<SegmentEntry> from;  // neighbours
+    SegmentContent content;
+    std::size_t rows = 0;  // that are kept
+  };
+  Status begin_history(const CompactOptions& options);
+  Rewrite rewrite_of(std::vector<SegmentEntry> from, const State& now, const LeftOut& left_out) const;
+  // Writes the new file and puts it in the place of the old ones.
+  Status replace_segments(Rewrite rewrite, const SegmentStep& step, CompactReport& report);
+  Result<std::shared_ptr<const State>> switch_segments(const Rewrite& rewrite, const OpenSegment* made);
+  void remove_segment_files(const std::set<std::uint64_t>& gone);
+
+  // sweep.cpp
+  struct Swept {
+    std::uint64_t rows = 0;
+    std::uint64_t blobs = 0;
+  };
+  // Deletes rows, a few at a time, whose vectors no segment has any more. `select`: ?1 after which row, ?2 a sequence.
+  Result<Swept> sweep(const char* select, Sequence died_by);
+  Result<Swept> sweep_some(Statement& select, RowId& after, Sequence died_by);
+  Result<bool> delete_row(RowId row, const std::optional<Hash256>& blob);
+  Result<std::uint64_t> remove_doomed_blobs();
 
   Env& env_;
   const std::string folder_;
@@ -115,15 +160,20 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const std::shared_ptr<FileLock> lock_;
   mutable Readers readers_;
 
-  mutable std::mutex writing_;  // guards writer_ and blobs_.put
+  std::mutex compacting_;
+  bool swept_ = false;  // guarded by compacting_: what an earlier process left was looked for
+
+  mutable std::mutex writing_;  // guards writer_, doomed_, blobs_.put and blobs_.remove
   Writer writer_;
   Blobs blobs_;
+  std::vector<RowId> doomed_;  // ascending: rows of an erasure that is not done; no segment that is made has them
 
   std::mutex graphs_mutex_;  // held while graph files are written or removed; nothing is locked within
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
-  double told_fresh_rows_ = 0;  // the writer's
+  mutable std::multiset<Sequence> held_;  // of snapshots
+  double told_fresh_rows_ = 0;            // the writer's
   double told_segments_ = 0;
 };
 
@@ -131,15 +181,11 @@ std::string segment_file_name(std::uint64_t id);
 inline constexpr std::string_view kGraphSuffix = ".graph";
 std::string graph_file_name(std::uint64_t segment, std::size_t space);
 
-// A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
-struct OpenSegment {
-  std::shared_ptr<const Mapping> mapping;
-  SegmentView view;
-};
 Result<OpenSegment> open_segment(Env& env, const std::string& path);
 // Adds the segment's vectors to the state's sealed blocks. kCorrupt when it is not of this collection.
 Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state);
 
+// Of a state that is held, and released by the snapshot's end.
 std::unique_ptr<Snapshot> make_snapshot(std::shared_ptr<const CollectionStore> collection,
                                         std::shared_ptr<const State> state);
 // The vectors of a row, one a space, from memory or the mapped segments.

@@ -15,6 +15,8 @@ std::int64_t mask_of(const ItemWrite& item) {
   return mask;
 }
 
+constexpr std::int64_t kMomentUs = 1'000'000;
+
 bool is_full(const State& state) {
   return state.fresh_rows() >= limits::kFreshRowsMax || state.fresh_bytes >= limits::kFreshBytesMax;
 }
@@ -31,10 +33,10 @@ Result<CommitResult> CollectionStore::commit(const Batch& batch) {
   if (is_full(*state())) PICTOR_TRY(seal_locked());
   PICTOR_ASSIGN(const auto blobs, put_blobs(batch));
   const auto now = state();
-  PICTOR_ASSIGN(const auto changes, store_batch(batch, json, blobs, *now));
+  PICTOR_ASSIGN(auto changes, store_batch(batch, json, blobs, *now));
   show(batch, changes, *now);
   // The batch is durable: a failure here is told by the next commit, which needs the room.
-  if (is_full(*state())) static_cast<void>(seal_locked());
+  if (is_full(*state())) changes.result.sealed = seal_locked().is_ok();
   Metrics::global().add(metric::kStoreCommits);
   Metrics::global().observe(metric::kStoreCommitSeconds, stopwatch.wall_seconds());
   return changes.result;
@@ -162,11 +164,25 @@ Status CollectionStore::finish_batch(const std::string& id, const CommitResult& 
     forget->bind(0, static_cast<std::int64_t>(result.sequence - limits::kBatchesRemembered));
     PICTOR_TRY(forget->step().status());
   }
-  Use update(*writer_.set_state);
-  update->bind(0, static_cast<std::int64_t>(result.sequence));
-  update->bind(1, static_cast<std::int64_t>(now.items + result.added - result.deleted));
-  update->bind(2, static_cast<std::int64_t>(now.sealed_row));
-  return update->step().status();
+  PICTOR_TRY(note_moment(result.sequence));
+  State next;
+  next.sequence = result.sequence;
+  next.items = now.items + result.added - result.deleted;
+  next.sealed_row = now.sealed_row;
+  next.history_from = now.history_from;
+  return set_state(next);
+}
+
+// So that a time can be said as a number. A clock that was set back adds none until it has caught up.
+Status CollectionStore::note_moment(Sequence sequence) {
+  const std::int64_t now_us = env_.wall_us();
+  if (now_us < writer_.last_moment_us + kMomentUs) return Status::ok();
+  Use insert(*writer_.insert_moment);
+  insert->bind(0, static_cast<std::int64_t>(sequence));
+  insert->bind(1, now_us);
+  PICTOR_TRY(insert->step().status());
+  writer_.last_moment_us = now_us;
+  return Status::ok();
 }
 
 void CollectionStore::show(const Batch& batch, const Changes& changes, const State& now) {

@@ -61,7 +61,18 @@ void read_until(const Collection& collection, const std::atomic<bool>& stop, std
   }
 }
 
-TEST(Concurrency, readers_see_whole_batches_while_a_writer_commits_and_seals) {
+// Merges all the time, and drops all history that no reader holds.
+void compact_until(Collection& collection, const std::atomic<bool>& stop) {
+  for (int round = 0; !stop; ++round) {
+    CompactOptions options;
+    options.neighbours_min = 2;
+    options.everything = round % 3 == 0;
+    if (round % 2 == 0) options.drop_history = kRounds;
+    must(collection.compact(options).status());
+  }
+}
+
+TEST(Concurrency, readers_see_whole_batches_while_a_writer_commits_and_seals_and_another_compacts) {
   std::string folder = (std::filesystem::temp_directory_path() / "pictor-readers-XXXXXX").string();
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   {
@@ -75,14 +86,16 @@ TEST(Concurrency, readers_see_whole_batches_while_a_writer_commits_and_seals) {
     std::thread verifier([&] {
       while (!stop) EXPECT_EQ(testing::faults_of(*collection), "");
     });
+    std::thread compactor([&] { compact_until(*collection, stop); });
     for (std::uint64_t round = 2; round <= kRounds; ++round) {
       must(collection->commit(round_of(collection->spec(), round)));
-      if (round % 7 == 0) must(collection->seal());
+      if (round % 3 == 0) must(collection->seal());
     }
     while (reads < 30 && !::testing::Test::HasFailure()) std::this_thread::yield();
     stop = true;
     for (auto& reader : readers) reader.join();
     verifier.join();
+    compactor.join();
     EXPECT_EQ(testing::faults_of(*collection), "");
   }
   std::filesystem::remove_all(folder);

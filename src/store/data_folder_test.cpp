@@ -178,7 +178,10 @@ TEST_F(DataFolderTest, a_folder_from_before_tokens_is_upgraded) {
   const auto back = [&](const std::string& file, const std::string& sql) {
     must(must(Database::open(env_, "/home/data/" + file))->exec(sql + "; PRAGMA user_version = 1"));
   };
-  back("collections/cats/collection.db", "DROP TABLE tokens");
+  back("collections/cats/collection.db",
+       "DROP TABLE tokens; DROP TABLE moments; DROP TABLE doomed; DROP TABLE doomed_blobs; DROP TABLE purges;"
+       "DROP TABLE erased; DROP TABLE erasure_salt; DROP INDEX rows_by_blob; ALTER TABLE state DROP COLUMN "
+       "history_from");
   std::string drop;
   for (const char* column : {"codec", "height", "width", "dim"}) {
     drop += std::string("ALTER TABLE collections DROP COLUMN tokens_") + column + ";";

@@ -8,17 +8,18 @@
 namespace pictor {
 namespace {
 
-constexpr std::string_view kSuffix = ".seg";
-
 std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
 
-// 0 when the name is not a segment's.
+// "12.seg" is segment 12, "12.0.graph" is derived from its space 0, either with ".tmp" behind it is half of one. 0 when
+// the name is neither's.
 std::uint64_t segment_id_of(std::string_view name) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  const bool good = error == std::errc() && std::string_view(end, name.data() + name.size()).starts_with(kSuffix);
-  return good ? id : 0;
+  if (error != std::errc()) return 0;
+  const std::string_view rest(end, name.data() + name.size());
+  const bool is_derived = rest.starts_with('.') && rest.find(".graph", 1) != std::string_view::npos;
+  return rest.starts_with(".seg") || is_derived ? id : 0;
 }
 
 Status not_as_named(const std::string& path, const std::string& what) {
@@ -28,7 +29,7 @@ Status not_as_named(const std::string& path, const std::string& what) {
 
 }  // namespace
 
-std::string segment_file_name(std::uint64_t id) { return std::to_string(id).append(kSuffix); }
+std::string segment_file_name(std::uint64_t id) { return std::to_string(id) + ".seg"; }
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path) {
   auto file = env.open(path, OpenMode::kRead);
@@ -46,6 +47,7 @@ Result<OpenSegment> open_segment(Env& env, const std::string& path) {
 }
 
 Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state) {
+  const SegmentName name{segment.view.id, segment.view.footer_crc};
   for (const auto& space : segment.view.spaces) {
     const auto known =
         std::find_if(spec.spaces.begin(), spec.spaces.end(), [&](const auto& s) { return s.id == space.id; });
@@ -59,13 +61,12 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
       return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " holds rows that are not its own"};
     }
     auto& blocks = state.spaces[static_cast<std::size_t>(known - spec.spaces.begin())];
-    auto block =
-        std::make_shared<RowBlock>(segment.mapping, SegmentName{segment.view.id, segment.view.footer_crc}, space.dim,
-                                   space.rows, space.born, space.inverse_norms.data(), space.vectors.data());
+    auto block = std::make_shared<RowBlock>(segment.mapping, name, space.dim, space.rows, space.born,
+                                            space.inverse_norms.data(), space.vectors.data());
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }
-  ++state.segments;
+  state.segments.push_back({name, segment.view.first_row, segment.view.last_row, segment.mapping});
   return Status::ok();
 }
 
@@ -92,7 +93,13 @@ Result<Writer> Writer::open(Env& env, const std::string& path) {
   PICTOR_ASSIGN(writer.insert_batch, database.prepare("INSERT INTO batches(id, sequence, added, replaced, deleted) "
                                                       "VALUES(?1, ?2, ?3, ?4, ?5)"));
   PICTOR_ASSIGN(writer.forget_batches, database.prepare("DELETE FROM batches WHERE sequence < ?1"));
-  PICTOR_ASSIGN(writer.set_state, database.prepare("UPDATE state SET sequence = ?1, items = ?2, sealed_row = ?3"));
+  PICTOR_ASSIGN(writer.set_state, database.prepare("UPDATE state SET sequence = ?1, items = ?2, sealed_row = ?3, "
+                                                   "history_from = ?4"));
+  PICTOR_ASSIGN(writer.forget_segment, database.prepare("DELETE FROM segments WHERE id = ?1"));
+  PICTOR_ASSIGN(writer.insert_moment, database.prepare("INSERT INTO moments(sequence, at_us) VALUES(?1, ?2)"));
+  PICTOR_ASSIGN(const auto moments, database.prepare("SELECT ifnull(max(at_us), 0) FROM moments"));
+  PICTOR_TRY(moments->step().status());
+  writer.last_moment_us = moments->integer(0);
   PICTOR_ASSIGN(writer.insert_segment,
                 database.prepare("INSERT INTO segments(id, file, bytes, first_row, last_row, footer_crc, created_us) "
                                  "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
@@ -121,22 +128,45 @@ Status CollectionStore::load() {
   auto state = std::make_shared<State>();
   state->spaces.resize(spec_.spaces.size());
   {
-    PICTOR_ASSIGN(const auto counters, writer_.database->prepare(
-                                           "SELECT sequence, items, sealed_row, (SELECT ifnull(max(row), 0) FROM rows) "
-                                           "FROM state"));
+    PICTOR_ASSIGN(
+        const auto counters,
+        writer_.database->prepare("SELECT sequence, items, sealed_row, (SELECT ifnull(max(row), 0) FROM rows), "
+                                  "history_from FROM state"));
     PICTOR_ASSIGN(const bool found, counters->step());
     if (!found) return not_as_named(database_path(folder_), "has no row in its table 'state'");
     state->sequence = static_cast<Sequence>(counters->integer(0));
     state->items = static_cast<std::uint64_t>(counters->integer(1));
     state->sealed_row = static_cast<RowId>(counters->integer(2));
+    state->history_from = static_cast<Sequence>(counters->integer(4));
     state->last_row = std::max(static_cast<RowId>(counters->integer(3)), state->sealed_row);
   }
   PICTOR_TRY(load_segments(*state));
   PICTOR_TRY(load_fresh(*state));
   PICTOR_TRY(load_deaths(*state));
-  remove_leftover_segments();
+  PICTOR_TRY(load_doomed());
+  const bool left_blobs = has_rows("doomed_blobs");
+  remove_leftover_segments(*state);
   publish(std::move(state));
+  // Nothing depends on their going.
+  if (left_blobs) static_cast<void>(remove_doomed_blobs());
   return Status::ok();
+}
+
+bool CollectionStore::has_rows(const std::string& table) {
+  const auto select = writer_.database->prepare("SELECT 1 FROM " + table + " LIMIT 1");
+  if (!select.is_ok()) return false;
+  const auto found = (*select)->step();
+  return found.is_ok() && *found;
+}
+
+Status CollectionStore::load_doomed() {
+  PICTOR_ASSIGN(const auto rows, writer_.database->prepare("SELECT row FROM doomed ORDER BY row"));
+  doomed_.clear();
+  while (true) {
+    PICTOR_ASSIGN(const bool found, rows->step());
+    if (!found) return Status::ok();
+    doomed_.push_back(static_cast<RowId>(rows->integer(0)));
+  }
 }
 
 Status CollectionStore::load_segments(State& state) {
@@ -213,19 +243,27 @@ Status CollectionStore::load_deaths(State& state) {
   }
 }
 
-// Files that no row names were written by a seal that did not end. Nothing depends on their going.
-void CollectionStore::remove_leftover_segments() {
+// Files of segments that no row names were written by a seal or a compaction that did not end, or are of segments that
+// were merged. Nothing depends on their going.
+void CollectionStore::remove_leftover_segments(const State& state) {
   const auto files = env_.list(segments_path(folder_));
-  const auto named = writer_.database->prepare("SELECT 1 FROM segments WHERE file = ?1");
-  if (!files.is_ok() || !named.is_ok()) return;
+  if (!files.is_ok()) return;
+  std::set<std::uint64_t> gone;
   for (const auto& file : *files) {
     const std::uint64_t id = segment_id_of(file.name);
-    if (id == 0) continue;
     writer_.next_segment = std::max(writer_.next_segment, id + 1);
-    Use select(**named);
-    select->bind(0, std::string_view(file.name));
-    const auto found = select->step();
-    if (found.is_ok() && !*found) static_cast<void>(env_.remove(join_path(segments_path(folder_), file.name)));
+    gone.insert(id);
+  }
+  for (const auto& segment : state.segments) gone.erase(segment.name.id);
+  remove_segment_files(gone);
+}
+
+void CollectionStore::remove_segment_files(const std::set<std::uint64_t>& gone) {
+  const auto files = env_.list(segments_path(folder_));
+  if (gone.empty() || !files.is_ok()) return;
+  for (const auto& file : *files) {
+    const std::uint64_t id = segment_id_of(file.name);
+    if (id != 0 && gone.contains(id)) static_cast<void>(env_.remove(join_path(segments_path(folder_), file.name)));
   }
 }
 

@@ -80,6 +80,19 @@ constexpr const char* kTokensTable = R"sql(
 CREATE TABLE tokens(row INTEGER PRIMARY KEY, crc INTEGER NOT NULL, packed BLOB NOT NULL) STRICT;
 )sql";
 
+// moments: when a sequence number was reached, at most one a second. doomed, doomed_blobs: what is still to be deleted.
+// erased: salted hashes of ids that were deleted for good.
+constexpr const char* kHistoryTables = R"sql(
+ALTER TABLE state ADD COLUMN history_from INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE moments(sequence INTEGER PRIMARY KEY, at_us INTEGER NOT NULL) STRICT;
+CREATE TABLE doomed(row INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE doomed_blobs(hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE purges(id INTEGER PRIMARY KEY, begun_us INTEGER NOT NULL, done_us INTEGER) STRICT;
+CREATE TABLE erased(hash BLOB PRIMARY KEY, at_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE erasure_salt(one INTEGER PRIMARY KEY CHECK(one = 1), salt BLOB NOT NULL) STRICT;
+CREATE INDEX rows_by_blob ON rows(blob) WHERE blob IS NOT NULL;
+)sql";
+
 constexpr const char* kTokensOfCollections = R"sql(
 ALTER TABLE collections ADD COLUMN tokens_codec INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE collections ADD COLUMN tokens_height INTEGER NOT NULL DEFAULT 0;
@@ -87,7 +100,8 @@ ALTER TABLE collections ADD COLUMN tokens_width INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE collections ADD COLUMN tokens_dim INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable}};
+constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
+                                              Migration{3, kHistoryTables}};
 constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections}};
 
 }  // namespace

@@ -174,12 +174,14 @@ Result<Parsed> parse_frame(ByteView file) {
 
 class SegmentWriter {
  public:
-  SegmentWriter(File& file, const SegmentContent& content) : file_(file), content_(content) {}
+  SegmentWriter(File& file, const SegmentContent& content, const SegmentStep& step)
+      : file_(file), content_(content), step_(step) {}
 
   Status write() {
     const std::uint64_t table_end = kHeaderBytes + content_.spaces.size() * kKinds.size() * kEntryBytes;
     end_ = table_end;
     for (const auto& space : content_.spaces) PICTOR_TRY(write_space(space));
+    PICTOR_TRY(flush());
     const std::uint64_t footer_offset = aligned(end_);
     const Bytes header = header_bytes(footer_offset);
     const Bytes footer = footer_bytes(header);
@@ -208,17 +210,39 @@ class SegmentWriter {
   }
 
   void begin_section(SectionKind kind, std::uint32_t space, std::uint32_t dim) {
+    // What waits is written without the gap: a section may begin while the one before still waits.
+    waiting_.resize(waiting_.size() + (aligned(end_) - end_));
     end_ = aligned(end_);
     table_.push_back({kind, space, end_, 0, dim});
     sums_.push_back(0);
   }
 
+  // Pieces may be as small as one number, or as large as all memory: what is written at once is neither.
   Status append(ByteView bytes) {
-    PICTOR_TRY(file_.write_at(end_, bytes));
     sums_.back() = crc32c(bytes, sums_.back());
     table_.back().bytes += bytes.size();
-    end_ += bytes.size();
+    while (!bytes.empty()) {
+      if (waiting_.size() >= kSegmentStepBytes) PICTOR_TRY(flush());
+      const ByteView part = bytes.first(std::min(bytes.size(), kSegmentStepBytes - waiting_.size()));
+      waiting_.insert(waiting_.end(), part.begin(), part.end());
+      end_ += part.size();
+      bytes = bytes.subspan(part.size());
+    }
     return Status::ok();
+  }
+
+  Status flush() {
+    if (waiting_.empty()) return Status::ok();
+    PICTOR_TRY(file_.write_at(end_ - waiting_.size(), waiting_));
+    unsynced_ += waiting_.size();
+    // The system gets it in portions, instead of all at the end, when others would wait for it.
+    if (unsynced_ >= kSyncBytes) {
+      PICTOR_TRY(file_.sync());
+      unsynced_ = 0;
+    }
+    const std::uint64_t bytes = waiting_.size();
+    waiting_.clear();
+    return step_ ? step_(bytes) : Status::ok();
   }
 
   Bytes header_bytes(std::uint64_t footer_offset) const {
@@ -254,8 +278,13 @@ class SegmentWriter {
     return writer.take();
   }
 
+  static constexpr std::uint64_t kSyncBytes = 64 * limits::kMiB;
+
   File& file_;
   const SegmentContent& content_;
+  const SegmentStep& step_;
+  Bytes waiting_;  // the last bytes before end_
+  std::uint64_t unsynced_ = 0;
   std::uint64_t end_ = 0;
   std::vector<Section> table_;
   std::vector<std::uint32_t> sums_;
@@ -300,13 +329,23 @@ Status check_segment(ByteView file, const SegmentView& view) {
   return Status::ok();
 }
 
-Status write_segment(Env& env, const std::string& path, const SegmentContent& content) {
+namespace {
+
+Status write_aside(Env& env, const std::string& aside, const SegmentContent& content, const SegmentStep& step) {
+  PICTOR_ASSIGN(const auto file, env.open(aside, OpenMode::kReadWriteCreate));
+  PICTOR_TRY(file->truncate(0));
+  PICTOR_TRY(SegmentWriter(*file, content, step).write());
+  return file->sync();
+}
+
+}  // namespace
+
+Status write_segment(Env& env, const std::string& path, const SegmentContent& content, const SegmentStep& step) {
   const std::string aside = path + ".tmp";
-  {
-    PICTOR_ASSIGN(const auto file, env.open(aside, OpenMode::kReadWriteCreate));
-    PICTOR_TRY(file->truncate(0));
-    PICTOR_TRY(SegmentWriter(*file, content).write());
-    PICTOR_TRY(file->sync());
+  const Status written = write_aside(env, aside, content, step);
+  if (!written.is_ok()) {
+    static_cast<void>(env.remove(aside));  // its room may be what was lacking
+    return written;
   }
   PICTOR_TRY(env.rename(aside, path));
   return env.sync_dir(parent_path(path));

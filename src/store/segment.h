@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -66,7 +67,13 @@ struct SegmentContent {
   std::vector<SegmentSpaceContent> spaces;
 };
 
-// Written aside, synced, renamed, folder synced: when this returns ok, `path` is durable.
-Status write_segment(Env& env, const std::string& path, const SegmentContent& content);
+// Called after each piece of the file, of kSegmentStepBytes at most, with its bytes. An error stops the writing.
+using SegmentStep = std::function<Status(std::uint64_t bytes)>;
+inline constexpr std::size_t kSegmentStepBytes = std::size_t{1} * limits::kMiB;
+
+// Written aside, synced, renamed, folder synced: when this returns ok, `path` is durable. On error no file is left,
+// unless that cannot be done either.
+Status write_segment(Env& env, const std::string& path, const SegmentContent& content,
+                     const SegmentStep& step = nullptr);
 
 }  // namespace pictor

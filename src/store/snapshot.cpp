@@ -11,6 +11,9 @@ class CollectionSnapshot : public Snapshot {
  public:
   CollectionSnapshot(std::shared_ptr<const CollectionStore> collection, std::shared_ptr<const State> state)
       : collection_(std::move(collection)), state_(std::move(state)) {}
+  ~CollectionSnapshot() override { collection_->release(state_->sequence); }
+  CollectionSnapshot(const CollectionSnapshot&) = delete;
+  CollectionSnapshot& operator=(const CollectionSnapshot&) = delete;
 
   Sequence sequence() const override { return state_->sequence; }
   std::uint64_t size() const override { return state_->items; }

@@ -37,6 +37,7 @@ class RowBlock {
   const Sequence* born() const { return born_; }
   const float* inverse_norms() const { return inverse_norms_; }
   const float* vectors() const { return vectors_; }
+  Sequence first_death() const { return first_death_.load(std::memory_order_relaxed); }
   Sequence died(std::size_t position) const { return died_[position].load(std::memory_order_relaxed); }
 
   // REQUIRES: own memory; position < capacity, not published yet.
@@ -88,13 +89,21 @@ struct SpaceState {
   void append(std::uint32_t dim, RowId row, Sequence born, std::span<const float> vector);
 };
 
+struct SegmentEntry {
+  SegmentName name;
+  RowId first_row = 0;
+  RowId last_row = 0;
+  std::shared_ptr<const Mapping> mapping;
+};
+
 struct State {
   Sequence sequence = 0;
   std::uint64_t items = 0;  // alive
   RowId last_row = 0;       // the greatest given out; rows count from 1
   RowId sealed_row = 0;     // rows up to this one are in segments
   std::uint64_t fresh_bytes = 0;
-  std::uint64_t segments = 0;
+  Sequence history_from = 0;           // what died at or before it may be gone
+  std::vector<SegmentEntry> segments;  // by row
   std::vector<SpaceState> spaces;
 
   std::uint64_t fresh_rows() const { return last_row - sealed_row; }

@@ -78,6 +78,7 @@ struct CommitResult {
   std::uint64_t replaced = 0;
   std::uint64_t deleted = 0;  // ids that existed
   bool repeated = false;      // the batch id was known: nothing changed
+  bool sealed = false;        // a segment was made meanwhile
 };
 
 struct Item {
@@ -152,6 +153,34 @@ struct CollectionStats {
   std::uint64_t tokens_items = 0;    // items with tokens
   std::uint64_t tokens_bytes = 0;    // of them, within the database
   std::uint64_t leftover_files = 0;  // blobs that no item refers to, left by a crash: harmless
+  Sequence history_from = 0;         // snapshots as of before it are no longer whole
+};
+
+// Merges segments that lie beside each other, and leaves out what nobody may ask for any more. The defaults choose what
+// is worth its writing: neighbours of like size, and segments of which much is left out.
+struct CompactOptions {
+  bool everything = false;  // all that fit into one segment, and every row that may be left out
+  // What died at or before this number (before that time, microseconds since 1970) is dropped for good: history begins
+  // there. Less is dropped while a Snapshot still needs more.
+  std::optional<Sequence> drop_history = std::nullopt;
+  std::optional<std::int64_t> drop_history_us = std::nullopt;
+  std::uint64_t rows_max = limits::kSegmentMergeRowsMax;  // in a segment that is made
+  std::size_t neighbours_min = 4;                         // that are merged by default
+  double dropped_share_min = 0.2;                         // of the rows of a segment that is rewritten by default
+  std::uint32_t mib_per_second = 0;                       // written at most; 0: as fast as it goes
+  // Bytes written, and to write. False stops: what was made until then stays.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress = nullptr;
+};
+
+struct CompactReport {
+  std::uint64_t segments_before = 0, segments_after = 0;
+  std::uint64_t bytes_before = 0, bytes_after = 0;  // of segments
+  std::uint64_t merged = 0;                         // segments that are gone
+  std::uint64_t bytes_written = 0;
+  std::uint64_t rows_dropped = 0;   // dead items whose rows are gone
+  std::uint64_t blobs_dropped = 0;  // files
+  Sequence history_from = 0;
+  bool stopped = false;
 };
 
 // What verify found. Empty: everything is as it was written.
@@ -181,6 +210,8 @@ class Collection {
   virtual Result<std::unique_ptr<Snapshot>> snapshot() const = 0;
   // Moves fresh rows into an immutable segment. Also done by commit when limits::kFreshRowsMax is reached.
   virtual Status seal() = 0;
+  // Readers and writers go on meanwhile. One at a time; another waits.
+  virtual Result<CompactReport> compact(const CompactOptions& options) = 0;
   virtual Result<CollectionStats> stats() const = 0;
   virtual Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const = 0;
