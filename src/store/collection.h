@@ -39,6 +39,12 @@ struct Writer {
   static Result<Writer> open(Env& env, const std::string& path);
 };
 
+// A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
+struct OpenSegment {
+  std::shared_ptr<const Mapping> mapping;
+  SegmentView view;
+};
+
 class CollectionStore : public Collection, public std::enable_shared_from_this<CollectionStore> {
  public:
   // `lock` is kept: the folder stays locked for as long as anybody holds the collection.
@@ -86,6 +92,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status load_segment(const Statement& row, State& state);
   Status load_fresh(State& state);
   Status load_deaths(State& state);
+  std::shared_ptr<const Columns> columns_of(const OpenSegment& segment);
   void remove_leftover_segments();
 
   // commit.cpp
@@ -121,14 +128,10 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 };
 
 std::string segment_file_name(std::uint64_t id);
+std::string columns_file_name(std::uint64_t id);
 
-// A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
-struct OpenSegment {
-  std::shared_ptr<const Mapping> mapping;
-  SegmentView view;
-};
 Result<OpenSegment> open_segment(Env& env, const std::string& path);
-// Adds the segment's vectors to the state's sealed blocks. kCorrupt when it is not of this collection.
+// Adds the segment's vectors and rows to the state. kCorrupt when it is not of this collection.
 Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state);
 
 std::unique_ptr<Snapshot> make_snapshot(std::shared_ptr<const CollectionStore> collection,

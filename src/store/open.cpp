@@ -9,15 +9,17 @@ namespace pictor {
 namespace {
 
 constexpr std::string_view kSuffix = ".seg";
+constexpr std::string_view kColumnsSuffix = ".columns";
 
 std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
 
-// 0 when the name is not a segment's.
+// 0 when the name is neither a segment's nor that of columns.
 std::uint64_t segment_id_of(std::string_view name) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  const bool good = error == std::errc() && std::string_view(end, name.data() + name.size()).starts_with(kSuffix);
+  const std::string_view rest(end, static_cast<std::size_t>(name.data() + name.size() - end));
+  const bool good = error == std::errc() && (rest.starts_with(kSuffix) || rest.starts_with(kColumnsSuffix));
   return good ? id : 0;
 }
 
@@ -29,6 +31,7 @@ Status not_as_named(const std::string& path, const std::string& what) {
 }  // namespace
 
 std::string segment_file_name(std::uint64_t id) { return std::to_string(id).append(kSuffix); }
+std::string columns_file_name(std::uint64_t id) { return std::to_string(id).append(kColumnsSuffix); }
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path) {
   auto file = env.open(path, OpenMode::kRead);
@@ -64,6 +67,7 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }
+  state.sealed.push_back({segment.view.first_row, segment.view.last_row, nullptr});
   ++state.segments;
   return Status::ok();
 }
@@ -169,7 +173,16 @@ Status CollectionStore::load_segment(const Statement& row, State& state) {
                         view.last_row == static_cast<RowId>(row.integer(4)) &&
                         view.footer_crc == static_cast<std::uint32_t>(row.integer(5));
   if (!as_named) return not_as_named(path, "is another segment than the one the database names");
-  return add_segment(segment, spec_, state);
+  PICTOR_TRY(add_segment(segment, spec_, state));
+  state.sealed.back().columns = columns_of(segment);
+  return Status::ok();
+}
+
+// Derived: what fails here is only slower.
+std::shared_ptr<const Columns> CollectionStore::columns_of(const OpenSegment& segment) {
+  const auto& view = segment.view;
+  return open_columns(env_, join_path(segments_path(folder_), columns_file_name(view.id)), *writer_.database,
+                      {view.id, view.first_row, view.last_row, view.footer_crc});
 }
 
 Status CollectionStore::load_fresh(State& state) {
@@ -202,27 +215,35 @@ Status CollectionStore::load_fresh(State& state) {
   return Status::ok();
 }
 
+// No snapshot is older than the opening, so that of earlier deaths only the rows matter to filters.
 Status CollectionStore::load_deaths(State& state) {
   PICTOR_ASSIGN(const auto dead,
                 writer_.database->prepare("SELECT row, died FROM rows WHERE died < 9223372036854775807"));
+  RowPages rows;
   while (true) {
     PICTOR_ASSIGN(const bool found, dead->step());
-    if (!found) return Status::ok();
-    state.bury(static_cast<RowId>(dead->integer(0)), static_cast<Sequence>(dead->integer(1)));
+    if (!found) break;
+    rows.add(static_cast<RowId>(dead->integer(0)));
+    state.bury_vectors(static_cast<RowId>(dead->integer(0)), static_cast<Sequence>(dead->integer(1)));
   }
+  state.deaths = std::make_shared<Deaths>(rows.take());
+  return Status::ok();
 }
 
-// Files that no row names were written by a seal that did not end. Nothing depends on their going.
+// Files that no row names were written by a seal that did not end; columns go with their segment. Nothing depends on
+// their going.
 void CollectionStore::remove_leftover_segments() {
   const auto files = env_.list(segments_path(folder_));
-  const auto named = writer_.database->prepare("SELECT 1 FROM segments WHERE file = ?1");
+  const auto named = writer_.database->prepare("SELECT 1 FROM segments WHERE id = ?1 AND (file = ?2 OR ?3 = ?2)");
   if (!files.is_ok() || !named.is_ok()) return;
   for (const auto& file : *files) {
     const std::uint64_t id = segment_id_of(file.name);
     if (id == 0) continue;
     writer_.next_segment = std::max(writer_.next_segment, id + 1);
     Use select(**named);
-    select->bind(0, std::string_view(file.name));
+    select->bind(0, static_cast<std::int64_t>(id));
+    select->bind(1, std::string_view(file.name));
+    select->bind(2, std::string_view(columns_file_name(id)));
     const auto found = select->step();
     if (found.is_ok() && !*found) static_cast<void>(env_.remove(join_path(segments_path(folder_), file.name)));
   }

@@ -1,4 +1,4 @@
-// Fresh rows into a segment: the file first, durable under its name, then the transaction that names it.
+// Fresh rows into a segment: the file first, durable under its name, then the transaction that names it, then columns.
 #include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
@@ -60,6 +60,7 @@ Status CollectionStore::seal_locked() {
   next->sealed_row = now->last_row;
   next->fresh_bytes = 0;
   PICTOR_TRY(name_segment(content, segment.mapping->bytes().size(), segment.view.footer_crc, *next));
+  next->sealed.back().columns = columns_of(segment);
   Metrics::global().add(metric::kStoreSealedRows, static_cast<double>(now->fresh_rows()));
   publish(std::move(next));
   return Status::ok();

@@ -13,6 +13,8 @@
 
 #include "base/base.h"
 #include "pictor/types.h"
+#include "store/columns.h"
+#include "store/row_pages.h"
 
 namespace pictor {
 
@@ -78,6 +80,13 @@ struct SpaceState {
   void append(std::uint32_t dim, RowId row, Sequence born, std::span<const float> vector);
 };
 
+// The rows of one segment, with or without vectors.
+struct SealedRows {
+  RowId first = 0;
+  RowId last = 0;
+  std::shared_ptr<const Columns> columns;  // null: filters take SQL
+};
+
 struct State {
   Sequence sequence = 0;
   std::uint64_t items = 0;  // alive
@@ -86,9 +95,12 @@ struct State {
   std::uint64_t fresh_bytes = 0;
   std::uint64_t segments = 0;
   std::vector<SpaceState> spaces;
+  std::vector<SealedRows> sealed;  // ascending
+  std::shared_ptr<Deaths> deaths;  // of all rows; shared by all States since the collection was opened
 
   std::uint64_t fresh_rows() const { return last_row - sealed_row; }
   void bury(RowId row, Sequence at);
+  void bury_vectors(RowId row, Sequence at);  // leaves `deaths` as it is
 };
 
 }  // namespace pictor
