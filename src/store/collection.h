@@ -11,6 +11,7 @@
 
 #include "db/db.h"
 #include "store/blobs.h"
+#include "store/fresh_columns.h"
 #include "store/readers.h"
 #include "store/segment.h"
 #include "store/state.h"
@@ -69,6 +70,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const std::string& folder() const { return folder_; }
   Readers& readers() const { return readers_; }
   const Blobs& blobs() const { return blobs_; }
+  std::vector<std::shared_ptr<const Columns>> fresh_columns(const State& state) const {
+    return fresh_columns_.of(readers_, state.sealed_row, state.last_row);
+  }
   std::shared_ptr<const State> state() const;
   std::optional<std::size_t> space_position(const SpaceId& id) const;
 
@@ -116,6 +120,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const CollectionSpec spec_;
   const std::shared_ptr<FileLock> lock_;
   mutable Readers readers_;
+  mutable FreshColumns fresh_columns_;
 
   mutable std::mutex writing_;  // guards writer_ and blobs_.put
   Writer writer_;

@@ -34,7 +34,7 @@ enum class ColumnEncoding : std::uint32_t {
   kDense8 = 1,
   kDense16 = 2,
   kDense32 = 3,  // a code a row
-  kSparse = 4,   // positions, ascending, and a code each
+  kLists = 4,    // for each code the positions that have it, ascending
 };
 
 // A code says which value a row has. After these come the column's numbers, then its texts, each ascending.
@@ -62,9 +62,10 @@ struct Column {
   std::span<const std::int64_t> times;  // of the texts; empty: none is a date
   std::span<const std::uint32_t> text_ends;
   std::string_view texts;
-  std::span<const std::uint32_t> positions;  // sparse only
-  const void* codes = nullptr;               // u8, u16 or u32 each, as the encoding says
-  std::size_t count = 0;                     // of codes
+  std::span<const std::uint32_t> list_ends;  // of each code; lists only
+  std::span<const std::uint32_t> positions;
+  const void* codes = nullptr;  // u8, u16 or u32 each, as the encoding says
+  std::size_t count = 0;        // of codes or positions
   std::uint32_t crc = 0;
   ByteView bytes;
 
@@ -119,8 +120,14 @@ class Columns {
   friend struct ColumnsParser;
 };
 
+struct ColumnsBounds {  // smaller in tests
+  std::size_t columns = limits::kColumnsMax;
+  std::size_t values = limits::kColumnValuesMax;
+  std::uint64_t making_bytes = limits::kColumnsMakingBytesMax;
+};
+
 // Makes the columns of the segment's rows from the table `rows`.
-Result<Bytes> make_columns(Database& database, const SegmentName& segment);
+Result<Bytes> make_columns(Database& database, const SegmentName& segment, const ColumnsBounds& bounds = {});
 // The same into a file, written aside and renamed. Not synced: what a power cut leaves of it is recognised by its sums.
 Status write_columns(Env& env, const std::string& path, Database& database, const SegmentName& segment);
 // From the file; made anew when it is missing, damaged or another segment's. Null when that fails, too.
@@ -132,9 +139,8 @@ class ColumnFilter {
  public:
   // None when the columns do not suffice. REQUIRES: read_numbers of filter.h was done.
   static std::optional<ColumnFilter> of(const FilterNode& filter, const Columns& columns);
-  // Bit i of the words: whether position begin + i passes and is in the table. Bits from `count` on are 0.
-  // REQUIRES: begin is a multiple of 64, words has room for count bits.
-  void run(std::size_t begin, std::size_t count, std::span<std::uint64_t> words) const;
+  // Bit i of the words: whether row first_row + i passes and is in the table. REQUIRES: a bit for each row.
+  void run(std::span<std::uint64_t> words) const;
 
  private:
   struct Run {  // codes first to first + length
@@ -146,7 +152,7 @@ class ColumnFilter {
     bool never = false;              // no row passes: none has such a value
     const Column* column = nullptr;  // of a comparison
     std::vector<Run> runs;
-    std::vector<std::uint64_t> table;  // instead of many runs: a bit a code
+    std::vector<std::uint64_t> table;  // instead of many runs, where codes are looked up: a bit a code
     std::vector<Node> children;
   };
   struct Maker;

@@ -234,7 +234,7 @@ struct ColumnFilter::Maker {
     const auto runs = codes.take();
     out.never = runs.empty();
     out.column = found.column;
-    if (runs.size() > kRunsMax) {
+    if (runs.size() > kRunsMax && found.column->encoding != ColumnEncoding::kLists) {
       out.table.resize((found.column->code_count() + 63) / 64);
       for (const auto& [first, end] : runs) {
         for (ColumnCode code = first; code < end; ++code) out.table[code / 64] |= std::uint64_t{1} << (code % 64);
@@ -247,8 +247,7 @@ struct ColumnFilter::Maker {
 };
 
 struct ColumnFilter::Runner {
-  std::size_t begin;
-  std::size_t count;
+  std::size_t count;  // of rows
 
   std::size_t words() const { return (count + 63) / 64; }
 
@@ -295,13 +294,13 @@ struct ColumnFilter::Runner {
       case ColumnEncoding::kDense8: return dense<std::uint8_t>(node, out);
       case ColumnEncoding::kDense16: return dense<std::uint16_t>(node, out);
       case ColumnEncoding::kDense32: return dense<std::uint32_t>(node, out);
-      default: return sparse(node, out);
+      default: return lists(node, out);
     }
   }
 
   template <typename Code>
   void dense(const Node& node, std::span<std::uint64_t> out) const {
-    const Code* codes = static_cast<const Code*>(node.column->codes) + begin;
+    const Code* codes = static_cast<const Code*>(node.column->codes);
     if (!node.table.empty()) {
       return scan(codes, count, out, [&](const Code* at, auto& mask) {
         for (std::size_t i = 0; i < kWordsAtOnce; ++i) mask[i] = node.table[at[i] / 64] >> (at[i] % 64) & 1;
@@ -324,22 +323,17 @@ struct ColumnFilter::Runner {
     });
   }
 
-  void sparse(const Node& node, std::span<std::uint64_t> out) const {
+  // The lists of a run of codes lie one after the other.
+  void lists(const Node& node, std::span<std::uint64_t> out) const {
     std::fill_n(out.begin(), words(), 0);
-    const auto positions = node.column->positions;
-    const auto* codes = static_cast<const std::uint32_t*>(node.column->codes);
-    const auto first = std::lower_bound(positions.begin(), positions.end(), begin);
-    for (auto i = static_cast<std::size_t>(first - positions.begin()); i < positions.size(); ++i) {
-      const std::size_t at = positions[i] - begin;
-      if (at >= count) return;
-      if (accepts(node, codes[i])) out[at / 64] |= std::uint64_t{1} << (at % 64);
+    const Column& column = *node.column;
+    for (const auto& run : node.runs) {
+      const std::uint32_t begin = run.first == 0 ? 0 : column.list_ends[run.first - 1];
+      const std::uint32_t end = column.list_ends[run.first + run.length];
+      for (const auto position : column.positions.subspan(begin, end - begin)) {
+        out[position / 64] |= std::uint64_t{1} << (position % 64);
+      }
     }
-  }
-
-  static bool accepts(const Node& node, ColumnCode code) {
-    if (!node.table.empty()) return (node.table[code / 64] >> (code % 64) & 1) != 0;
-    return std::any_of(node.runs.begin(), node.runs.end(),
-                       [&](const Run& run) { return code - run.first <= run.length; });
   }
 };
 
@@ -350,10 +344,11 @@ std::optional<ColumnFilter> ColumnFilter::of(const FilterNode& filter, const Col
   return made;
 }
 
-void ColumnFilter::run(std::size_t begin, std::size_t count, std::span<std::uint64_t> words) const {
-  Runner{begin, count}.run(root_, words);
-  const auto present = columns_->present().subspan(begin / 64);
-  for (std::size_t i = 0; i < (count + 63) / 64; ++i) words[i] &= present[i];
+void ColumnFilter::run(std::span<std::uint64_t> words) const {
+  const Runner runner{columns_->rows()};
+  runner.run(root_, words);
+  const auto present = columns_->present();
+  for (std::size_t i = 0; i < runner.words(); ++i) words[i] &= present[i];
 }
 
 }  // namespace pictor

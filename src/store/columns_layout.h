@@ -48,15 +48,21 @@ inline std::uint64_t code_bytes(ColumnEncoding encoding) {
     case ColumnEncoding::kDense8: return 1;
     case ColumnEncoding::kDense16: return 2;
     case ColumnEncoding::kDense32: return 4;
-    case ColumnEncoding::kSparse: return 8;  // with its position
+    case ColumnEncoding::kLists: return 4;  // a position
     case ColumnEncoding::kNone: return 0;
   }
   return 0;
 }
 
+// How many codes there are lists of.
+inline std::uint64_t lists_of(const ColumnsEntry& entry) {
+  const bool lists = static_cast<ColumnEncoding>(entry.encoding) == ColumnEncoding::kLists;
+  return lists ? std::uint64_t{kCodesFixed} + entry.numbers + entry.texts : 0;
+}
+
 inline std::uint64_t column_bytes(const ColumnsEntry& entry) {
-  return std::uint64_t{entry.numbers} * sizeof(StoredNumber) + std::uint64_t{entry.times} * sizeof(std::int64_t) +
-         std::uint64_t{entry.texts} * sizeof(std::uint32_t) +
+  return lists_of(entry) * sizeof(std::uint32_t) + std::uint64_t{entry.numbers} * sizeof(StoredNumber) +
+         std::uint64_t{entry.times} * sizeof(std::int64_t) + std::uint64_t{entry.texts} * sizeof(std::uint32_t) +
          entry.count * code_bytes(static_cast<ColumnEncoding>(entry.encoding)) + entry.text_bytes;
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t kEntryCost = 8;
 constexpr std::uint64_t kValueCost = 64;  // of a value in a hash table
+constexpr std::uint64_t kMembersBetweenLooks = 4096;
 
 // Equal numbers get equal bits: 1.0 is 1, and there is one zero.
 StoredNumber stored(const FilterNumber& number) {
@@ -41,7 +42,8 @@ struct SameNumber {
 // One column while it is made. Values are numbered as they come; finish() puts them in order.
 class ColumnMaker {
  public:
-  ColumnMaker(ColumnKind kind, std::string path) : kind_(kind), path_(std::move(path)) {}
+  ColumnMaker(ColumnKind kind, std::string path, std::size_t values_max)
+      : kind_(kind), path_(std::move(path)), values_max_(values_max) {}
 
   ColumnKind kind() const { return kind_; }
   const std::string& path() const { return path_; }
@@ -78,7 +80,7 @@ class ColumnMaker {
     if (is_new) {
       ++next_;
       cost_ += kValueCost + bytes;
-      if (next_ - kCodesFixed > limits::kColumnValuesMax) return drop();
+      if (next_ - kCodesFixed > values_max_) return drop();
     }
     add(position, code);
   }
@@ -86,10 +88,11 @@ class ColumnMaker {
   ColumnEncoding encoding_for(std::size_t rows, std::size_t code_count) const;
   template <typename Code>
   void put_dense(std::size_t rows, const std::vector<ColumnCode>& codes, ByteWriter& out) const;
-  void put_sparse(const std::vector<ColumnCode>& codes, ByteWriter& out) const;
+  void put_lists(const std::vector<ColumnCode>& codes, ByteWriter& out);
 
   ColumnKind kind_;
   std::string path_;
+  std::size_t values_max_;
   bool dropped_ = false;
   std::uint64_t cost_ = 0;
   ColumnCode next_ = kCodesFixed;
@@ -126,12 +129,12 @@ void ColumnMaker::number_in_order(std::vector<ColumnCode>& codes, ColumnsEntry& 
 }
 
 ColumnEncoding ColumnMaker::encoding_for(std::size_t rows, std::size_t code_count) const {
-  if (kind_ == ColumnKind::kElements) return ColumnEncoding::kSparse;
+  if (kind_ == ColumnKind::kElements) return ColumnEncoding::kLists;
   const auto dense = code_count <= 0x100     ? ColumnEncoding::kDense8
                      : code_count <= 0x10000 ? ColumnEncoding::kDense16
                                              : ColumnEncoding::kDense32;
-  return entries_.size() * code_bytes(ColumnEncoding::kSparse) < rows * code_bytes(dense) ? ColumnEncoding::kSparse
-                                                                                          : dense;
+  const std::size_t lists = (entries_.size() + code_count) * sizeof(std::uint32_t);
+  return lists < rows * code_bytes(dense) ? ColumnEncoding::kLists : dense;
 }
 
 template <typename Code>
@@ -141,9 +144,19 @@ void ColumnMaker::put_dense(std::size_t rows, const std::vector<ColumnCode>& cod
   out.put(std::as_bytes(std::span(dense)));
 }
 
-void ColumnMaker::put_sparse(const std::vector<ColumnCode>& codes, ByteWriter& out) const {
+// A value that an array has twice is listed once.
+void ColumnMaker::put_lists(const std::vector<ColumnCode>& codes, ByteWriter& out) {
+  for (auto& [position, code] : entries_) code = codes[code];
+  std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second < b.second : a.first < b.first;
+  });
+  entries_.erase(std::unique(entries_.begin(), entries_.end()), entries_.end());
+  std::size_t end = 0;
+  for (ColumnCode code = 0; code < next_; ++code) {
+    while (end < entries_.size() && entries_[end].second == code) ++end;
+    out.put(static_cast<std::uint32_t>(end));
+  }
   for (const auto& entry : entries_) out.put(entry.first);
-  for (const auto& entry : entries_) out.put(codes[entry.second]);
 }
 
 ColumnsEntry ColumnMaker::finish(std::size_t rows, ByteWriter& out) {
@@ -156,13 +169,13 @@ ColumnsEntry ColumnMaker::finish(std::size_t rows, ByteWriter& out) {
   number_in_order(codes, entry, out);
   const auto encoding = encoding_for(rows, next_);
   entry.encoding = static_cast<std::uint32_t>(encoding);
-  entry.count = static_cast<std::uint32_t>(encoding == ColumnEncoding::kSparse ? entries_.size() : rows);
   switch (encoding) {
     case ColumnEncoding::kDense8: put_dense<std::uint8_t>(rows, codes, out); break;
     case ColumnEncoding::kDense16: put_dense<std::uint16_t>(rows, codes, out); break;
     case ColumnEncoding::kDense32: put_dense<std::uint32_t>(rows, codes, out); break;
-    default: put_sparse(codes, out); break;
+    default: put_lists(codes, out); break;
   }
+  entry.count = static_cast<std::uint32_t>(encoding == ColumnEncoding::kLists ? entries_.size() : rows);
   std::vector<std::string_view> texts;
   for (const auto& text : texts_) texts.push_back(text.first);
   std::sort(texts.begin(), texts.end());
@@ -173,9 +186,10 @@ ColumnsEntry ColumnMaker::finish(std::size_t rows, ByteWriter& out) {
 // All columns of a segment while they are made: a tree of names, whose nodes know their columns.
 class ColumnsMaker {
  public:
-  ColumnsMaker(Database& database, const SegmentName& segment)
+  ColumnsMaker(Database& database, const SegmentName& segment, const ColumnsBounds& bounds)
       : database_(database),
         segment_(segment),
+        bounds_(bounds),
         rows_(segment.last_row - segment.first_row + 1),
         present_((rows_ + 63) / 64) {}
 
@@ -207,7 +221,8 @@ class ColumnsMaker {
   }
 
   Status read_built_ins() {
-    for (const char* name : {"width", "height", "format"}) makers_.emplace_back(ColumnKind::kBuiltIn, name);
+    for (const char* name : {"width", "height", "format"})
+      makers_.emplace_back(ColumnKind::kBuiltIn, name, bounds_.values);
     PICTOR_ASSIGN(const auto rows, prepare("SELECT row, width, height, format FROM rows WHERE row BETWEEN ?1 AND ?2 "
                                            "ORDER BY row"));
     while (true) {
@@ -304,20 +319,20 @@ class ColumnsMaker {
   }
 
   int new_maker(ColumnKind kind, const std::string& path) {
-    if (makers_.size() == limits::kColumnsMax || path.size() > limits::kColumnTextBytesMax) {
+    if (makers_.size() >= bounds_.columns || path.size() > limits::kColumnTextBytesMax) {
       complete_ = false;
       return kNoNode;
     }
-    makers_.emplace_back(kind, path);
+    makers_.emplace_back(kind, path, bounds_.values);
     return static_cast<int>(makers_.size()) - 1;
   }
 
   // Memory is bounded: the largest column goes. Looked at now and then, as it is a walk over all of them.
   void keep_within_bounds() {
-    if (++members_ % 4096 != 0) return;
+    if (++members_ % kMembersBetweenLooks != 0) return;
     std::uint64_t sum = 0;
     for (const auto& maker : makers_) sum += maker.cost();
-    while (sum > limits::kColumnsMakingBytesMax) {
+    while (sum > bounds_.making_bytes) {
       auto& largest = *std::max_element(makers_.begin(), makers_.end(),
                                         [](const auto& a, const auto& b) { return a.cost() < b.cost(); });
       sum -= largest.cost();
@@ -367,6 +382,7 @@ class ColumnsMaker {
 
   Database& database_;
   SegmentName segment_;
+  ColumnsBounds bounds_;
   std::size_t rows_;
   std::vector<std::uint64_t> present_;
   std::vector<ColumnMaker> makers_;
@@ -377,13 +393,13 @@ class ColumnsMaker {
 
 }  // namespace
 
-Result<Bytes> make_columns(Database& database, const SegmentName& segment) {
+Result<Bytes> make_columns(Database& database, const SegmentName& segment, const ColumnsBounds& bounds) {
   if (segment.last_row < segment.first_row || segment.last_row - segment.first_row >= limits::kSegmentRowsMax) {
     return Status(Code::kInvalid, "columns are made of 1 to " + std::to_string(limits::kSegmentRowsMax) +
                                       " rows, not of " + std::to_string(segment.first_row) + " to " +
                                       std::to_string(segment.last_row));
   }
-  return ColumnsMaker(database, segment).make();
+  return ColumnsMaker(database, segment, bounds).make();
 }
 
 }  // namespace pictor

@@ -32,6 +32,19 @@ bool codes_fit(const Column& column) {
   return greatest < column.code_count();
 }
 
+bool lists_good(const Column& column, std::size_t rows) {
+  std::uint32_t begin = 0;
+  if (column.list_ends.front() != 0 || column.list_ends.back() != column.count) return false;  // the absent have none
+  for (const std::uint32_t end : column.list_ends) {
+    if (end < begin || end > column.count) return false;
+    for (std::uint32_t i = begin; i < end; ++i) {
+      if (column.positions[i] >= rows || (i > begin && column.positions[i - 1] >= column.positions[i])) return false;
+    }
+    begin = end;
+  }
+  return true;
+}
+
 bool codes_good(const Column& column, std::size_t rows) {
   switch (column.encoding) {
     case ColumnEncoding::kDense8: return codes_fit<std::uint8_t>(column);
@@ -39,11 +52,7 @@ bool codes_good(const Column& column, std::size_t rows) {
     case ColumnEncoding::kDense32: return codes_fit<std::uint32_t>(column);
     default: break;
   }
-  const auto* codes = static_cast<const std::uint32_t*>(column.codes);
-  const bool present = std::none_of(codes, codes + column.count, [](auto code) { return code == kCodeAbsent; });
-  return present && codes_fit<std::uint32_t>(column) &&
-         std::is_sorted(column.positions.begin(), column.positions.end()) &&
-         (column.positions.empty() || column.positions.back() < rows);
+  return column.encoding == ColumnEncoding::kLists && lists_good(column, rows);
 }
 
 bool numbers_good(const Column& column) {
@@ -108,6 +117,7 @@ struct ColumnsParser {
     const std::uint32_t seen = crc32c(file.first(kColumnsHeaderBytes - sizeof(header.header_crc)));
     if (seen != header.header_crc) return corrupt(seen_wanted("sum of the header", seen, header.header_crc));
     if (header.file_bytes != file.size()) return corrupt(seen_wanted("size", file.size(), header.file_bytes));
+    if (header.file_bytes > limits::kColumnsBytesMax) return corrupt("has " + std::to_string(file.size()) + " bytes");
     if (header.columns > limits::kColumnsMax) return corrupt("has " + std::to_string(header.columns) + " columns");
     if (header.last_row < header.first_row || header.last_row - header.first_row >= limits::kSegmentRowsMax) {
       return corrupt("has rows " + std::to_string(header.first_row) + " to " + std::to_string(header.last_row));
@@ -179,7 +189,8 @@ struct ColumnsParser {
     column.numbers = typed<StoredNumber>(column.bytes, within, entry.numbers);
     column.times = typed<std::int64_t>(column.bytes, within, entry.times);
     column.text_ends = typed<std::uint32_t>(column.bytes, within, entry.texts);
-    if (column.encoding == ColumnEncoding::kSparse) {
+    if (column.encoding == ColumnEncoding::kLists) {
+      column.list_ends = typed<std::uint32_t>(column.bytes, within, lists_of(entry));
       column.positions = typed<std::uint32_t>(column.bytes, within, entry.count);
     }
     column.codes = column.bytes.data() + within;

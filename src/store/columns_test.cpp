@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "store/fresh_columns.h"
 #include "store/store_testing.h"
 
 namespace pictor {
@@ -257,6 +258,53 @@ TEST_F(ColumnsTest, what_passes_the_limits_is_left_to_sql) {
   EXPECT_EQ(ask(last + " = 1").work.rows_by_sql, 2U) << "a path that is too many";
   EXPECT_EQ(ask(last + " = 1").ids.size(), 1U);
   EXPECT_EQ(ask("n1 = 1").work.rows_by_sql, 0U);
+}
+
+TEST_F(ColumnsTest, values_and_memory_are_bounded) {
+  put(1, 3000);
+  const auto database = must(Database::open(env_, "/data/collections/cats/collection.db"));
+  const auto columns_with = [&](const ColumnsBounds& bounds) {
+    const auto kept = std::make_shared<const Bytes>(must(make_columns(*database, {1, 1, 3000, 0}, bounds)));
+    return must(Columns::parse(kept, *kept));
+  };
+  const auto knows = [](const Columns& columns, const char* path) {
+    return columns.find(ColumnKind::kValue, path).column != nullptr;
+  };
+  ColumnsBounds bounds;
+  bounds.values = 97;
+  EXPECT_TRUE(knows(*columns_with(bounds), "price"));
+  bounds.values = 96;
+  EXPECT_FALSE(knows(*columns_with(bounds), "price"));
+  EXPECT_FALSE(columns_with(bounds)->find(ColumnKind::kValue, "price").known) << "left to SQL";
+  EXPECT_TRUE(knows(*columns_with(bounds), "brand"));
+  bounds = {};
+  bounds.making_bytes = 150'000;
+  EXPECT_FALSE(knows(*columns_with(bounds), "sku")) << "the largest goes";
+  EXPECT_TRUE(knows(*columns_with(bounds), "brand"));
+  EXPECT_EQ(make_columns(*database, {1, 1, limits::kSegmentRowsMax + std::uint64_t{1}, 0}).status().code(),
+            Code::kInvalid);
+}
+
+TEST_F(ColumnsTest, fresh_rows_get_columns_filter_by_filter) {
+  put(1, 3000);
+  put(3001, 2000);
+  const std::string filter = kFilters[1];
+  const auto old = must(collection_->snapshot());
+  const auto wanted = ask(filter);
+  EXPECT_EQ(wanted.work.rows_by_sql, 5000 - FreshColumns::kRows);
+  EXPECT_EQ(ask(filter).work.rows_by_sql, 5000 - 2 * FreshColumns::kRows);
+  EXPECT_EQ(ask(filter).work.rows_by_sql, 5000 - 2 * FreshColumns::kRows);
+  EXPECT_EQ(ask(filter).ids, wanted.ids);
+  erase(4);
+  must(collection_->seal());
+  put(6000, 100);
+  EXPECT_EQ(must(old->matching(filter)).size(), wanted.ids.size());
+  EXPECT_EQ(must(old->matching(filter)).work().rows_by_sql, 5000U - 2 * FreshColumns::kRows);
+  auto now = ask(filter);
+  EXPECT_EQ(now.work.rows_by_sql, 100U);
+  EXPECT_EQ(must(old->matching(filter)).work().rows_by_sql, 5000U) << "columns of fresh rows go when they are sealed";
+  now.ids.insert("item4");
+  EXPECT_TRUE(std::includes(now.ids.begin(), now.ids.end(), wanted.ids.begin(), wanted.ids.end()));
 }
 
 TEST_F(ColumnsTest, many_values_take_wider_codes) {

@@ -24,15 +24,9 @@ class Matcher {
     PICTOR_TRY(read_numbers(filter_, [this](const std::string& number) { return number_of(number); }));
     RowId next = 1;
     for (const auto& sealed : state_.sealed) {
-      const auto columns = sealed.columns == nullptr ? std::nullopt : ColumnFilter::of(filter_, *sealed.columns);
-      if (!columns) {
-        give_up(sealed);
-        continue;
-      }
-      leave_to_sql(next, sealed.first - 1);
-      ask(*columns, sealed);
-      next = sealed.last + 1;
+      if (sealed.columns != nullptr) try_columns(*sealed.columns, next);
     }
+    for (const auto& fresh : collection_.fresh_columns(state_)) try_columns(*fresh, next);
     leave_to_sql(next, state_.last_row);
     PICTOR_TRY(ask_sql());
     RowSet rows = pages_.take();
@@ -55,22 +49,27 @@ class Matcher {
     if (first <= last) rest_.push_back({first, last});
   }
 
-  // Damaged columns are taken away, so that they are made anew when the collection is opened next.
-  void give_up(const SealedRows& sealed) const {
-    if (sealed.columns == nullptr || !sealed.columns->damaged()) return;
-    const auto folder = join_path(collection_.folder(), "segments");
-    static_cast<void>(collection_.env().remove(join_path(folder, columns_file_name(sealed.columns->segment().id))));
+  // Rows from `next` up to these columns have none.
+  void try_columns(const Columns& columns, RowId& next) {
+    const auto filter = ColumnFilter::of(filter_, columns);
+    if (!filter) return give_up(columns);
+    leave_to_sql(next, columns.segment().first_row - 1);
+    ask(*filter, columns);
+    next = columns.segment().last_row + 1;
   }
 
-  void ask(const ColumnFilter& columns, const SealedRows& sealed) {
-    const std::size_t rows = sealed.last - sealed.first + 1;
-    std::vector<std::uint64_t> words(std::min(rows / 64 + 1, kPageWords));
-    for (std::size_t begin = 0; begin < rows; begin += kPageRows) {
-      const std::size_t count = std::min(kPageRows, rows - begin);
-      columns.run(begin, count, words);
-      pages_.add(sealed.first + begin, count, words);
-    }
-    work_.rows_by_columns += rows;
+  // Damaged columns are taken away, so that they are made anew when the collection is opened next.
+  void give_up(const Columns& columns) const {
+    if (!columns.damaged()) return;
+    const auto folder = join_path(collection_.folder(), "segments");
+    static_cast<void>(collection_.env().remove(join_path(folder, columns_file_name(columns.segment().id))));
+  }
+
+  void ask(const ColumnFilter& filter, const Columns& columns) {
+    std::vector<std::uint64_t> words((columns.rows() + 63) / 64);
+    filter.run(words);
+    pages_.add(columns.segment().first_row, columns.rows(), words);
+    work_.rows_by_columns += columns.rows();
   }
 
   Status ask_sql() {
@@ -115,6 +114,12 @@ class Matcher {
 };
 
 }  // namespace
+
+std::string describe(const FilterWork& work) {
+  if (work.rows_by_sql == 0) return "columns";
+  if (work.rows_by_columns == 0) return "SQL";
+  return "columns over " + std::to_string(work.rows_by_columns) + " rows, SQL over " + std::to_string(work.rows_by_sql);
+}
 
 Result<RowSet> rows_matching(const CollectionStore& collection, const State& state, std::string_view filter) {
   PICTOR_ASSIGN(auto parsed, parse_filter(filter));

@@ -35,6 +35,16 @@ void mark_page(const RowPage& page, std::span<const RowId> rows, std::uint8_t* o
   }
   const std::span<const std::uint16_t> few(page.few);
   std::size_t at = 0;
+  if (few.size() < rows.size()) {
+    std::memset(out, 0, rows.size());
+    for (const auto low : few) {
+      const RowId wanted = page.number * kPageRows + low;
+      at = gallop(rows, at, wanted);
+      if (at == rows.size()) return;
+      for (; at < rows.size() && rows[at] == wanted; ++at) out[at] = 1;
+    }
+    return;
+  }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     at = gallop(few, at, low_of(rows[i]));
     out[i] = at < few.size() && few[at] == low_of(rows[i]) ? 1 : 0;

@@ -103,6 +103,7 @@ struct FilterWork {
   std::uint64_t rows_by_columns = 0;
   std::uint64_t rows_by_sql = 0;
 };
+std::string describe(const FilterWork& work);  // "columns", "SQL", or both with their rows
 
 // A set of rows, for filters. Cheap to copy.
 class RowSet {
