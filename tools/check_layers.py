@@ -29,7 +29,6 @@ STRANGERS = {
     r"openssl/": ["base/hash", "base/sign"],
     r"archive(_entry)?\.h": ["cli/archive", "engine/archive"],
     r"CLI/|CLI\.hpp": ["cli/"],
-    r"roaring": ["store/row_set"],
     r"utf8proc\.h": ["encode/unicode"],
     r"oniguruma\.h": ["encode/pattern"],
     r"spdlog/": ["observe/log.cpp"],

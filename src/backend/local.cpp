@@ -1,6 +1,7 @@
 // The local backend: walks the graphs of the blocks that have one, cuts the others into ranges of rows, works through
 // both in any order on any thread, and merges by (distance, row), which depends on neither.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <string>
 #include <utility>
@@ -12,7 +13,8 @@
 namespace pictor {
 namespace {
 
-constexpr std::uint64_t kRangeBytes = limits::kMiB;         // of vectors between two looks at the clock
+constexpr std::uint64_t kRangeBytes = limits::kMiB;  // of vectors between two looks at the clock
+constexpr std::size_t kMarksAtOnce = 1024;
 constexpr std::uint64_t kParallelBytes = 8 * limits::kMiB;  // below, waking threads costs more than it saves
 
 using GraphList = std::vector<std::shared_ptr<const OpenGraph>>;
@@ -69,8 +71,11 @@ class VisibleRows final : public RowFilter {
       std::fill(out.begin(), out.end(), std::uint8_t{1});
     }
     if (allowed_ == nullptr) return;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      if (out[i] != 0 && !allowed_->contains(range_.block->rows[first + i])) out[i] = 0;
+    std::array<std::uint8_t, kMarksAtOnce> marks;
+    for (std::size_t done = 0; done < out.size(); done += marks.size()) {
+      const std::size_t count = std::min(marks.size(), out.size() - done);
+      allowed_->mark({range_.block->rows + first + done, count}, marks);
+      for (std::size_t i = 0; i < count; ++i) out[done + i] &= marks[i];
     }
   }
 

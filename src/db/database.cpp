@@ -55,10 +55,26 @@ class SqliteDatabase : public Database {
     return code == SQLITE_OK ? Status::ok() : connection_->error(code);
   }
 
+  Status add_function(const char* name, TextFunction function) override {
+    const int code = sqlite3_create_function_v2(handle(), name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                                reinterpret_cast<void*>(function), call, nullptr, nullptr, nullptr);
+    return code == SQLITE_OK ? Status::ok() : connection_->error(code);
+  }
+
   std::int64_t changes() const override { return sqlite3_changes64(handle()); }
   void interrupt() override { sqlite3_interrupt(handle()); }
 
  private:
+  static void call(sqlite3_context* context, int, sqlite3_value** values) {
+    if (sqlite3_value_type(values[0]) != SQLITE_TEXT) return sqlite3_result_null(context);
+    const auto function = reinterpret_cast<TextFunction>(sqlite3_user_data(context));
+    const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[0]));
+    const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[0]));
+    const auto answer = text == nullptr ? std::nullopt : function({text, size});
+    if (!answer) return sqlite3_result_null(context);
+    sqlite3_result_int64(context, *answer);
+  }
+
   sqlite3* handle() const { return connection_->handle(); }
 
   Result<std::int64_t> user_version() {

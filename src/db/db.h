@@ -21,6 +21,9 @@ namespace pictor {
 
 class Statement;
 
+// A function of a text for SQL to call; what it answers none for is NULL.
+using TextFunction = std::optional<std::int64_t> (*)(std::string_view text);
+
 struct DatabaseOptions {
   bool read_only = false;
   bool create = true;
@@ -47,7 +50,8 @@ class Database {
   virtual Status check() = 0;                // PRAGMA integrity_check and foreign_key_check
   virtual Status checkpoint() = 0;           // moves the log into the file and truncates it
   virtual std::int64_t changes() const = 0;  // rows changed by the last statement
-  virtual void interrupt() = 0;              // from any thread: the running statement ends with kCancelled
+  virtual Status add_function(const char* name, TextFunction function) = 0;  // for this connection; no text gives NULL
+  virtual void interrupt() = 0;  // from any thread: the running statement ends with kCancelled
 };
 
 // A prepared statement. Parameters and columns count from 0. Reset when it is bound again after a step. What is wrong

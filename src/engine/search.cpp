@@ -273,6 +273,8 @@ Result<Hits> EngineImpl::answer(const Query& query) {
     PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
     plan.kind = PlanKind::kFilterFirst;
     plan.candidates = allowed->size();
+    stages.done("store", "filter by " + describe(allowed->work()) + ": " + std::to_string(allowed->size()) + " of " +
+                             std::to_string(snapshot->size()) + " rows allowed");
   }
   stages.done("engine", plan.describe());
 

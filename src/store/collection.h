@@ -14,6 +14,7 @@
 
 #include "db/db.h"
 #include "store/blobs.h"
+#include "store/fresh_columns.h"
 #include "store/pieces.h"
 #include "store/readers.h"
 #include "store/segment.h"
@@ -79,6 +80,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const std::string& folder() const { return folder_; }
   Readers& readers() const { return readers_; }
   const Blobs& blobs() const { return blobs_; }
+  std::vector<std::shared_ptr<const Columns>> fresh_columns(const State& state) const {
+    return fresh_columns_.of(readers_, state.sealed_row, state.last_row);
+  }
   std::shared_ptr<const State> state() const;
   // The present state, whose sequence stays held until it is released: history is not dropped from under it.
   std::shared_ptr<const State> hold() const;
@@ -105,6 +109,12 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status load_segment(const Statement& row, State& state);
   Status load_fresh(State& state);
   Status load_deaths(State& state);
+  // column_files.cpp
+  std::shared_ptr<const Columns> columns_of(Database& database, const SegmentEntry& segment) const;
+  // Columns of the segments that have none. REQUIRES: compacting_ is held, writing_ is not.
+  void make_columns();
+  // Those that speak of one of these rows go, from memory and disk, before the rows do. REQUIRES: writing_ is held.
+  Status forget_columns(std::span<const RowId> rows);
   void remove_leftover_segments(const State& state);
   bool has_rows(const std::string& table);
   Status load_doomed();
@@ -159,6 +169,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const CollectionSpec spec_;
   const std::shared_ptr<FileLock> lock_;
   mutable Readers readers_;
+  mutable FreshColumns fresh_columns_;
 
   std::mutex compacting_;
   bool swept_ = false;  // guarded by compacting_: what an earlier process left was looked for
@@ -180,9 +191,10 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 std::string segment_file_name(std::uint64_t id);
 inline constexpr std::string_view kGraphSuffix = ".graph";
 std::string graph_file_name(std::uint64_t segment, std::size_t space);
+std::string columns_file_name(std::uint64_t id);
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path);
-// Adds the segment's vectors to the state's sealed blocks. kCorrupt when it is not of this collection.
+// Adds the segment's vectors and rows to the state. kCorrupt when it is not of this collection.
 Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state);
 
 // Of a state that is held, and released by the snapshot's end.

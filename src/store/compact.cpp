@@ -148,6 +148,7 @@ Result<CompactReport> CollectionStore::compact(const CompactOptions& options) {
     swept_ = true;
     Metrics::global().add(metric::kStoreDroppedRows, static_cast<double>(swept.rows));
   }
+  make_columns();
   const auto after = state();
   report.segments_after = after->segments.size();
   report.bytes_after = bytes_of(after->segments);

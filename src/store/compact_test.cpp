@@ -103,9 +103,12 @@ class CompactTest : public ::testing::Test {
     options.everything = true;
     return options;
   }
-  std::vector<std::string> files() {
+  // Without columns, unless those alone.
+  std::vector<std::string> files(bool columns = false) {
     std::vector<std::string> names;
-    for (const auto& entry : must(env_.list("/data/collections/cats/segments"))) names.push_back(entry.name);
+    for (const auto& entry : must(env_.list("/data/collections/cats/segments"))) {
+      if (entry.name.ends_with(".columns") == columns) names.push_back(entry.name);
+    }
     return names;
   }
   std::vector<RowId> rows(const Snapshot& snapshot, std::size_t space) {
@@ -207,6 +210,46 @@ TEST_F(CompactTest, history_that_a_snapshot_needs_is_not_dropped_until_it_lets_g
   held.reset();
   EXPECT_EQ(compact(options).rows_dropped, 2U);
   EXPECT_EQ(faults_of(*collection_), "");
+}
+
+TEST_F(CompactTest, columns_are_those_of_the_new_segment_and_know_no_row_that_was_dropped) {
+  for (int i = 0; i < 5; ++i) put({{i, 0}, {i + 10, 0}});
+  put({{0, 1}}, {"item11"});
+  const auto rows_by_sql = [&] {
+    return must(must(collection_->snapshot())->matching("number >= 0")).work().rows_by_sql;
+  };
+  EXPECT_EQ(rows_by_sql(), 0U);
+  compact(everything());
+  EXPECT_EQ(files(true), std::vector<std::string>{"7.columns"});
+  EXPECT_EQ(rows_by_sql(), 0U) << "made anew at once";
+  CompactOptions options;
+  options.drop_history = 6;
+  EXPECT_EQ(compact(options).rows_dropped, 2U);
+  for (int round = 0; round < 2; ++round) {
+    if (round == 1) reopen();
+    EXPECT_EQ(rows_by_sql(), 0U);
+    const auto snapshot = must(collection_->snapshot());
+    EXPECT_EQ(must(snapshot->matching("number >= 0")).size(), 9U);
+    EXPECT_EQ(must(snapshot->matching("number = 0")).size(), 1U) << "its first version died and was dropped";
+    EXPECT_EQ(must(snapshot->matching("number = 11")).size(), 0U);
+  }
+}
+
+TEST_F(CompactTest, columns_of_a_segment_that_stays_forget_a_dropped_item_without_vectors) {
+  auto bare = item_of(spec_, 1);
+  bare.vectors = {{}, {}};
+  must(collection_->commit({"one", {bare, item_of(spec_, 2), item_of(spec_, 3)}, {}}).status());
+  must(collection_->seal());
+  must(collection_->commit({"two", {}, {"item1"}}).status());
+  CompactOptions options;
+  options.drop_history = 2;
+  EXPECT_EQ(compact(options).rows_dropped, 1U);
+  for (int round = 0; round < 2; ++round) {
+    if (round == 1) reopen();
+    const auto found = must(must(collection_->snapshot())->matching("number > 0"));
+    EXPECT_EQ(found.size(), 2U);
+    EXPECT_EQ(found.work().rows_by_sql, 0U);
+  }
 }
 
 TEST_F(CompactTest, history_is_dropped_by_time) {

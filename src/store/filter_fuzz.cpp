@@ -17,7 +17,7 @@ pictor::Database& table() {
         "height "
         "INTEGER, metadata TEXT);"
         R"(INSERT INTO rows VALUES(1, 'a', 's', 't', 'jpeg', 1, 2, '{"a": {"b": [1, "x"]}, "c": 1.5, "d": null}'))");
-    if (!status.is_ok()) std::abort();
+    if (!status.is_ok() || !pictor::add_filter_functions(**opened).is_ok()) std::abort();
     return std::move(opened).value();
   }();
   return *database;

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 
 #include "store/filter.h"
+#include "store/iso_time.h"
 
 namespace pictor {
 namespace {
@@ -131,7 +133,7 @@ class Scanner {
   }
 
   Result<Token> sign(Token token) {
-    for (const std::string_view sign : {"!=", "<=", ">=", "=", "<", ">", "(", ")", ",", "."}) {
+    for (const std::string_view sign : {"!=", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", "[", "]"}) {
       if (text_.substr(at_).starts_with(sign)) return finish(std::move(token), TokenKind::kSign, at_ + sign.size());
     }
     return fault(text_, at_, "this character has no meaning here (strings stand in 'single quotes')");
@@ -206,7 +208,90 @@ class Parser {
       PICTOR_TRY(advance());
       return inner;
     }
+    if (token_.is_keyword("within") && next_is_sign("(")) return within();
     return comparison();
+  }
+
+  // These words are names, too, unless what follows makes them more.
+  bool next_is_sign(std::string_view sign) const {
+    const auto next = Scanner(scanner_).next();
+    return next.is_ok() && next->is_sign(sign);
+  }
+  bool next_is_field() const {
+    const auto next = Scanner(scanner_).next();
+    if (!next.is_ok()) return false;
+    return next->kind == TokenKind::kQuotedName || next->kind == TokenKind::kBuiltIn ||
+           (next->kind == TokenKind::kWord && !is_reserved(*next));
+  }
+  static bool is_reserved(const Token& token) {
+    return token.is_keyword("null") ||
+           std::any_of(kKeywords.begin(), kKeywords.end(), [&](auto keyword) { return token.is_keyword(keyword); });
+  }
+
+  // within(latitude, longitude, south, west, north, east): plain comparisons; west of the date line is a second range.
+  Result<FilterNode> within() {
+    PICTOR_TRY(advance());
+    PICTOR_TRY(advance());
+    std::array<FilterField, 2> fields;
+    for (auto& one : fields) {
+      PICTOR_ASSIGN(one, field());
+      PICTOR_TRY(comma());
+    }
+    PICTOR_ASSIGN(const auto south, degrees(90));
+    PICTOR_TRY(comma());
+    PICTOR_ASSIGN(const auto west, degrees(180));
+    PICTOR_TRY(comma());
+    const std::size_t at_north = token_.position;
+    PICTOR_ASSIGN(const auto north, degrees(90));
+    PICTOR_TRY(comma());
+    PICTOR_ASSIGN(const auto east, degrees(180));
+    if (!token_.is_sign(")")) return expected("')'");
+    PICTOR_TRY(advance());
+    if (value_of(south) > value_of(north)) {
+      return fault(text_, at_north, "the north of a box is " + north.text + ", south of its south, " + south.text);
+    }
+    FilterNode box;
+    box.children = {bound(fields[0], FilterOp::kGreaterOrEqual, south),
+                    bound(fields[0], FilterOp::kLessOrEqual, north)};
+    FilterNode sides;
+    sides.op = value_of(west) <= value_of(east) ? FilterOp::kAnd : FilterOp::kOr;
+    sides.children = {bound(fields[1], FilterOp::kGreaterOrEqual, west),
+                      bound(fields[1], FilterOp::kLessOrEqual, east)};
+    box.children.push_back(std::move(sides));
+    return box;
+  }
+
+  static double value_of(const FilterValue& number) { return std::strtod(number.text.c_str(), nullptr); }
+  static FilterNode bound(const FilterField& field, FilterOp op, const FilterValue& value) {
+    FilterNode node;
+    node.op = op;
+    node.field = field;
+    node.values = {value};
+    return node;
+  }
+
+  Status comma() {
+    if (!token_.is_sign(",")) return expected("',' in within(latitude, longitude, south, west, north, east)");
+    return advance();
+  }
+
+  Result<FilterValue> degrees(int most) {
+    PICTOR_TRY(count_term());
+    if (token_.kind != TokenKind::kNumber) return expected("a number of degrees");
+    const FilterValue value = number_value(token_.text);
+    if (value_of(value) < -most || value_of(value) > most) {
+      return fault(text_, token_.position,
+                   value.text + " degrees, it must be " + std::to_string(-most) + " to " + std::to_string(most));
+    }
+    PICTOR_TRY(advance());
+    return value;
+  }
+
+  static FilterValue number_value(const std::string& text) {
+    FilterValue value;
+    value.kind = FilterValueKind::kNumber;
+    value.text = text;
+    return value;
   }
 
   Result<FilterNode> comparison() {
@@ -217,6 +302,11 @@ class Parser {
       PICTOR_TRY(advance());
       PICTOR_ASSIGN(node.field, field());
       return node;
+    }
+    if (token_.is_keyword("any") && next_is_field()) {
+      node.any = true;
+      PICTOR_TRY(advance());
+      if (token_.kind == TokenKind::kBuiltIn) return expected("a field that is an array");
     }
     PICTOR_ASSIGN(node.field, field());
     PICTOR_TRY(operation(node));
@@ -245,23 +335,29 @@ class Parser {
     if (token_.is_keyword("contains")) {
       node.op = FilterOp::kContains;
       PICTOR_TRY(advance());
-      if (token_.kind != TokenKind::kString) return expected("a string in 'single quotes'");
+      const bool text_only = node.any || !node.field.built_in.empty();
+      if (text_only && token_.kind != TokenKind::kString) return expected("a string in 'single quotes'");
       return any_value(node);
     }
     return expected("=, !=, <, <=, >, >=, in, like or contains");
   }
 
   Status ordered_value(FilterNode& node) {
-    if (token_.kind == TokenKind::kString || token_.kind == TokenKind::kNumber) return any_value(node);
+    const bool ordered =
+        token_.kind == TokenKind::kString || token_.kind == TokenKind::kNumber || token_.is_keyword("date");
+    if (ordered) return any_value(node);
     return expected("a number, or a string in 'single quotes'");
   }
 
   Status any_value(FilterNode& node) {
     FilterValue value;
     if (token_.kind == TokenKind::kString) {
-      value = {FilterValueKind::kString, token_.text};
+      value.kind = FilterValueKind::kString;
+      value.text = token_.text;
     } else if (token_.kind == TokenKind::kNumber) {
-      value = {FilterValueKind::kNumber, token_.text};
+      value = number_value(token_.text);
+    } else if (token_.is_keyword("date")) {
+      PICTOR_ASSIGN(value, date());
     } else if (token_.is_keyword("true")) {
       value.kind = FilterValueKind::kTrue;
     } else if (token_.is_keyword("false")) {
@@ -271,6 +367,20 @@ class Parser {
     }
     node.values.push_back(std::move(value));
     return advance();
+  }
+
+  Result<FilterValue> date() {
+    PICTOR_TRY(advance());
+    if (token_.kind != TokenKind::kString) return expected("a date in 'single quotes', as in date '2024-05-01'");
+    const auto time = iso_time_us(token_.text);
+    if (!time) {
+      return fault(text_, token_.position, "expected a date such as '2024-05-01' or '2024-05-01T10:30:00+02:00'");
+    }
+    FilterValue value;
+    value.kind = FilterValueKind::kTime;
+    value.text = token_.text;
+    value.time_us = *time;
+    return value;
   }
 
   Status in_list(FilterNode& node) {
@@ -308,28 +418,55 @@ class Parser {
       PICTOR_TRY(advance());
       return field;
     }
-    while (true) {
-      PICTOR_ASSIGN(auto name, field_name());
-      field.path.push_back(std::move(name));
-      PICTOR_TRY(advance());
-      if (!token_.is_sign(".")) return field;
+    PICTOR_TRY(name_step(field));
+    while (token_.is_sign(".") || token_.is_sign("[")) {
       if (field.path.size() == limits::kMetadataDepthMax) {
         return fault(text_, token_.position,
                      "metadata has at most " + std::to_string(limits::kMetadataDepthMax) + " levels");
       }
+      const bool in_brackets = token_.is_sign("[");
       PICTOR_TRY(advance());
+      PICTOR_TRY(in_brackets ? bracket_step(field) : name_step(field));
     }
+    return field;
+  }
+
+  Status name_step(FilterField& field) {
+    PICTOR_ASSIGN(auto name, field_name());
+    field.path.push_back({std::move(name), false, 0});
+    return advance();
+  }
+
+  // [0], [-1], ['odd name'] or ["odd name"].
+  Status bracket_step(FilterField& field) {
+    FilterStep step;
+    if (token_.kind == TokenKind::kNumber) {
+      constexpr std::size_t kDigitsMax = 7;
+      const bool whole = token_.text.find_first_of(".eE") == std::string::npos && token_.text.size() <= kDigitsMax;
+      if (!whole) return fault(text_, token_.position, "expected a position such as 0, or -1 for the last");
+      step.is_index = true;
+      step.index = static_cast<std::int32_t>(std::strtol(token_.text.c_str(), nullptr, 10));
+    } else if (token_.kind == TokenKind::kString || token_.kind == TokenKind::kQuotedName) {
+      PICTOR_ASSIGN(step.name, quoted_name());
+    } else {
+      return expected("a position such as 0, or a name in quotes");
+    }
+    field.path.push_back(std::move(step));
+    PICTOR_TRY(advance());
+    if (!token_.is_sign("]")) return expected("']'");
+    return advance();
+  }
+
+  Result<std::string> quoted_name() const {
+    const auto odd = [](char c) { return c == '"' || static_cast<unsigned char>(c) < 0x20; };
+    if (!token_.text.empty() && std::none_of(token_.text.begin(), token_.text.end(), odd)) return token_.text;
+    return fault(text_, token_.position,
+                 "names that are empty, or contain a quote or a control character, cannot be filtered");
   }
 
   Result<std::string> field_name() const {
-    if (token_.kind == TokenKind::kQuotedName) {
-      const auto odd = [](char c) { return c == '"' || static_cast<unsigned char>(c) < 0x20; };
-      if (!token_.text.empty() && std::none_of(token_.text.begin(), token_.text.end(), odd)) return token_.text;
-      return fault(text_, token_.position,
-                   "names that are empty, or contain a quote or a control character, cannot be filtered");
-    }
-    const bool keyword = std::any_of(kKeywords.begin(), kKeywords.end(), [&](auto k) { return token_.is_keyword(k); });
-    if (token_.kind == TokenKind::kWord && !keyword && !token_.is_keyword("null")) return token_.text;
+    if (token_.kind == TokenKind::kQuotedName) return quoted_name();
+    if (token_.kind == TokenKind::kWord && !is_reserved(token_)) return token_.text;
     return expected("the name of a field (\"in double quotes\" if it is an unusual one), '(' or 'not'");
   }
 

@@ -8,18 +8,20 @@
 namespace pictor {
 namespace {
 
+constexpr std::string_view kColumnsSuffix = ".columns";
+
 std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
 
-// "12.seg" is segment 12, "12.0.graph" is derived from its space 0, either with ".tmp" behind it is half of one. 0 when
-// the name is neither's.
+// "12.seg" is segment 12, "12.0.graph" and "12.columns" are derived from it, either with ".tmp" behind it is half of
+// one. 0 when the name is neither's.
 std::uint64_t segment_id_of(std::string_view name) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
   if (error != std::errc()) return 0;
   const std::string_view rest(end, name.data() + name.size());
-  const bool is_derived = rest.starts_with('.') && rest.find(".graph", 1) != std::string_view::npos;
-  return rest.starts_with(".seg") || is_derived ? id : 0;
+  const bool is_graph = rest.starts_with('.') && rest.find(kGraphSuffix, 1) != std::string_view::npos;
+  return rest.starts_with(".seg") || rest.starts_with(kColumnsSuffix) || is_graph ? id : 0;
 }
 
 Status not_as_named(const std::string& path, const std::string& what) {
@@ -30,6 +32,7 @@ Status not_as_named(const std::string& path, const std::string& what) {
 }  // namespace
 
 std::string segment_file_name(std::uint64_t id) { return std::to_string(id) + ".seg"; }
+std::string columns_file_name(std::uint64_t id) { return std::to_string(id) + std::string(kColumnsSuffix); }
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path) {
   auto file = env.open(path, OpenMode::kRead);
@@ -66,7 +69,7 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }
-  state.segments.push_back({name, segment.view.first_row, segment.view.last_row, segment.mapping});
+  state.segments.push_back({name, segment.view.first_row, segment.view.last_row, segment.mapping, nullptr});
   return Status::ok();
 }
 
@@ -200,7 +203,9 @@ Status CollectionStore::load_segment(const Statement& row, State& state) {
                         view.last_row == static_cast<RowId>(row.integer(4)) &&
                         view.footer_crc == static_cast<std::uint32_t>(row.integer(5));
   if (!as_named) return not_as_named(path, "is another segment than the one the database names");
-  return add_segment(segment, spec_, state);
+  PICTOR_TRY(add_segment(segment, spec_, state));
+  state.segments.back().columns = columns_of(*writer_.database, state.segments.back());
+  return Status::ok();
 }
 
 Status CollectionStore::load_fresh(State& state) {
@@ -233,14 +238,19 @@ Status CollectionStore::load_fresh(State& state) {
   return Status::ok();
 }
 
+// No snapshot is older than the opening, so that of earlier deaths only the rows matter to filters.
 Status CollectionStore::load_deaths(State& state) {
   PICTOR_ASSIGN(const auto dead,
                 writer_.database->prepare("SELECT row, died FROM rows WHERE died < 9223372036854775807"));
+  RowPages rows;
   while (true) {
     PICTOR_ASSIGN(const bool found, dead->step());
-    if (!found) return Status::ok();
-    state.bury(static_cast<RowId>(dead->integer(0)), static_cast<Sequence>(dead->integer(1)));
+    if (!found) break;
+    rows.add(static_cast<RowId>(dead->integer(0)));
+    state.bury_vectors(static_cast<RowId>(dead->integer(0)), static_cast<Sequence>(dead->integer(1)));
   }
+  state.deaths = std::make_shared<Deaths>(rows.take());
+  return Status::ok();
 }
 
 // Files of segments that no row names were written by a seal or a compaction that did not end, or are of segments that
@@ -259,6 +269,7 @@ void CollectionStore::remove_leftover_segments(const State& state) {
 }
 
 void CollectionStore::remove_segment_files(const std::set<std::uint64_t>& gone) {
+  const std::lock_guard lock(graphs_mutex_);  // see write_graph
   const auto files = env_.list(segments_path(folder_));
   if (gone.empty() || !files.is_ok()) return;
   for (const auto& file : *files) {

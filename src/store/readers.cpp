@@ -1,5 +1,6 @@
 #include "store/readers.h"
 
+#include "store/filter.h"
 #include "store/schema.h"
 
 namespace pictor {
@@ -30,6 +31,8 @@ Result<std::unique_ptr<Reader>> Readers::open() const {
                 database.prepare(select_items("WHERE row > ?1 AND born <= ?2 AND died > ?2 ORDER BY row LIMIT ?3")));
   PICTOR_ASSIGN(reader->blob_of, database.prepare("SELECT blob FROM rows WHERE row = ?1 AND born <= ?2 AND died > ?2"));
   PICTOR_ASSIGN(reader->tokens_of, database.prepare("SELECT crc, packed FROM tokens WHERE row = ?1"));
+  PICTOR_TRY(add_filter_functions(database));
+  PICTOR_ASSIGN(reader->number_of, database.prepare("SELECT json_extract(?1, '$'), typeof(json_extract(?1, '$'))"));
   // The greatest number is the set of all spaces.
   PICTOR_ASSIGN(
       reader->by_content,

@@ -1,4 +1,4 @@
-// Fresh rows into a segment: the file first, durable under its name, then the transaction that names it.
+// Fresh rows into a segment: the file first, durable under its name, then the transaction that names it, then columns.
 #include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
@@ -59,6 +59,7 @@ Status CollectionStore::seal_locked() {
     PICTOR_TRY(set_state(*next));
     PICTOR_TRY(transaction.commit());
   }
+  next->segments.back().columns = columns_of(*writer_.database, next->segments.back());
   Metrics::global().add(metric::kStoreSealedRows, static_cast<double>(now->fresh_rows()));
   publish(std::move(next));
   return Status::ok();

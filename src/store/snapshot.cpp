@@ -1,5 +1,5 @@
 #include "store/collection.h"
-#include "store/filter.h"
+#include "store/matching.h"
 #include "store/schema.h"
 
 namespace pictor {
@@ -87,21 +87,7 @@ class CollectionSnapshot : public Snapshot {
   }
 
   Result<RowSet> matching(std::string_view filter) const override {
-    PICTOR_ASSIGN(const auto parsed, parse_filter(filter));
-    const FilterSql sql = compile_filter(parsed, 2);
-    PICTOR_ASSIGN(auto reader, collection_->readers().take());
-    PICTOR_ASSIGN(const auto select,
-                  reader->database->prepare("SELECT row FROM rows WHERE born <= ?1 AND died > ?1 AND " + sql.where));
-    select->bind(0, stored_sequence());
-    for (std::size_t i = 0; i < sql.parameters.size(); ++i) {
-      select->bind(static_cast<int>(i) + 1, std::string_view(sql.parameters[i]));
-    }
-    std::vector<RowId> rows;
-    while (true) {
-      PICTOR_ASSIGN(const bool found, select->step());
-      if (!found) return RowSet::of(rows);
-      rows.push_back(static_cast<RowId>(select->integer(0)));
-    }
+    return rows_matching(*collection_, *state_, filter);
   }
 
   Result<std::optional<Bytes>> blob(RowId row) const override {

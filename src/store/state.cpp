@@ -92,6 +92,11 @@ void SpaceState::append(std::uint32_t dim, RowId row, Sequence born, std::span<c
 }
 
 void State::bury(RowId row, Sequence at) {
+  deaths->add(row, at);
+  bury_vectors(row, at);
+}
+
+void State::bury_vectors(RowId row, Sequence at) {
   for (auto& space : spaces) {
     if (const auto found = space.locate(row)) found->block->bury(found->position, at);
   }

@@ -13,6 +13,8 @@
 
 #include "base/base.h"
 #include "pictor/types.h"
+#include "store/columns.h"
+#include "store/row_pages.h"
 
 namespace pictor {
 
@@ -91,9 +93,10 @@ struct SpaceState {
 
 struct SegmentEntry {
   SegmentName name;
-  RowId first_row = 0;
+  RowId first_row = 0;  // the rows it is responsible for, with or without vectors
   RowId last_row = 0;
   std::shared_ptr<const Mapping> mapping;
+  std::shared_ptr<const Columns> columns;  // null: filters take SQL
 };
 
 struct State {
@@ -105,9 +108,11 @@ struct State {
   Sequence history_from = 0;           // what died at or before it may be gone
   std::vector<SegmentEntry> segments;  // by row
   std::vector<SpaceState> spaces;
+  std::shared_ptr<Deaths> deaths;  // of all rows; shared by all States since the collection was opened
 
   std::uint64_t fresh_rows() const { return last_row - sealed_row; }
   void bury(RowId row, Sequence at);
+  void bury_vectors(RowId row, Sequence at);  // leaves `deaths` as it is
 };
 
 }  // namespace pictor

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 
 #include "store/store.h"
 
@@ -105,6 +106,48 @@ void filter_100k_items(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(good(snapshot->matching("brand = 'Acme' and price < 20")));
 }
 BENCHMARK(filter_100k_items)->Unit(benchmark::kMillisecond);
+
+// A million items without vectors, sealed: what a filter costs by itself.
+Folder& million_folder() {
+  static Folder folder;
+  static const bool filled = [] {
+    for (int i = 0; i < 250; ++i) folder.put(4000, false);
+    return folder.collection().seal().is_ok();
+  }();
+  static_cast<void>(filled);
+  return folder;
+}
+
+void filter_1m_items(benchmark::State& state, const char* filter) {
+  const auto snapshot = good(million_folder().collection().snapshot());
+  std::uint64_t rows = 0;
+  std::uint64_t by_sql = 0;
+  for (auto _ : state) {
+    const auto found = good(snapshot->matching(filter));
+    rows = found.size();
+    by_sql = found.work().rows_by_sql;
+  }
+  state.counters["rows"] = static_cast<double>(rows);
+  state.counters["rows_by_sql"] = static_cast<double>(by_sql);
+}
+BENCHMARK_CAPTURE(filter_1m_items, one_percent, "price = 7")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(filter_1m_items, half, "brand = 'Acme' and price < 50")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(filter_1m_items, tag, "tags contains 'b' and price < 50")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(filter_1m_items, one_percent_by_sql, "price = 7 and @text contains ''")
+    ->Unit(benchmark::kMicrosecond);
+
+void mark_1m_rows(benchmark::State& state) {
+  const auto snapshot = good(million_folder().collection().snapshot());
+  const auto found = good(snapshot->matching("price < " + std::to_string(state.range(0))));
+  std::vector<RowId> rows(1'000'000);
+  std::iota(rows.begin(), rows.end(), RowId{1});
+  std::vector<std::uint8_t> marks(rows.size());
+  for (auto _ : state) {
+    found.mark(rows, marks);
+    benchmark::DoNotOptimize(marks.data());
+  }
+}
+BENCHMARK(mark_1m_rows)->Arg(1)->Arg(50)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace pictor

@@ -73,6 +73,10 @@ Result<CollectionStore::Swept> CollectionStore::sweep_some(Statement& select, Ro
   }
   Swept swept;
   if (found.empty()) return swept;
+  std::vector<RowId> rows;
+  rows.reserve(found.size());
+  for (const auto& row : found) rows.push_back(row.row);
+  PICTOR_TRY(forget_columns(rows));
   PICTOR_ASSIGN(auto transaction, Transaction::begin(*writer_.database));
   for (const auto& row : found) {
     PICTOR_ASSIGN(const bool blob_gone, delete_row(row.row, row.blob));
