@@ -243,6 +243,8 @@ class CountingCollection final : public Collection {
   const CollectionSpec& spec() const override { return spec_; }
   Result<std::unique_ptr<Snapshot>> snapshot() const override { return unused(); }
   Status seal() override { return unused(); }
+  Result<PurgeReport> purge(std::span<const std::string>, const PurgeOptions&) override { return unused(); }
+  Result<std::optional<std::int64_t>> erased(std::string_view) const override { return unused(); }
   Result<CompactReport> compact(const CompactOptions&) override { return unused(); }
   Result<CollectionStats> stats() const override { return unused(); }
   Result<std::vector<Fault>> verify(const std::function<void(std::uint64_t, std::uint64_t)>&) const override {

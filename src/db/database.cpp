@@ -61,6 +61,14 @@ class SqliteDatabase : public Database {
     return code == SQLITE_OK ? Status::ok() : connection_->error(code);
   }
 
+  Status vacuum() override {
+    const db::TemporaryFiles beside(path_ + "-vacuum");
+    PICTOR_TRY(exec("PRAGMA temp_store=FILE"));
+    const Status status = exec("VACUUM");
+    const Status back = exec("PRAGMA temp_store=MEMORY");
+    return status.is_ok() ? back : status;
+  }
+
   std::int64_t changes() const override { return sqlite3_changes64(handle()); }
   void interrupt() override { sqlite3_interrupt(handle()); }
 

@@ -47,9 +47,13 @@ class Database {
   virtual Result<std::unique_ptr<Statement>> prepare(std::string_view sql) = 0;
   // kMismatch when the file is newer than the last migration: says which version wrote it and what to do.
   virtual Status migrate(std::span<const Migration> migrations) = 0;
-  virtual Status check() = 0;                // PRAGMA integrity_check and foreign_key_check
-  virtual Status checkpoint() = 0;           // moves the log into the file and truncates it
-  virtual std::int64_t changes() const = 0;  // rows changed by the last statement
+  virtual Status check() = 0;       // PRAGMA integrity_check and foreign_key_check
+  virtual Status checkpoint() = 0;  // moves the log into the file and truncates it
+  // Rebuilds the file, so that no page has anything that was deleted; then a checkpoint is due. It needs twice the
+  // file's size on the disk. What does not fit into the cache lies in files PATH-vacuumN meanwhile; a crash may leave
+  // them, for the caller to remove. REQUIRES: no statement of this connection is between step and reset.
+  virtual Status vacuum() = 0;
+  virtual std::int64_t changes() const = 0;                                  // rows changed by the last statement
   virtual Status add_function(const char* name, TextFunction function) = 0;  // for this connection; no text gives NULL
   virtual void interrupt() = 0;  // from any thread: the running statement ends with kCancelled
 };

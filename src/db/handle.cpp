@@ -50,6 +50,12 @@ Handle& handle_of(sqlite3_file* file) { return *static_cast<Handle*>(file); }
 int close(sqlite3_file* file) {
   Handle& handle = handle_of(file);
   Vfs& vfs = *handle.vfs;
+  if (handle.is_temporary) {
+    const std::string path = handle.path;
+    handle.~Handle();
+    static_cast<void>(vfs.env().remove(path));
+    return SQLITE_OK;
+  }
   if (handle.shared) {
     handle.shared->unmap(handle.locks);
     handle.shared->unlock(handle.locks, SQLITE_LOCK_NONE);

@@ -16,6 +16,7 @@ struct Handle : sqlite3_file {
   std::shared_ptr<SharedFile> shared;  // of a database; null for its journals
   ConnectionLocks locks;
   bool may_write = true;
+  bool is_temporary = false;  // removed when it is closed
   // The file's name may not be durable yet, so the first sync also syncs its folder.
   bool folder_needs_sync = false;
 };

@@ -15,6 +15,9 @@ Vfs& vfs_of(sqlite3_vfs* vfs) { return *static_cast<Vfs*>(vfs->pAppData); }
 
 constexpr int kJournals = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
 
+thread_local const std::string* temporary_prefix = nullptr;
+thread_local int temporary_count = 0;
+
 struct Opened {
   std::unique_ptr<File> file;
   int flags = 0;  // as `flags`, but read-only when that is all that was had
@@ -47,10 +50,26 @@ Result<Opened> open_named(Vfs& vfs, const std::string& path, int flags) {
   return opened;
 }
 
+int open_temporary(Vfs& vfs, sqlite3_file* raw, int flags, int* flags_out) {
+  const std::string path = *temporary_prefix + std::to_string(temporary_count++);
+  auto file = vfs.env().open(path, OpenMode::kReadWriteCreate);
+  if (!file.is_ok()) return remember(file.status(), SQLITE_CANTOPEN);
+  if (const auto emptied = (*file)->truncate(0); !emptied.is_ok()) return remember(emptied, SQLITE_CANTOPEN);
+  auto* handle = new (raw) Handle;
+  handle->vfs = &vfs;
+  handle->file = std::move(file).value();
+  handle->path = path;
+  handle->is_temporary = true;
+  handle->pMethods = &handle_methods();
+  if (flags_out != nullptr) *flags_out = flags;
+  return SQLITE_OK;
+}
+
 int open(sqlite3_vfs* self, const char* name, sqlite3_file* raw, int flags, int* flags_out) {
   raw->pMethods = nullptr;
   try {
     Vfs& vfs = vfs_of(self);
+    if (name == nullptr && temporary_prefix != nullptr) return open_temporary(vfs, raw, flags, flags_out);
     if (name == nullptr) {
       const std::string what = "SQLite asks for a temporary file, though temp_store=MEMORY keeps them in memory";
       return remember({Code::kInternal, what}, SQLITE_CANTOPEN);
@@ -135,6 +154,13 @@ std::map<Env*, std::weak_ptr<Vfs>>& registry() {
 }
 
 }  // namespace
+
+TemporaryFiles::TemporaryFiles(std::string prefix) : prefix_(std::move(prefix)) {
+  temporary_prefix = &prefix_;
+  temporary_count = 0;
+}
+
+TemporaryFiles::~TemporaryFiles() { temporary_prefix = nullptr; }
 
 std::string full_path(std::string_view path) {
   std::string out = path.starts_with('/') ? "/" : "";

@@ -37,6 +37,19 @@ class Vfs {
   std::map<std::string, std::weak_ptr<SharedFile>> shared_;
 };
 
+// While one lives, SQLite may have temporary files on this thread: PREFIX0, PREFIX1, ... Without one they are refused,
+// for all else is to be kept in memory. They are removed when SQLite closes them.
+class TemporaryFiles {
+ public:
+  explicit TemporaryFiles(std::string prefix);
+  ~TemporaryFiles();
+  TemporaryFiles(const TemporaryFiles&) = delete;
+  TemporaryFiles& operator=(const TemporaryFiles&) = delete;
+
+ private:
+  const std::string prefix_;
+};
+
 // The path without empty and "." parts.
 std::string full_path(std::string_view path);
 

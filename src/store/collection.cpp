@@ -126,7 +126,8 @@ Result<CollectionStats> CollectionStore::stats() const {
       reader->database->prepare("SELECT (SELECT count(*) FROM rows WHERE died < 9223372036854775807), "
                                 "(SELECT count(*) FROM segments), (SELECT ifnull(sum(bytes), 0) FROM segments), "
                                 "(SELECT ifnull(sum(bytes), 0) FROM blobs), (SELECT count(*) FROM blobs), "
-                                "(SELECT count(*) FROM tokens)"));
+                                "(SELECT count(*) FROM tokens), "
+                                "(SELECT count(*) FROM purges WHERE done_us IS NULL)"));
   PICTOR_TRY(numbers->step().status());
   stats.rows_dead = static_cast<std::uint64_t>(numbers->integer(0));
   stats.segments = static_cast<std::uint64_t>(numbers->integer(1));
@@ -134,6 +135,7 @@ Result<CollectionStats> CollectionStore::stats() const {
   stats.blob_bytes = static_cast<std::uint64_t>(numbers->integer(3));
   const auto named = static_cast<std::uint64_t>(numbers->integer(4));
   stats.tokens_items = static_cast<std::uint64_t>(numbers->integer(5));
+  stats.purges_begun = static_cast<std::uint64_t>(numbers->integer(6));
   stats.tokens_bytes = stats.tokens_items * packed_tokens_bytes(spec_.tokens.codec, spec_.tokens.grid);
   PICTOR_ASSIGN(const auto files, blobs_.count_files());
   stats.leftover_files = files > named ? files - named : 0;

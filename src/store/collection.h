@@ -65,6 +65,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::unique_ptr<Snapshot>> snapshot() const override;
   Status seal() override;
   Result<CompactReport> compact(const CompactOptions& options) override;
+  Result<PurgeReport> purge(std::span<const std::string> ids, const PurgeOptions& options) override;
+  Result<std::optional<std::int64_t>> erased(std::string_view id) const override;
   Result<CollectionStats> stats() const override;
   Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const override;
@@ -116,6 +118,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   // Those that speak of one of these rows go, from memory and disk, before the rows do. REQUIRES: writing_ is held.
   Status forget_columns(std::span<const RowId> rows);
   void remove_leftover_segments(const State& state);
+  void remove_leftover_copies();
   bool has_rows(const std::string& table);
   Status load_doomed();
 
@@ -164,6 +167,22 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<bool> delete_row(RowId row, const std::optional<Hash256>& blob);
   Result<std::uint64_t> remove_doomed_blobs();
 
+  // purge.cpp: two steps. The first, one transaction a batch of ids, promises; the second keeps, and can be done again.
+  Status doom(std::span<const std::string> ids, PurgeReport& report);
+  struct Doomed {
+    std::vector<RowId> rows;
+    std::vector<RowId> alive;
+  };
+  Result<bool> doom_id(const std::string& id, const Hash256& tombstone, Sequence at, Doomed& doomed,
+                       PurgeReport& report);
+  Result<Bytes> erasure_salt();
+  Status erase_doomed(const PurgeOptions& options, PurgeReport& report);
+  void wait_for_snapshots(const PurgeOptions& options, PurgeReport& report) const;
+  Status rewrite_doomed_segments(const PurgeOptions& options, PurgeReport& report);
+  Status remove_unnamed_segments();
+  Status scrub();
+  void finish_purges();
+
   Env& env_;
   const std::string folder_;
   const CollectionSpec spec_;
@@ -192,6 +211,9 @@ std::string segment_file_name(std::uint64_t id);
 inline constexpr std::string_view kGraphSuffix = ".graph";
 std::string graph_file_name(std::uint64_t segment, std::size_t space);
 std::string columns_file_name(std::uint64_t id);
+// "12.seg" is segment 12's, "12.0.graph" and "12.columns" are derived from it, each with ".tmp" behind it is half of
+// one. 0: the name is neither's.
+std::uint64_t segment_id_of(std::string_view name);
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path);
 // Adds the segment's vectors and rows to the state. kCorrupt when it is not of this collection.

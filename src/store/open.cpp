@@ -13,8 +13,13 @@ constexpr std::string_view kColumnsSuffix = ".columns";
 std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
 
-// "12.seg" is segment 12, "12.0.graph" and "12.columns" are derived from it, either with ".tmp" behind it is half of
-// one. 0 when the name is neither's.
+Status not_as_named(const std::string& path, const std::string& what) {
+  return {Code::kCorrupt,
+          "'" + path + "' " + what + ": restore it from a backup, or drop the collection and index again"};
+}
+
+}  // namespace
+
 std::uint64_t segment_id_of(std::string_view name) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
@@ -23,13 +28,6 @@ std::uint64_t segment_id_of(std::string_view name) {
   const bool is_graph = rest.starts_with('.') && rest.find(kGraphSuffix, 1) != std::string_view::npos;
   return rest.starts_with(".seg") || rest.starts_with(kColumnsSuffix) || is_graph ? id : 0;
 }
-
-Status not_as_named(const std::string& path, const std::string& what) {
-  return {Code::kCorrupt,
-          "'" + path + "' " + what + ": restore it from a backup, or drop the collection and index again"};
-}
-
-}  // namespace
 
 std::string segment_file_name(std::uint64_t id) { return std::to_string(id) + ".seg"; }
 std::string columns_file_name(std::uint64_t id) { return std::to_string(id) + std::string(kColumnsSuffix); }
@@ -149,10 +147,21 @@ Status CollectionStore::load() {
   PICTOR_TRY(load_doomed());
   const bool left_blobs = has_rows("doomed_blobs");
   remove_leftover_segments(*state);
+  remove_leftover_copies();
   publish(std::move(state));
   // Nothing depends on their going.
   if (left_blobs) static_cast<void>(remove_doomed_blobs());
+  finish_purges();
   return Status::ok();
+}
+
+// What a rebuilding of the database that did not end left.
+void CollectionStore::remove_leftover_copies() {
+  const auto files = env_.list(folder_);
+  if (!files.is_ok()) return;
+  for (const auto& file : *files) {
+    if (file.name.starts_with("collection.db-vacuum")) static_cast<void>(env_.remove(join_path(folder_, file.name)));
+  }
 }
 
 bool CollectionStore::has_rows(const std::string& table) {

@@ -167,6 +167,7 @@ struct CollectionStats {
   std::uint64_t tokens_bytes = 0;    // of them, within the database
   std::uint64_t leftover_files = 0;  // blobs that no item refers to, left by a crash: harmless
   Sequence history_from = 0;         // snapshots as of before it are no longer whole
+  std::uint64_t purges_begun = 0;    // and not done: the next one, or opening the folder, ends them
 };
 
 // Merges segments that lie beside each other, and leaves out what nobody may ask for any more. The defaults choose what
@@ -183,6 +184,25 @@ struct CompactOptions {
   std::uint32_t mib_per_second = 0;                       // written at most; 0: as fast as it goes
   // Bytes written, and to write. False stops: what was made until then stays.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress = nullptr;
+};
+
+// Deleting for good.
+struct PurgeOptions {
+  // How long snapshots that still show an item are waited for. Those that are held longer lose its rows.
+  std::int64_t wait_us = 10'000'000;
+  // False stops with kCancelled: the next purge, or opening the folder, ends what was begun.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress = nullptr;
+};
+
+struct PurgeReport {
+  std::vector<std::string> erased;   // ids that had rows, each once, as they were given
+  std::vector<std::string> unknown;  // ids that had none
+  std::vector<Hash256> contents;     // of the pictures of those rows, so that caches can be told
+  std::uint64_t rows = 0;            // dead ones included
+  std::uint64_t segments = 0;        // that were written again
+  std::uint64_t blobs = 0;           // files
+  std::uint64_t snapshots_held = 0;  // that showed an item until the end: they have its vectors mapped until they go
+  std::int64_t begun_us = 0, done_us = 0;
 };
 
 struct CompactReport {
@@ -225,6 +245,12 @@ class Collection {
   virtual Status seal() = 0;
   // Readers and writers go on meanwhile. One at a time; another waits.
   virtual Result<CompactReport> compact(const CompactOptions& options) = 0;
+  // Deletes all that there is of these ids, history too, so that no file of the folder has it: rows, vectors, tokens,
+  // blobs that nobody else has, files derived from their segments. An error leaves the items deleted for readers and
+  // the rest to the next purge, or to the next opening of the folder.
+  virtual Result<PurgeReport> purge(std::span<const std::string> ids, const PurgeOptions& options) = 0;
+  // When the id was purged, microseconds since 1970. It may have been put again since.
+  virtual Result<std::optional<std::int64_t>> erased(std::string_view id) const = 0;
   virtual Result<CollectionStats> stats() const = 0;
   virtual Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const = 0;
@@ -238,6 +264,10 @@ class Collection {
   // gone.
   virtual Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) = 0;
 };
+
+// Purges the ids in a data folder that nobody has open, such as a backup. Empty when it has no such collection.
+Result<PurgeReport> purge_in_folder(Env& env, const std::string& path, std::string_view collection,
+                                    std::span<const std::string> ids);
 
 class DataFolder {
  public:

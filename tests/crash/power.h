@@ -80,8 +80,8 @@ inline std::string check_batches(SimulatedEnv& env, std::uint64_t seed, const Ac
   return difference(**collection, model);
 }
 
-// Power fails at every operation of the workload (at every `stride`-th, from the first), or until something is found
-// wrong.
+// Power fails at every operation of the workload (at every `stride`-th, from the first) and once after the last, or until
+// something is found wrong.
 inline Outcome fail_everywhere(const Workload& workload, std::uint64_t seed, const Ignored& ignored,
                                std::uint64_t first = 1, std::uint64_t stride = 1) {
   Outcome outcome;
@@ -91,18 +91,21 @@ inline Outcome fail_everywhere(const Workload& workload, std::uint64_t seed, con
     env.set_fault_after(n);
     Acknowledged acknowledged;
     const Status worked = workload.work(env, seed, acknowledged);
-    if (!env.power_is_out()) {
-      if (!worked.is_ok()) outcome.wrong = "without a failure of power: " + worked.to_string();
+    const bool is_last = !env.power_is_out();
+    if (is_last && !worked.is_ok()) {
+      outcome.wrong = "without a failure of power: " + worked.to_string();
       return outcome;
     }
     ++outcome.points;
-    const std::string where = env.fault();
+    const std::string where = is_last ? "after the last" : env.fault();
     env.power_loss();
     const std::string wrong = workload.check(env, seed, acknowledged);
-    if (wrong.empty()) continue;
-    outcome.wrong = "seed " + std::to_string(seed) + ", operation " + std::to_string(n) + ", " + where + ", after " +
-                    std::to_string(acknowledged.batches) + " acknowledged batches: " + wrong;
-    return outcome;
+    if (!wrong.empty()) {
+      outcome.wrong = "seed " + std::to_string(seed) + ", operation " + std::to_string(n) + ", " + where + ", after " +
+                      std::to_string(acknowledged.batches) + " acknowledged batches: " + wrong;
+      return outcome;
+    }
+    if (is_last) return outcome;
   }
 }
 
