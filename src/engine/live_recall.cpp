@@ -7,6 +7,11 @@
 #include "observe/observe.h"
 
 namespace pictor {
+namespace {
+
+constexpr double kFreeUs = 10'000;  // that comparisons may take beside their share, so that the first ones need not wait
+
+}  // namespace
 
 Interval wilson_interval(double sum, std::uint64_t count) {
   if (count == 0) return {};
@@ -37,7 +42,7 @@ void LiveRecall::wait() const {
 bool LiveRecall::may_run() {
   if (++seen_ % limits::kLiveRecallOneOf != 0 || running_ > 0) return false;
   const auto passed = static_cast<double>(env_.monotonic_us() - start_us_);
-  return static_cast<double>(spent_us_) <= limits::kLiveRecallCpuShare * passed;
+  return static_cast<double>(spent_us_) <= limits::kLiveRecallCpuShare * passed + kFreeUs;
 }
 
 void LiveRecall::saw(const std::string& collection, std::vector<Neighbor> found,
