@@ -27,7 +27,7 @@ inline constexpr std::uint32_t kColumnsVersion = 1;
 enum class ColumnKind : std::uint32_t {
   kValue = 1,     // what stands at a path of the metadata
   kElements = 2,  // the elements of the array that stands there
-  kBuiltIn = 3,   // "width", "height", "format"
+  kBuiltIn = 3,   // "format", "height", "id", "source", "width"
 };
 enum class ColumnEncoding : std::uint32_t {
   kNone = 0,  // the path is there and its values did not fit the limits: take SQL
@@ -137,8 +137,10 @@ std::shared_ptr<const Columns> open_columns(Env& env, const std::string& path, D
 // A filter, made ready for one segment's columns, which must outlive it.
 class ColumnFilter {
  public:
-  // None when the columns do not suffice. REQUIRES: read_numbers of filter.h was done.
-  static std::optional<ColumnFilter> of(const FilterNode& filter, const Columns& columns);
+  // REQUIRES: read_numbers of filter.h was done.
+  ColumnFilter(const FilterNode& filter, const Columns& columns);
+  // false: the columns do not suffice, and rows that do not pass are among those that run() gives.
+  bool exact() const { return exact_; }
   // Bit i of the words: whether row first_row + i passes and is in the table. REQUIRES: a bit for each row.
   void run(std::span<std::uint64_t> words) const;
 
@@ -150,6 +152,8 @@ class ColumnFilter {
   struct Node {
     FilterOp op{};
     bool never = false;              // no row passes: none has such a value
+    bool unknown = false;            // no column tells: taken for true or, below a `not`, for false
+    bool positive = true;            // not below an odd number of `not`
     const Column* column = nullptr;  // of a comparison
     std::vector<Run> runs;
     std::vector<std::uint64_t> table;  // instead of many runs, where codes are looked up: a bit a code
@@ -158,7 +162,8 @@ class ColumnFilter {
   struct Maker;
   struct Runner;
 
-  const Columns* columns_ = nullptr;
+  const Columns* columns_;
+  bool exact_ = true;
   Node root_;
 };
 

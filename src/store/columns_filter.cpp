@@ -184,65 +184,77 @@ void clear_tail(std::span<std::uint64_t> words, std::size_t count) {
 
 }  // namespace
 
-// Turns a filter into nodes that know their columns and codes.
+// Turns a filter into nodes that know their columns and codes. What no column tells becomes such that no row is lost.
 struct ColumnFilter::Maker {
   const Columns& columns;
+  bool exact = true;
 
-  bool make(const FilterNode& filter, Node& out) const {
-    out.op = filter.op;
+  Node make(const FilterNode& filter, bool positive) {
+    Node node;
+    node.op = filter.op;
+    node.positive = positive;
     if (filter.op == FilterOp::kAnd || filter.op == FilterOp::kOr || filter.op == FilterOp::kNot) {
-      out.children.resize(filter.children.size());
-      for (std::size_t i = 0; i < filter.children.size(); ++i) {
-        if (!make(filter.children[i], out.children[i])) return false;
+      for (const auto& child : filter.children) {
+        node.children.push_back(make(child, filter.op == FilterOp::kNot ? !positive : positive));
       }
-      return true;
+      return node;
     }
-    if (!filter.field.built_in.empty()) return compare(filter, ColumnKind::kBuiltIn, filter.field.built_in, out);
-    const bool steps_in = std::any_of(filter.field.path.begin(), filter.field.path.end(),
-                                      [](const FilterStep& step) { return step.is_index; });
-    if (steps_in) return false;
-    const std::string path = key_of(filter.field);
-    if (filter.any) return compare(filter, ColumnKind::kElements, path, out);
-    if (filter.op != FilterOp::kContains) return compare(filter, ColumnKind::kValue, path, out);
-    return contain(filter, path, out);
+    const auto& field = filter.field;
+    if (!field.built_in.empty()) {
+      compare(filter, ColumnKind::kBuiltIn, field.built_in, node);
+      return node;
+    }
+    if (std::any_of(field.path.begin(), field.path.end(), [](const auto& step) { return step.is_index; })) {
+      not_known(node);
+      return node;
+    }
+    const std::string path = key_of(field);
+    if (filter.op == FilterOp::kContains && !filter.any) {
+      contain(filter, path, node);
+    } else {
+      compare(filter, filter.any ? ColumnKind::kElements : ColumnKind::kValue, path, node);
+    }
+    return node;
+  }
+
+  void not_known(Node& node) {
+    node.unknown = true;
+    exact = false;
   }
 
   // A part of a text, or an element of an array.
-  bool contain(const FilterNode& filter, std::string_view path, Node& out) const {
-    out.op = FilterOp::kOr;
-    out.children.resize(2);
+  void contain(const FilterNode& filter, std::string_view path, Node& node) {
+    node.op = FilterOp::kOr;
     FilterNode element;
     element.op = FilterOp::kEqual;
     element.values = filter.values;
-    out.children[1].op = FilterOp::kEqual;
-    if (!compare(element, ColumnKind::kElements, path, out.children[1])) return false;
-    out.children[0].op = filter.op;
-    if (filter.values[0].kind == FilterValueKind::kString) {
-      return compare(filter, ColumnKind::kValue, path, out.children[0]);
-    }
-    out.children[0].never = true;
-    return true;
+    node.children.resize(filter.values[0].kind == FilterValueKind::kString ? 2 : 1);
+    for (auto& child : node.children) child.positive = node.positive;
+    node.children[0].op = FilterOp::kEqual;
+    compare(element, ColumnKind::kElements, path, node.children[0]);
+    if (node.children.size() == 1) return;
+    node.children[1].op = FilterOp::kContains;
+    compare(filter, ColumnKind::kValue, path, node.children[1]);
   }
 
-  bool compare(const FilterNode& filter, ColumnKind kind, std::string_view path, Node& out) const {
+  void compare(const FilterNode& filter, ColumnKind kind, std::string_view path, Node& node) {
     const auto found = columns.find(kind, path);
-    if (!found.known) return false;
-    out.never = true;
-    if (found.column == nullptr) return kind != ColumnKind::kBuiltIn;
+    if (!found.known || (found.column == nullptr && kind == ColumnKind::kBuiltIn)) return not_known(node);
+    node.column = found.column;
+    node.never = found.column == nullptr;
+    if (node.never) return;
     Codes codes(*found.column);
     codes.accept(filter);
     const auto runs = codes.take();
-    out.never = runs.empty();
-    out.column = found.column;
+    node.never = runs.empty();
     if (runs.size() > kRunsMax && found.column->encoding != ColumnEncoding::kLists) {
-      out.table.resize((found.column->code_count() + 63) / 64);
+      node.table.resize((found.column->code_count() + 63) / 64);
       for (const auto& [first, end] : runs) {
-        for (ColumnCode code = first; code < end; ++code) out.table[code / 64] |= std::uint64_t{1} << (code % 64);
+        for (ColumnCode code = first; code < end; ++code) node.table[code / 64] |= std::uint64_t{1} << (code % 64);
       }
-      return true;
+      return;
     }
-    for (const auto& [first, end] : runs) out.runs.push_back({first, end - 1 - first});
-    return true;
+    for (const auto& [first, end] : runs) node.runs.push_back({first, end - 1 - first});
   }
 };
 
@@ -286,9 +298,13 @@ struct ColumnFilter::Runner {
   }
 
   void compare(const Node& node, std::span<std::uint64_t> out) const {
-    if (node.never) {
+    if (node.never || (node.unknown && !node.positive)) {
       std::fill_n(out.begin(), words(), 0);
       return;
+    }
+    if (node.unknown) {
+      std::fill_n(out.begin(), words(), ~std::uint64_t{0});
+      return clear_tail(out, count);
     }
     switch (node.column->encoding) {
       case ColumnEncoding::kDense8: return dense<std::uint8_t>(node, out);
@@ -337,11 +353,10 @@ struct ColumnFilter::Runner {
   }
 };
 
-std::optional<ColumnFilter> ColumnFilter::of(const FilterNode& filter, const Columns& columns) {
-  ColumnFilter made;
-  made.columns_ = &columns;
-  if (!Maker{columns}.make(filter, made.root_)) return std::nullopt;
-  return made;
+ColumnFilter::ColumnFilter(const FilterNode& filter, const Columns& columns) : columns_(&columns) {
+  Maker maker{columns};
+  root_ = maker.make(filter, true);
+  exact_ = maker.exact;
 }
 
 void ColumnFilter::run(std::span<std::uint64_t> words) const {

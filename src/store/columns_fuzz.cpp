@@ -57,8 +57,7 @@ void ask(const pictor::Columns& columns) {
     static_cast<void>(pictor::read_numbers(*filter, [](const std::string&) {
       return pictor::FilterNumber{true, 0, 1.5};
     }));
-    const auto made = pictor::ColumnFilter::of(*filter, columns);
-    if (made) made->run(words);
+    pictor::ColumnFilter(*filter, columns).run(words);
   }
 }
 

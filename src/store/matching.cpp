@@ -1,11 +1,15 @@
 #include "store/matching.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "store/schema.h"
 
 namespace pictor {
 namespace {
+
+// One row by its number takes SQL as long as so many one after the other.
+constexpr std::uint64_t kRowsAsFastAsOne = 8;
 
 struct RowRange {
   RowId first = 0;
@@ -51,25 +55,39 @@ class Matcher {
 
   // Rows from `next` up to these columns have none.
   void try_columns(const Columns& columns, RowId& next) {
-    const auto filter = ColumnFilter::of(filter_, columns);
-    if (!filter) return give_up(columns);
-    leave_to_sql(next, columns.segment().first_row - 1);
-    ask(*filter, columns);
+    const ColumnFilter filter(filter_, columns);
+    if (columns.damaged()) forget(columns);
+    std::vector<std::uint64_t> words((columns.rows() + 63) / 64);
+    filter.run(words);
+    const RowId first = columns.segment().first_row;
+    if (filter.exact()) {
+      pages_.add(first, columns.rows(), words);
+    } else if (!note_candidates(first, words)) {
+      return;
+    }
+    work_.rows_by_columns += columns.rows();
+    leave_to_sql(next, first - 1);
     next = columns.segment().last_row + 1;
   }
 
-  // Damaged columns are taken away, so that they are made anew when the collection is opened next.
-  void give_up(const Columns& columns) const {
-    if (!columns.damaged()) return;
-    const auto folder = join_path(collection_.folder(), "segments");
-    static_cast<void>(collection_.env().remove(join_path(folder, columns_file_name(columns.segment().id))));
+  // Rows that may pass, for SQL to say; false when they are so many that all of them are asked as fast.
+  bool note_candidates(RowId first, std::span<const std::uint64_t> words) {
+    std::uint64_t count = 0;
+    for (const auto word : words) count += static_cast<std::uint64_t>(std::popcount(word));
+    if (count * kRowsAsFastAsOne > words.size() * 64) return false;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      for (std::uint64_t word = words[i]; word != 0; word &= word - 1) {
+        const RowId row = first + i * 64 + static_cast<std::uint64_t>(std::countr_zero(word));
+        rest_.push_back({row, row});
+      }
+    }
+    return true;
   }
 
-  void ask(const ColumnFilter& filter, const Columns& columns) {
-    std::vector<std::uint64_t> words((columns.rows() + 63) / 64);
-    filter.run(words);
-    pages_.add(columns.segment().first_row, columns.rows(), words);
-    work_.rows_by_columns += columns.rows();
+  // Damaged columns are taken away, so that they are made anew when the collection is opened next.
+  void forget(const Columns& columns) const {
+    const auto folder = join_path(collection_.folder(), "segments");
+    static_cast<void>(collection_.env().remove(join_path(folder, columns_file_name(columns.segment().id))));
   }
 
   Status ask_sql() {

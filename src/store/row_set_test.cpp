@@ -42,7 +42,7 @@ void expect_same(const RowSet& seen, const std::set<RowId>& wanted, std::mt19937
 
 TEST(RowSetTest, holds_what_it_was_made_of) {
   std::mt19937_64 random(7);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 20; ++round) {
     const auto rows = random_rows(random);
     auto given = list(rows);
     if (round % 2 == 0) std::shuffle(given.begin(), given.end(), random);
@@ -54,7 +54,7 @@ TEST(RowSetTest, holds_what_it_was_made_of) {
 
 TEST(RowSetTest, words_at_any_place_and_other_sets_are_added_and_the_dead_left_out) {
   std::mt19937_64 random(8);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 20; ++round) {
     auto wanted = random_rows(random);
     const auto dead = random_rows(random);
     RowPages pages(round % 2 == 0 ? RowSet::of(list(dead)) : RowSet());
