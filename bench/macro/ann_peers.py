@@ -18,7 +18,7 @@ import usearch.index  # noqa: E402
 
 EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
 PROBES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
-REFINE = (4, 16)  # of a coded list: how many times k are scored again by their vectors
+REFINE = (4, 16, 48)  # of a coded list: how many times k are scored again by their vectors
 
 
 def resident():

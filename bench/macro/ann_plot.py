@@ -1,6 +1,8 @@
 """Plots of the benches of indexes as SVG, written by hand: two kinds of plot need no library."""
 import math
 
+import ann_curve
+
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 440, 78, 190, 40, 52
 COLOURS = ("#c8102e", "#1f5aa6", "#5b9bd5", "#2e8540", "#8a6d3b", "#7b4fa3", "#555555")
 
@@ -59,9 +61,9 @@ def drawn(parts, x, y, lines):
 
 
 def curves(found, path):
-    """Recall against queries per second, both drawn so that what matters has room."""
-    lines = [(name, [(min(one["recall"], 0.9999), one["qps"]["median"]) for one in
-                     sorted(side["points"], key=lambda one: one["recall"])]) for name, side in found["sides"].items()]
+    """Recall against queries per second, both drawn so that what matters has room; of each side its best points."""
+    lines = [(name, ann_curve.frontier([(min(one["recall"], 0.9999), one["qps"]["median"]) for one in side["points"]]))
+             for name, side in found["sides"].items()]
     rates = [rate for _, points in lines for _, rate in points]
     x = Axis(0.8, 0.9999, LEFT, WIDTH - RIGHT, lambda recall: -math.log10(1 - recall))
     y = Axis(min(rates), max(rates), HEIGHT - BOTTOM, TOP, math.log10)

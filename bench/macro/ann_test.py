@@ -23,6 +23,7 @@ import ann_growth  # noqa: E402
 import ann_ours  # noqa: E402
 import ann_peers  # noqa: E402
 import ann_plot  # noqa: E402
+import ann_sift  # noqa: E402
 import numpy  # noqa: E402
 
 K = 10
@@ -168,7 +169,14 @@ class Sets(unittest.TestCase):
         vectors = ann_data.drawn(model, 3000, 5, 1)
         variance = numpy.linalg.eigvalsh(numpy.cov(vectors.T))[::-1]
         self.assertGreater(variance[:8].sum(), 0.4 * variance.sum())
-        self.assertGreater(model[2].max(), 3 * model[2].min())
+        self.assertGreater(model[2].max(), 2 * model[2].min())
+
+    def test_descriptors_tell_directions_apart_and_a_plain_patch_has_none(self):
+        across, flat = numpy.tile(numpy.arange(18.0) * 10, (18, 1)), numpy.ones((18, 18))
+        found = ann_sift.descriptors([across, across.T, flat])
+        self.assertEqual(found.shape, (2, 128))
+        self.assertTrue(((found >= 0) & (found <= 255)).all())
+        self.assertEqual([set(numpy.flatnonzero(row) % 8) for row in found], [{0}, {2}])
 
     def test_queries_follow_from_the_seed(self):
         with tempfile.TemporaryDirectory() as name:
