@@ -34,6 +34,12 @@ inline constexpr std::uint32_t kFilterBytesMax = 64 * 1024;  // text of one filt
 inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one filter
 inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
 
+inline constexpr std::uint32_t kGraphDegreeMin = 4;     // links of a graph's node on an upper level
+inline constexpr std::uint32_t kGraphDegreeMax = 64;    // the same; twice as many on the lowest
+inline constexpr std::uint32_t kGraphEfMax = 4096;      // candidates one walk of a graph holds
+inline constexpr std::uint32_t kGraphStepsMax = 32;     // measured pairs of candidates and recall in a graph file
+inline constexpr std::uint32_t kGraphScratchKept = 16;  // memories of walks that an idle graph keeps for the next
+
 inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
 
 // --- items, store ---
