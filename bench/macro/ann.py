@@ -35,6 +35,8 @@ def ladder(side, truth):
     steps = []
     for setting in side.settings:
         recall = float(truth.recalls(side.answer(setting)).mean())
+        if side.one_knob and steps and recall <= steps[-1][1]:
+            continue  # dearer or the same, and no better
         steps.append((setting, recall))
         if recall >= ENOUGH:
             break

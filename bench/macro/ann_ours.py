@@ -23,6 +23,7 @@ class Ours:
     """`before`: words put before the command, as those that enter a control group."""
     name = "Pictor"
     settings = STEPS
+    one_knob = True  # each setting is at least as thorough as the one before
 
     def __init__(self, one, folder, k=10, before=()):
         """`one` is a Set of ann_data; its queries are written to `folder`, and so is the graph."""

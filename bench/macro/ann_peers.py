@@ -49,6 +49,7 @@ class Peer:
     """`vectors` and `queries` as prepared() makes them."""
     name = "peer"
     settings = EFS
+    one_knob = True  # each setting is at least as thorough as the one before
 
     def __init__(self, vectors, queries, metric, k):
         self.vectors, self.queries, self.metric, self.k = vectors, queries, metric, k
@@ -116,6 +117,7 @@ class FaissHnsw(Faiss):
 
 class FaissLists(Faiss):
     """IVF, by the description that faiss's factory takes; NLIST is filled in. A setting is (nprobe, refine)."""
+    one_knob = False
 
     def __init__(self, name, description, *arguments):
         super().__init__(*arguments)

@@ -45,7 +45,7 @@ def exact(one):
 
 class FakeOurs:
     """Stands in for the program: right answers, but for what `bend` makes of them."""
-    name, settings = ann_ours.Ours.name, (0.9, 0.99)
+    name, settings, one_knob = ann_ours.Ours.name, (0.9, 0.99), True
 
     def __init__(self, one, folder, k=K, before=(), bend=lambda rows: rows):
         self.one, self.graph, self.ready, self.bend = one, folder / "graph", {}, bend

@@ -52,21 +52,20 @@ for short, data_set in SETS.items():
             lambda context, name=data_set, share=share, at_least=at_least: faster(context, name, share, at_least))
 
 
-def build_ratio(sides):
-    return sides[OURS]["build_seconds"]["median"] / sides[PEERS[0]]["build_seconds"]["median"]
-
-
-def built(context, data):
+def built(context, data, name):
+    """Against faiss's default; or against the one that is the faster at .99, so that no faiss has both on its side."""
     sides = measured(context, data)["sides"]
-    ratio = build_ratio(sides)
-    seconds = [sides[name]["build_seconds"]["median"] for name in (OURS, *PEERS)]
-    text = f"{ratio:.2f} x: {seconds[0]:.1f} s against {seconds[1]:.1f} s (faiss with efC 100: {seconds[2]:.1f} s)"
-    return claims.Finding(ratio <= 1.0, sized(text, context.options.scale, data), {"ratio": ratio, "seconds": seconds})
+    name = name or best_peer(sides, 0.99)[0] or PEERS[0]
+    ours, theirs = (sides[side]["build_seconds"]["median"] for side in (OURS, name))
+    cpu = sides[OURS]["build_cpu_seconds"]["median"] / sides[name]["build_cpu_seconds"]["median"]
+    text = f"{ours / theirs:.2f} x: {ours:.1f} s against {theirs:.1f} s of {name} (CPU time {cpu:.2f} x)"
+    return claims.Finding(ours <= theirs, sized(text, context.options.scale, data), {"ratio": ours / theirs, "cpu_ratio": cpu})
 
 
 for short, data_set in SETS.items():
-    claim(f"build-{short}", "building takes <= 1 x the time of faiss's HNSW (M 16, efC 40, its default), both on two threads")(
-        lambda context, name=data_set: built(context, name))
+    for label, against, said in (("", PEERS[0], "M 16, efC 40, its default"), ("-rival", None, "the one that is the faster at .99")):
+        claim(f"build-{short}{label}", f"building takes <= 1 x the time of faiss's HNSW ({said}), both on two threads")(
+            lambda context, name=data_set, against=against: built(context, name, against))
 
 
 def shown(context, data):
