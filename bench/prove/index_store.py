@@ -52,5 +52,7 @@ def kills(context):
 claim("erasure", f"0 of {NEEDLES:,} planted needles are found in any file after `delete --purge`")(
     lambda context: shown_by(("erasure_test",), "erasure with a scanner of every file",
                              env={"PICTOR_NEEDLES": str(NEEDLES), "PICTOR_SEED": str(context.seed)}))
+claim("formats-graph", "a reader of at most 100 lines of Python opens a graph from docs/formats/graph.md alone")(
+    lambda _: shown_by(("read_graph_test",), "the reader of graphs"))
 claim("formats-segment", "a reader of at most 100 lines of Python opens a segment from docs/formats/segment.md alone")(
     lambda _: shown_by(("read_segment_test",), "the reader of segments"))
