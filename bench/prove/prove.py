@@ -16,7 +16,8 @@ import common  # noqa: E402
 
 common.enter_venv("numpy", "PIL", "onnxruntime", "faiss", "openvino")
 import claims  # noqa: E402
-import encoders  # noqa: E402,F401  (these two register their claims)
+import encoders  # noqa: E402,F401  (these three register their claims)
+import index  # noqa: E402,F401
 import line  # noqa: E402,F401
 
 
@@ -32,6 +33,8 @@ def arguments():
     parser.add_argument("--kills", type=int, default=300, help="random kills of a writing process")
     parser.add_argument("--crash-scale", type=int, default=4, help="scale of the simulated power losses")
     parser.add_argument("--embeddings", type=int, default=10_000, help="embeddings of each claim about equal bits")
+    parser.add_argument("--scale", choices=("tiny", "small", "hour", "full"), default="hour",
+                        help="of the claims about indexes: how many vectors (bench/macro/ann_data.py)")
     parser.add_argument("--bare", action="store_true", help="also the claims that install a bare Debian root (20 minutes)")
     parser.add_argument("--strict", action="store_true", help="a SKIP fails too")
     parser.add_argument("--list", action="store_true", help="print the claims and their bounds, measure nothing")

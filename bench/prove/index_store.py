@@ -1,0 +1,58 @@
+"""Claims: nothing acknowledged is lost, nothing deleted returns, and the bytes on disk are what the documents say."""
+import claims
+import common
+from index_house import claim
+from line_durability import ctest, told
+
+NEEDLES, KILLS = 1000, 10_000
+
+
+def known_tests():
+    """Names of the tests of this build."""
+    went = common.run(["ctest", "--test-dir", common.BUILD, "-N"]).must(0)
+    return {line.split(":", 1)[1].strip() for line in went.out.splitlines() if line.strip().startswith("Test ") and ":" in line}
+
+
+def shown_by(tests, what, env=None, extra=""):
+    """Those tests pass. One that the build has not is a part of the product that is not there."""
+    missing = sorted(set(tests) - known_tests())
+    if missing:
+        return claims.Finding(False, f"not built: {what}: no test {', '.join(missing)}", {"missing": missing})
+    found = ctest(common.BUILD, "-R", f"^({'|'.join(tests)})$", env=env, timeout=4 * 3600)
+    good = found["good"] and not found["skipped"] and len(found["passed"]) == len(set(tests))
+    return claims.Finding(good, told(found) + extra, found)
+
+
+@claim("power-loss-store", "simulated power loss at every write, sync and rename of commit and seal; removing any one sync fails the test")
+def power_loss(context):
+    scale = context.options.crash_scale
+    return shown_by(("db_test", "crash_test"), "simulated power loss", extra=f", scale {scale}",
+                    env={"PICTOR_CRASH_SCALE": str(scale), "PICTOR_SEED": str(context.seed)})
+
+
+def power_of(name, test, what):
+    claim(f"power-loss-{name}", f"simulated power loss at every write, sync and rename of {what}; removing any one sync fails the test")(
+        lambda context: shown_by((test,), what, env={"PICTOR_CRASH_SCALE": str(context.options.crash_scale),
+                                                     "PICTOR_SEED": str(context.seed)}))
+
+
+power_of("merge", "merge_crash_test", "merging segments")
+power_of("purge", "purge_crash_test", "erasing an item")
+power_of("backup", "backup_crash_test", "a backup")
+
+
+@claim("kills-store", f"{KILLS:,} random kills of a real process: nothing acknowledged lost, nothing deleted returns")
+def kills(context):
+    count = context.options.kills
+    found = shown_by(("kill_test",), "kills", env={"PICTOR_KILLS": str(count), "PICTOR_SEED": str(context.seed)})
+    found.figure = f"{count:,} kills: {found.figure}" + ("" if count >= KILLS else f"; a shorter run than {KILLS:,}: --kills {KILLS}")
+    return found
+
+
+claim("erasure", f"0 of {NEEDLES:,} planted needles are found in any file after `delete --purge`")(
+    lambda context: shown_by(("erasure_test",), "erasure with a scanner of every file",
+                             env={"PICTOR_NEEDLES": str(NEEDLES), "PICTOR_SEED": str(context.seed)}))
+claim("formats-graph", "a reader of at most 100 lines of Python opens a graph from docs/formats/graph.md alone")(
+    lambda _: shown_by(("read_graph_test",), "the reader of graphs"))
+claim("formats-segment", "a reader of at most 100 lines of Python opens a segment from docs/formats/segment.md alone")(
+    lambda _: shown_by(("read_segment_test",), "the reader of segments"))
