@@ -19,7 +19,7 @@ constexpr std::array<std::uint32_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64
                                                 160, 192, 256, 320, 384, 512, 640, 768, 1024};
 static_assert(kEfs.size() <= limits::kGraphStepsMax);
 // Rows that are compared with all queries before the next: they stay in the second-level cache.
-constexpr std::size_t kTruthBytes = 256 * limits::kKiB;
+constexpr std::size_t kTruthBytes = 16 * limits::kKiB;
 
 struct Drawn {
   std::vector<float> vector;

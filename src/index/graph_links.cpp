@@ -48,7 +48,7 @@ std::span<const std::uint32_t> LinkChooser::choose(std::span<const Candidate> so
 }
 
 LinkLists::LinkLists(std::uint32_t nodes, std::size_t limit)
-    : nodes_(nodes), limit_(limit), capacity_(limit + limit / 2), links_(nodes * capacity_), counts_(nodes) {}
+    : nodes_(nodes), limit_(limit), capacity_(limit + limit / 4), links_(nodes * capacity_), counts_(nodes) {}
 
 void LinkLists::set(std::uint32_t node, std::span<const std::uint32_t> links) {
   std::copy(links.begin(), links.end(), links_.data() + node * capacity_);

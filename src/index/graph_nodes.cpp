@@ -176,6 +176,56 @@ void for_each_index(ThreadPool* pool, std::size_t count, const std::function<voi
   for (std::size_t i = 0; i < count; ++i) body(i);
 }
 
+namespace {
+
+void reorder_rows(GraphNodes& nodes, std::uint32_t begin, std::span<const std::uint32_t> order) {
+  const GraphView view = view_graph(nodes.file, nodes.header);
+  const auto first = graph_section<std::uint32_t>(nodes.file, nodes.header, GraphSection::kFirst);
+  const auto positions = graph_section<std::uint32_t>(nodes.file, nodes.header, GraphSection::kPositions);
+  std::vector<std::uint32_t> moved;
+  std::vector<std::uint32_t> counts;
+  for (const std::uint32_t node : order) {
+    const auto rows = view.positions_of(node);
+    moved.insert(moved.end(), rows.begin(), rows.end());
+    counts.push_back(static_cast<std::uint32_t>(rows.size()));
+  }
+  std::uint32_t next = first.empty() ? begin : first[begin];
+  std::copy(moved.begin(), moved.end(), positions.begin() + next);
+  for (std::size_t i = 0; i < counts.size() && !first.empty(); ++i) {
+    first[begin + i] = next;
+    next += counts[i];
+  }
+}
+
+}  // namespace
+
+void reorder_graph_nodes(GraphNodes& nodes, std::uint32_t begin, std::span<const std::uint32_t> order) {
+  reorder_rows(nodes, begin, order);
+  const auto codes = graph_section<std::uint8_t>(nodes.file, nodes.header, GraphSection::kCodes);
+  const auto terms = graph_section<CodeTerms>(nodes.file, nodes.header, GraphSection::kTerms);
+  const std::size_t bytes = code_bytes(nodes.header.dim);
+  const auto move = [&](std::uint32_t from, std::uint32_t to) {
+    std::copy_n(codes.data() + from * bytes, bytes, codes.data() + to * bytes);
+    terms[to] = terms[from];
+  };
+  // Cycle by cycle in place: one row is put aside, the others move up.
+  std::vector<bool> done(order.size(), false);
+  std::vector<std::uint8_t> aside(bytes);
+  for (std::uint32_t start = 0; start < order.size(); ++start) {
+    if (done[start]) continue;
+    std::copy_n(codes.data() + (begin + start) * bytes, bytes, aside.data());
+    const CodeTerms aside_terms = terms[begin + start];
+    std::uint32_t hole = start;
+    for (; order[hole] != begin + start; hole = order[hole] - begin) {
+      done[hole] = true;
+      move(order[hole], begin + hole);
+    }
+    done[hole] = true;
+    std::copy_n(aside.data(), bytes, codes.data() + (begin + hole) * bytes);
+    terms[begin + hole] = aside_terms;
+  }
+}
+
 std::uint32_t drawn_level(std::uint64_t position, std::uint32_t degree) {
   const std::uint64_t drawn = mixed(position);
   std::uint32_t level = 0;

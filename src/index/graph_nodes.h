@@ -19,6 +19,9 @@ struct GraphNodes {
 GraphNodes make_graph_nodes(const VectorBlock& block, Metric metric, const GraphBuildOptions& options,
                             ThreadPool* pool);
 
+// Numbers the nodes from `begin` on anew: begin + i becomes what order[i] was. REQUIRES: order holds those numbers.
+void reorder_graph_nodes(GraphNodes& nodes, std::uint32_t begin, std::span<const std::uint32_t> order);
+
 // The highest level of a row: on level l is one of degree^l, drawn from the row's position.
 std::uint32_t drawn_level(std::uint64_t position, std::uint32_t degree);
 

@@ -37,6 +37,17 @@ void GraphWalk::compute(const CodedQuery& query) {
   distances_ += count;
 }
 
+void GraphWalk::append_range(const CodedQuery& query, std::uint32_t begin, std::uint32_t end) {
+  scratch_.nodes.clear();
+  scratch_.rows.clear();
+  for (std::uint32_t node = begin; node < end; ++node) {
+    scratch_.nodes.push_back(node);
+    scratch_.rows.push_back(codes_ + node * code_bytes_);
+  }
+  compute(query);
+  for (std::size_t i = 0; i < scratch_.nodes.size(); ++i) scratch_.best.push_back(candidate_at(query, i));
+}
+
 void GraphWalk::look_at(const LinkSource& links, const CodedQuery& query, std::uint32_t node) {
   scratch_.nodes.clear();
   scratch_.rows.clear();

@@ -121,9 +121,11 @@ class GraphWalk {
   Candidate greedy(const LinkSource& links, const CodedQuery& query, Candidate start);
   // The nearest `ef` that best-first search from `start` finds, into scratch.best.
   void nearest(const LinkSource& links, const CodedQuery& query, Candidate start, std::size_t ef);
-  // The same for the nodes for which allowed(node), into scratch.best; all others are still followed. Where the allowed
-  // ones are not near, it goes on until it has followed as many times the nodes before the `k`-th of them as it would
-  // have without a filter. False when it gave up.
+  // Appends the nodes from begin to end, whatever their distance, to scratch.best.
+  void append_range(const CodedQuery& query, std::uint32_t begin, std::uint32_t end);
+  // As nearest(), of the nodes for which allowed(node), into scratch.best; all others are still followed. Where the
+  // allowed ones are not near, it goes on until it has followed as many times the nodes before the `k`-th of them as it
+  // would have without a filter. False when it gave up.
   struct Wanted {
     std::size_t k = 0;
     std::size_t ef = 0;        // at least k

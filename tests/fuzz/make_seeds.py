@@ -158,3 +158,7 @@ def segment(spaces):
 save("store_segment_fuzz", "two", segment([(b"visual", 3, [1, 4, 9]), (b"joint", 2, [4])]))
 save("store_segment_fuzz", "empty", segment([(b"visual", 3, [])]))
 save("store_segment_fuzz", "none", segment([]))
+
+# Changes to a good graph file, six bytes each: where (four), by what it is replaced, how often.
+for number, changes in enumerate(([], [(44, 9, 0)], [(100_000, 255, 7), (352, 0, 3)], [(900, 127, 3), (5000, 128, 7)])):
+    save("index_graph_fuzz", str(number), b"\0" + b"".join(struct.pack("<IBB", *change) for change in changes))
