@@ -1,7 +1,7 @@
 """Claims: where a vector came from can be proved; the second run time gives the same answers."""
 import claims
 import common
-from encoders_families import gtest
+from gtests import gtest
 
 
 @claims.claim("second-runtime", "the conformance suite of both run times passes; CUDA where a GPU is found, else its clear error",

@@ -199,7 +199,19 @@ class Store(unittest.TestCase):
         self.assertEqual(self.judged("formats-segment", {"read_segment_test"}, passed=[], skipped=["read_segment_test"]).verdict, claims.FAIL)
 
     def test_a_test_that_does_not_exist_is_not_built(self):
-        self.assertRegex(self.judged("erasure", set()).line(), "^FAIL erasure: not built: .*erasure_test")
+        self.assertRegex(self.judged("formats-graph", set()).line(), "^FAIL formats-graph: not built: .*read_graph_test")
+
+    def test_tests_of_a_program_hold_when_they_ran_and_are_not_built_when_none_did(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(common, "BUILD", pathlib.Path(folder)):
+            self.assertRegex(verdict("erasure").line(), "^FAIL erasure: not built: .*no program src/store/store_test")
+            (pathlib.Path(folder) / "src/store").mkdir(parents=True)
+            (pathlib.Path(folder) / "src/store/store_test").touch()
+            for ran, wanted in (({}, "^FAIL erasure: not built: .*no test PurgeTest"), ({"PurgeTest.gone": {}}, "^PASS erasure: 1 tests")):
+                with unittest.mock.patch.object(index_store, "gtest", lambda *_, ran=ran: ran):
+                    self.assertRegex(verdict("erasure").line(), wanted)
+            broken = unittest.mock.Mock(side_effect=RuntimeError("PurgeTest.gone failed"))
+            with unittest.mock.patch.object(index_store, "gtest", broken):
+                self.assertRegex(verdict("erasure").line(), "^FAIL erasure: RuntimeError: PurgeTest.gone failed")
 
     def test_fewer_kills_are_told(self):
         self.assertIn("a shorter run than 10,000", self.judged("kills-store", {"kill_test"}).figure)
