@@ -95,7 +95,12 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
                 threads, {options.runtime, options.device}, options.leave_networks),
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
-      backend_(make_local_backend(env, &pool_)) {}
+      backend_(make_local_backend(env, &pool_)),
+      merger_(*folder_, options.merge_mib_per_second),
+      upkeep_({env_, *folder_, vectors_, merger_, [this] {
+                 std::vector<std::string> warnings;
+                 return signing_key(warnings);
+               }}) {}
 
 std::string EngineImpl::batch_id() {
   std::array<std::byte, 16> bytes{};
@@ -136,6 +141,7 @@ Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::spa
     batch.id = batch_id();
     batch.deletes.assign(part.begin(), part.end());
     PICTOR_ASSIGN(const auto result, backend_->apply(*found, batch));
+    if (result.sealed) merger_.sealed(collection);
     removed += result.deleted;
   }
   return removed;
@@ -188,7 +194,10 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
   return info;
 }
 
-Status EngineImpl::drop(const std::string& collection) { return folder_->drop_collection(collection); }
+Status EngineImpl::drop(const std::string& collection) {
+  merger_.leave(collection);
+  return folder_->drop_collection(collection);
+}
 
 Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
                                                   const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
