@@ -57,7 +57,10 @@ Command add_check_action(CLI::App& parent) {
   CLI::App& app = *parent.add_subcommand("check", "Check a certificate, and whether it names an id");
   auto options = std::make_shared<Options>();
   app.add_option("file", options->file, "The certificate")->required()->type_name("FILE");
-  app.add_option("--id", options->ids, "Also say whether it says that this item was erased")->type_name("ID");
+  app.add_option("--id", options->ids, "Also say whether it says that this item was erased")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("ID");
   app.add_option("--public-key", options->public_key,
                  "Check without a data folder, by this key: DATA/keys/receipts.pub of whoever signed it")
       ->type_name("FILE");
