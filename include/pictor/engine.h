@@ -18,6 +18,7 @@
 #include "pictor/provenance.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
+#include "pictor/upkeep.h"
 
 namespace pictor {
 
@@ -34,6 +35,8 @@ struct EngineOptions {
   std::size_t threads = 0;      // 0: all processors
   // Vectors of query pictures and texts that are remembered, so that the same bytes are embedded once; 0: none.
   std::uint64_t vector_cache_bytes = std::uint64_t{32} * 1024 * 1024;
+  // Segments are merged in the background, at most so many MiB a second are written; 0: never.
+  std::uint32_t merge_mib_per_second = 64;
   bool create = true;  // make the data folder when it does not exist
   // Keep to the instruction-set class of the first collection that is used, so that bits are those of the machine that
   // began it. It holds for the whole process; kUnsupported where this machine cannot, kMismatch for a second class.
@@ -360,6 +363,8 @@ class Engine {
   virtual Status remove_encoder(const std::string& name) = 0;
   // Measuring, warming, comparing and deriving; lives as long as the engine.
   virtual EncoderTools& encoder_tools() = 0;
+  // Compaction and deleting for good; lives as long as the engine.
+  virtual Upkeep& upkeep() = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
   // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,

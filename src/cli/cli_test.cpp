@@ -13,9 +13,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {"index",  "search",  "get",     "delete",     "collections", "stats",
-                                 "verify", "rebuild", "receipt", "export",     "encoders",    "encoder",
-                                 "embed",  "bench",   "version", "completion", "man",         "help-all"};
+const char* const kCommands[] = {"index",   "search",   "get",     "delete", "collections", "stats",   "verify",
+                                 "rebuild", "compact",  "receipt", "export", "certificate", "embed",   "bench",
+                                 "version", "encoders", "encoder", "man",    "completion",  "help-all"};
 
 // --- help and errors ---
 
@@ -287,6 +287,64 @@ TEST_F(CliTest, delete_asks_and_refuses_when_nobody_can_be_asked) {
   EXPECT_FALSE(engine_->dropped);
   EXPECT_EQ(run({"delete", "--all", "--yes"}), 0);
   EXPECT_TRUE(engine_->dropped);
+}
+
+TEST_F(CliTest, delete_purge_writes_a_certificate_and_says_what_was_not_there) {
+  add_item("a");
+  EXPECT_EQ(run({"delete", "a", "--purge"}), 2) << "nobody can be asked";
+  EXPECT_EQ(run({"delete", "--all", "--purge", "--yes"}), 2);
+  EXPECT_EQ(run({"delete", "a", "--certificate", "x.json", "--yes"}), 2);
+  EXPECT_NE(err().find("--purge"), std::string::npos);
+  ASSERT_EQ(run({"delete", "a", "--purge", "--yes", "--certificate", folder_ / "c.json"}), 0) << err();
+  EXPECT_EQ(engine_->fake_upkeep.purged, std::vector<std::string>{"a"});
+  EXPECT_EQ(as_text(read_file(Env::real(), folder_ / "c.json", 1000).value()), "{\"format\":\"pictor-erasure-1\"}\n");
+  EXPECT_EQ(run({"delete", "a", "--purge", "--yes", "--certificate", folder_ / "c.json"}), 4) << "it is there";
+  EXPECT_EQ(engine_->fake_upkeep.purged.size(), 1U) << "nothing is deleted that could not be certified";
+  EXPECT_EQ(run({"delete", "a", "nobody", "--purge", "--yes", "--json"}), 3);
+  EXPECT_EQ(Json::parse(out())["unknown"][0], "nobody");
+  EXPECT_EQ(Json::parse(out())["certificate"]["format"], "pictor-erasure-1");
+  EXPECT_EQ(run({"delete", "--where", "x = 1", "--purge", "--yes"}), 0);
+  EXPECT_EQ(engine_->fake_upkeep.purged.size(), 3U);
+}
+
+TEST_F(CliTest, an_erased_item_is_said_to_be) {
+  EXPECT_EQ(run({"get", "erased"}), 3);
+  EXPECT_NE(err().find("it was erased at 2023-11-14"), std::string::npos) << err();
+}
+
+TEST_F(CliTest, compact_merges_and_drops_history_only_when_told) {
+  ASSERT_EQ(run({"compact", "photos"}), 0) << err();
+  EXPECT_EQ(out(), "5 segments of 3.0 MiB, now 1 segment of 3.0 MiB (3.0 MiB written)\n");
+  EXPECT_FALSE(engine_->fake_upkeep.compactions.back().drop_history);
+  EXPECT_EQ(run({"compact", "photos", "--older-than", "3"}), 2);
+  EXPECT_EQ(run({"compact", "photos", "--drop-history"}), 2) << "nobody can be asked";
+  ASSERT_EQ(run({"compact", "photos", "--all", "--drop-history", "--older-than", "3", "--yes"}), 0) << err();
+  EXPECT_TRUE(engine_->fake_upkeep.compactions.back().everything);
+  EXPECT_EQ(engine_->fake_upkeep.compactions.back().older_than_days, 3U);
+  EXPECT_NE(out().find("Dropped 7 replaced or deleted items"), std::string::npos) << out();
+  ASSERT_EQ(run({"compact", "photos", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out())["segments_after"], 1);
+  engine_->fake_upkeep.stopped = true;
+  EXPECT_EQ(run({"compact", "photos"}), static_cast<int>(Code::kCancelled));
+  EXPECT_EQ(run({"compact"}), 2);
+}
+
+TEST_F(CliTest, a_certificate_is_checked_by_the_data_folder_or_by_a_key) {
+  const std::string file = folder_ / "c.json";
+  EXPECT_EQ(run({"certificate", "check", file}), 3) << "there is none";
+  ASSERT_TRUE(write_file_atomic(Env::real(), file, as_bytes("{}")).is_ok());
+  engine_->fake_upkeep.checked = {Status::ok(),         "photos", "0123456789abcdef", 2, 1'700'000'000'000'000,
+                                  1'700'000'001'000'000};
+  ASSERT_EQ(run({"certificate", "check", file}), 0) << err();
+  EXPECT_NE(out().find("signed by key 0123456789abcdef\n2 items of 'photos' erased between 2023-11-14"),
+            std::string::npos)
+      << out();
+  engine_->fake_upkeep.checked.problem = {Code::kCorrupt, "the certificate was changed"};
+  EXPECT_EQ(run({"certificate", "check", file, "--json"}), 12);
+  EXPECT_EQ(Json::parse(out())["ok"], false);
+  ASSERT_TRUE(write_file_atomic(Env::real(), folder_ / "key", as_bytes("no key")).is_ok());
+  EXPECT_EQ(run({"certificate", "check", file, "--public-key", folder_ / "key"}), 12);
+  EXPECT_EQ(run({"certificate"}), 2);
 }
 
 TEST_F(CliTest, get_prints_an_item_and_writes_its_picture) {

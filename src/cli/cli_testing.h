@@ -73,8 +73,53 @@ class FakeEncoderTools : public EncoderTools {
 };
 
 // Answers from `items`; remembers what it was asked.
+class FakeUpkeep : public Upkeep {
+ public:
+  std::vector<CompactionRequest> compactions;
+  std::vector<std::string> purged;
+  CheckedCertificate checked;
+  bool stopped = false;
+  Status failure;
+
+  Result<Compaction> compact(const CompactionRequest& request) override {
+    PICTOR_TRY(failure);
+    compactions.push_back(request);
+    request.progress(1, 2);
+    Compaction made;
+    made.segments_before = 5;
+    made.segments_after = 1;
+    made.bytes_before = made.bytes_after = made.bytes_written = 3 << 20;
+    made.rows_dropped = request.drop_history ? 7 : 0;
+    made.history_from = request.drop_history ? 12 : 0;
+    made.stopped = stopped;
+    return made;
+  }
+  Result<Purge> purge(const PurgeRequest& request) override {
+    PICTOR_TRY(failure);
+    Purge made;
+    for (const std::string& id : request.ids) {
+      if (id == "nobody") {
+        made.unknown.push_back(id);
+        continue;
+      }
+      ++made.erased;
+      purged.push_back(id);
+    }
+    made.rows = 2 * made.erased;
+    if (made.erased > 0) made.certificate = R"({"format":"pictor-erasure-1"})";
+    return made;
+  }
+  Result<std::optional<std::int64_t>> erased(const std::string&, const std::string& id) override {
+    if (id == "erased") return std::optional<std::int64_t>(1'700'000'000'000'000);
+    return std::optional<std::int64_t>();
+  }
+  CheckedCertificate check(std::string_view) override { return checked; }
+};
+
 class FakeEngine : public Engine {
  public:
+  FakeUpkeep fake_upkeep;
+  Upkeep& upkeep() override { return fake_upkeep; }
   std::vector<StoredItem> items;
   std::vector<FaultInfo> faults;
   Bytes kept_picture;
@@ -399,6 +444,7 @@ class CliTest : public ::testing::Test {
       return engine_->quantize_encoder(r, p, e);
     }
     EncoderTools& encoder_tools() override { return engine_->encoder_tools(); }
+    Upkeep& upkeep() override { return engine_->upkeep(); }
 
    private:
     std::shared_ptr<FakeEngine> engine_;

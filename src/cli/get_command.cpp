@@ -70,7 +70,11 @@ Status write_tokens(Session& session, Engine& engine, const Options& options) {
 Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const std::optional<StoredItem> item, engine->get(options.collection, options.id, options.vectors));
-  if (!item) return {Code::kNotFound, "collection '" + options.collection + "' has no item '" + options.id + "'"};
+  if (!item) {
+    PICTOR_ASSIGN(const auto erased, engine->upkeep().erased(options.collection, options.id));
+    return {Code::kNotFound, "collection '" + options.collection + "' has no item '" + options.id + "'" +
+                                 (erased.has_value() ? ": it was erased at " + date_text(*erased) : "")};
+  }
   if (session.json())
     session.out() << item_json(*item, true) << "\n";
   else

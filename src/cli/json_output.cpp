@@ -243,6 +243,39 @@ std::string vectors_json(const std::string& head, const std::vector<std::string>
 
 std::string deleted_json(std::uint64_t deleted) { return dumped({{"deleted", deleted}}); }
 
+std::string purged_json(const Purge& purge) {
+  Json json = {{"deleted", purge.erased},    {"unknown", purge.unknown}, {"rows", purge.rows},
+               {"segments", purge.segments}, {"blobs", purge.blobs},     {"snapshots_held", purge.snapshots_held},
+               {"certificate", nullptr}};
+  if (!purge.certificate.empty()) json["certificate"] = Json::parse(purge.certificate, nullptr, false);
+  return dumped(json);
+}
+
+std::string compaction_json(const Compaction& made) {
+  return dumped({{"segments_before", made.segments_before},
+                 {"segments_after", made.segments_after},
+                 {"bytes_before", made.bytes_before},
+                 {"bytes_after", made.bytes_after},
+                 {"bytes_written", made.bytes_written},
+                 {"rows_dropped", made.rows_dropped},
+                 {"blobs_dropped", made.blobs_dropped},
+                 {"history_from", made.history_from},
+                 {"stopped", made.stopped}});
+}
+
+std::string certificate_json(const CheckedCertificate& checked, const std::vector<CertifiedId>& ids) {
+  Json json = {{"ok", checked.problem.is_ok()}};
+  if (!checked.problem.is_ok()) json["problem"] = checked.problem.message();
+  json.update(Json{{"collection", checked.collection},
+                   {"key", checked.key},
+                   {"items", checked.items},
+                   {"begun_us", checked.begun_us},
+                   {"done_us", checked.done_us},
+                   {"ids", Json::array()}});
+  for (const auto& id : ids) json["ids"].push_back({{"id", id.id}, {"erased", id.erased}});
+  return dumped(json);
+}
+
 std::string version_json(const std::string& version, const std::vector<std::string>& details) {
   return dumped({{"version", version}, {"build", details}});
 }

@@ -24,6 +24,13 @@ std::string vectors_json(const std::string& head, const std::vector<std::string>
                          const std::vector<std::vector<float>>& vectors);
 std::string indexes_json(const IndexesReport& report);
 std::string deleted_json(std::uint64_t deleted);
+std::string purged_json(const Purge& purge);
+std::string compaction_json(const Compaction& made);
+struct CertifiedId {
+  std::string id;
+  bool erased = false;
+};
+std::string certificate_json(const CheckedCertificate& checked, const std::vector<CertifiedId>& ids);
 std::string version_json(const std::string& version, const std::vector<std::string>& details);
 std::string json_string(const std::string& text);  // quoted and escaped
 

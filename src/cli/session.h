@@ -77,6 +77,8 @@ Command add_collections_command(CLI::App& parent);
 Command add_stats_command(CLI::App& parent);
 Command add_verify_command(CLI::App& parent);
 Command add_rebuild_command(CLI::App& parent);
+Command add_compact_command(CLI::App& parent);
+Command add_certificate_command(CLI::App& parent);
 Command add_receipt_command(CLI::App& parent);
 Command add_export_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);

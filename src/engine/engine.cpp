@@ -99,6 +99,12 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)),
+      merger_(*folder_, options.merge_mib_per_second),
+      upkeep_({env_, *folder_, vectors_, merger_,
+               [this] {
+                 std::vector<std::string> warnings;
+                 return signing_key(warnings);
+               }}),
       live_recall_(env, pool_) {}
 
 std::string EngineImpl::batch_id() {
@@ -140,6 +146,7 @@ Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::spa
     batch.id = batch_id();
     batch.deletes.assign(part.begin(), part.end());
     PICTOR_ASSIGN(const auto result, backend_->apply(*found, batch));
+    if (result.sealed) merger_.sealed(collection);
     removed += result.deleted;
   }
   return removed;
@@ -193,7 +200,10 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
   return info;
 }
 
-Status EngineImpl::drop(const std::string& collection) { return folder_->drop_collection(collection); }
+Status EngineImpl::drop(const std::string& collection) {
+  merger_.leave(collection);
+  return folder_->drop_collection(collection);
+}
 
 Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
   const std::int64_t begin = env_.monotonic_us();

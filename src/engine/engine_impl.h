@@ -12,6 +12,8 @@
 #include "engine/encoders.h"
 #include "engine/engine.h"
 #include "engine/live_recall.h"
+#include "engine/merger.h"
+#include "engine/upkeep.h"
 #include "engine/vector_cache.h"
 #include "store/store.h"
 
@@ -49,6 +51,7 @@ class EngineImpl final : public Engine {
   Status verify_encoder(const std::string& name) override;
   Status remove_encoder(const std::string& name) override;
   EncoderTools& encoder_tools() override { return tools_; }
+  Upkeep& upkeep() override { return upkeep_; }
   Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
                                          std::span<const std::string> texts) override;
   Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
@@ -77,6 +80,8 @@ class EngineImpl final : public Engine {
   EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
+  Merger merger_;  // ends before what it works on
+  UpkeepImpl upkeep_;
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
   std::optional<SigningKey> signing_key_;
   LiveRecall live_recall_;  // the last: what it runs uses the others

@@ -248,8 +248,13 @@ void Run::prepare_and_encode(Chunk& chunk, std::span<float> room) const {
 class Committer {
  public:
   Committer(Env& env, Backend& backend, Collection& collection, const IngestRequest& request,
-            std::function<std::string()> batch_id)
-      : env_(env), backend_(backend), collection_(collection), request_(request), batch_id_(std::move(batch_id)) {
+            std::function<std::string()> batch_id, Merger& merger)
+      : env_(env),
+        backend_(backend),
+        collection_(collection),
+        request_(request),
+        batch_id_(std::move(batch_id)),
+        merger_(merger) {
     start_us_ = env_.monotonic_us();
   }
 
@@ -270,6 +275,7 @@ class Committer {
     StageClock clock(env_, report_.stage_seconds);
     PICTOR_ASSIGN(const auto result,
                   clock.time(IngestStage::kCommit, [&] { return backend_.apply(collection_, batch_); }));
+    if (result.sealed) merger_.sealed(collection_.spec().name);
     report_.counts.added += result.added;
     report_.counts.replaced += result.replaced;
     Metrics::global().add(metric::kIngestPictures, IngestResult::kAdded, static_cast<double>(result.added));
@@ -325,6 +331,7 @@ class Committer {
   Collection& collection_;
   const IngestRequest& request_;
   std::function<std::string()> batch_id_;
+  Merger& merger_;
   IngestReport report_;
   Batch batch_;
   std::set<std::string> ids_;
@@ -462,7 +469,8 @@ Result<IngestReport> EngineImpl::ingest(const IngestRequest& request, IngestSour
   for (const auto& problem : known_keys.problems) warnings.push_back(problem.message());
   const ReceiptMaker receipts(*encoder, collection->spec(), std::move(key), std::move(known_keys));
   const Run run{env_, request, *collection, *encoder, receipts};
-  Committer committer(env_, *backend_, *collection, request, [this] { return batch_id(); });
+  Committer committer(
+      env_, *backend_, *collection, request, [this] { return batch_id(); }, merger_);
   auto& report = committer.report();
   report.counts.total = source.total();
   report.warnings = std::move(warnings);

@@ -9,7 +9,8 @@
 namespace pictor {
 namespace {
 
-constexpr double kFreeUs = 10'000;  // that comparisons may take beside their share, so that the first ones need not wait
+constexpr double kFreeUs =
+    10'000;  // that comparisons may take beside their share, so that the first ones need not wait
 
 }  // namespace
 

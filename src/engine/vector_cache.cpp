@@ -1,5 +1,7 @@
 #include "engine/vector_cache.h"
 
+#include <algorithm>
+
 #include "observe/observe.h"
 
 namespace pictor {
@@ -43,6 +45,19 @@ void VectorCache::add(const VectorMaker& maker, VectorOf of, const Hash256& cont
   count(static_cast<std::int64_t>(bytes));
   entries_.push_front(std::move(entry));
   places_.emplace(entries_.front().key, entries_.begin());
+}
+
+void VectorCache::forget(std::span<const Hash256> contents) {
+  const std::lock_guard lock(mutex_);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (!std::binary_search(contents.begin(), contents.end(), entry->key.content)) {
+      ++entry;
+      continue;
+    }
+    count(-static_cast<std::int64_t>(entry->bytes()));
+    places_.erase(entry->key);
+    entry = entries_.erase(entry);
+  }
 }
 
 }  // namespace pictor

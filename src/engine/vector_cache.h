@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class VectorCache {
   // Counted as a hit or a miss.
   std::optional<std::vector<float>> find(const VectorMaker& maker, VectorOf of, const Hash256& content);
   void add(const VectorMaker& maker, VectorOf of, const Hash256& content, std::vector<float> vector);
+  // What was made from any of these, which ascend.
+  void forget(std::span<const Hash256> contents);
 
  private:
   struct Key {
