@@ -242,6 +242,8 @@ class CountingCollection final : public Collection {
   }
   const CollectionSpec& spec() const override { return spec_; }
   Result<std::unique_ptr<Snapshot>> snapshot() const override { return unused(); }
+  Result<std::unique_ptr<Snapshot>> snapshot_as_of(const AsOf&) const override { return unused(); }
+  Result<std::vector<Version>> versions(std::string_view) const override { return unused(); }
   Status seal() override { return unused(); }
   Result<CollectionStats> stats() const override { return unused(); }
   Result<std::vector<Fault>> verify(const std::function<void(std::uint64_t, std::uint64_t)>&) const override {

@@ -13,9 +13,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {"index",  "search",  "get",        "delete",   "collections", "stats",
-                                 "verify", "receipt", "export",     "encoders", "encoder",     "embed",
-                                 "bench",  "version", "completion", "man",      "help-all"};
+const char* const kCommands[] = {"index",   "search", "get",     "delete",     "collections", "stats",    "verify",
+                                 "receipt", "backup", "restore", "history",    "export",      "encoders", "encoder",
+                                 "embed",   "bench",  "version", "completion", "man",         "help-all"};
 
 // --- help and errors ---
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "db/connection.h"
+#include "db/copy.h"
 #include "db/error.h"
 
 namespace pictor {
@@ -53,6 +54,11 @@ class SqliteDatabase : public Database {
     db::clear_env_error();
     const int code = sqlite3_wal_checkpoint_v2(handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     return code == SQLITE_OK ? Status::ok() : connection_->error(code);
+  }
+
+  Status copy_to(const std::string& path,
+                 const std::function<Status(std::uint64_t pages, std::uint64_t pages_total)>& step) override {
+    return db::copy_database(*connection_, path, step);
   }
 
   std::int64_t changes() const override { return sqlite3_changes64(handle()); }

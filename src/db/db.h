@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,8 +45,12 @@ class Database {
   virtual Result<std::unique_ptr<Statement>> prepare(std::string_view sql) = 0;
   // kMismatch when the file is newer than the last migration: says which version wrote it and what to do.
   virtual Status migrate(std::span<const Migration> migrations) = 0;
-  virtual Status check() = 0;                // PRAGMA integrity_check and foreign_key_check
-  virtual Status checkpoint() = 0;           // moves the log into the file and truncates it
+  virtual Status check() = 0;       // PRAGMA integrity_check and foreign_key_check
+  virtual Status checkpoint() = 0;  // moves the log into the file and truncates it
+  // Writes what this connection sees (its transaction's moment, else now) to a new file at `path`, which is not synced.
+  // Others may write meanwhile. `step` is called every few pages; its error ends the copy. REQUIRES: `path` is free.
+  virtual Status copy_to(const std::string& path,
+                         const std::function<Status(std::uint64_t pages, std::uint64_t pages_total)>& step) = 0;
   virtual std::int64_t changes() const = 0;  // rows changed by the last statement
   virtual void interrupt() = 0;              // from any thread: the running statement ends with kCancelled
 };

@@ -34,9 +34,17 @@ struct Writer {
   std::unique_ptr<Statement> forget_batches;  // ?1 sequence: those before
   std::unique_ptr<Statement> set_state;       // ?1 sequence ?2 items ?3 sealed_row
   std::unique_ptr<Statement> insert_segment;
+  std::unique_ptr<Statement> insert_commit;  // ?1 sequence ?2 time_us ?3 items
   std::uint64_t next_segment = 1;
+  std::int64_t last_commit_us = 0;  // times of commits never go back, whatever the clock does
 
   static Result<Writer> open(Env& env, const std::string& path);
+};
+
+// A segment file that stays readable whatever becomes of its name.
+struct HeldSegment {
+  std::string name;
+  std::unique_ptr<File> file;
 };
 
 class CollectionStore : public Collection, public std::enable_shared_from_this<CollectionStore> {
@@ -49,6 +57,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const CollectionSpec& spec() const override { return spec_; }
   Result<CommitResult> commit(const Batch& batch) override;
   Result<std::unique_ptr<Snapshot>> snapshot() const override;
+  Result<std::unique_ptr<Snapshot>> snapshot_as_of(const AsOf& at) const override;
+  Result<std::vector<Version>> versions(std::string_view id) const override;
   Status seal() override;
   Result<CollectionStats> stats() const override;
   Result<std::vector<Fault>> verify(
@@ -71,6 +81,14 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
     Readers::Lease reader;  // inside a read transaction that sees exactly this state
   };
   Result<Still> hold_still() const;
+  // The same for a copy: the files of the segments that the transaction sees are open, so that nobody can take them.
+  struct Held {
+    Readers::Lease reader;
+    std::vector<HeldSegment> segments;
+  };
+  Result<Held> hold_for_copy() const;
+  // Snapshots from this number on are whole.
+  Sequence history_from() const;
 
  private:
   struct Changes {
@@ -97,6 +115,13 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status bury_alive(std::string_view id, Sequence at, std::vector<RowId>& dead);
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
   void show(const Batch& batch, const Changes& changes, const State& now);
+
+  // history.cpp
+  Result<Sequence> sequence_of(const AsOf& at, const State& now, Reader& reader) const;
+  Result<Sequence> sequence_of_time(std::int64_t time_us, const State& now, Reader& reader) const;
+  Result<Sequence> sequence_of_batch(const std::string& batch, Reader& reader) const;
+  Result<std::uint64_t> items_at(Sequence at, Reader& reader) const;
+  Status check_kept(Sequence at, Reader& reader) const;  // kNotFound names the earliest moment
 
   // seal.cpp
   Status seal_locked();

@@ -1,4 +1,6 @@
 // A batch: checked, its blobs durable, its rows durable in one transaction, then shown to readers.
+#include <algorithm>
+
 #include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
@@ -162,9 +164,16 @@ Status CollectionStore::finish_batch(const std::string& id, const CommitResult& 
     forget->bind(0, static_cast<std::int64_t>(result.sequence - limits::kBatchesRemembered));
     PICTOR_TRY(forget->step().status());
   }
+  const auto items = static_cast<std::int64_t>(now.items + result.added - result.deleted);
+  writer_.last_commit_us = std::max(writer_.last_commit_us, env_.wall_us());
+  Use commit(*writer_.insert_commit);
+  commit->bind(0, static_cast<std::int64_t>(result.sequence));
+  commit->bind(1, writer_.last_commit_us);
+  commit->bind(2, items);
+  PICTOR_TRY(commit->step().status());
   Use update(*writer_.set_state);
   update->bind(0, static_cast<std::int64_t>(result.sequence));
-  update->bind(1, static_cast<std::int64_t>(now.items + result.added - result.deleted));
+  update->bind(1, items);
   update->bind(2, static_cast<std::int64_t>(now.sealed_row));
   return update->step().status();
 }

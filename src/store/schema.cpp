@@ -87,8 +87,31 @@ ALTER TABLE collections ADD COLUMN tokens_width INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE collections ADD COLUMN tokens_dim INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable}};
-constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections}};
+// When each commit was, and how many items it left. Of commits before this table those are known that bore a row which
+// is still there; their items are counted when somebody asks.
+constexpr const char* kCommitsTable = R"sql(
+CREATE TABLE commits(sequence INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, items INTEGER) STRICT;
+INSERT INTO commits(sequence, time_us)
+  SELECT born, max(latest) OVER (ORDER BY born) FROM (SELECT born, max(created_us) AS latest FROM rows GROUP BY born);
+CREATE INDEX commits_by_time ON commits(time_us);
+)sql";
+
+// Which data folder this is, wherever it is moved, and where backups of it were made.
+constexpr const char* kBackupTables = R"sql(
+CREATE TABLE folder(one INTEGER PRIMARY KEY CHECK(one = 1), id TEXT NOT NULL) STRICT;
+INSERT INTO folder VALUES(1, lower(hex(randomblob(16))));
+CREATE TABLE backups(
+  path TEXT PRIMARY KEY,
+  collection TEXT NOT NULL,
+  begun_us INTEGER NOT NULL,
+  made_us INTEGER
+) STRICT;
+)sql";
+
+constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
+                                              Migration{3, kCommitsTable}};
+constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
+                                             Migration{3, kBackupTables}};
 
 }  // namespace
 
