@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "pictor/backup.h"
 #include "pictor/encoder_tools.h"
+#include "pictor/history.h"
 #include "pictor/provenance.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
@@ -122,6 +124,7 @@ struct Query {
   std::string head;              // empty: "joint" when a part is text, else the first head that takes images
   std::size_t k = 10;
   std::string where;  // filter, empty: none
+  AsOf as_of;         // the moment of the collection that is searched
   bool with_vectors = false;
   bool explain = false;
   // The share of the true k nearest that is wanted, as a mean over queries, above 0; 1: an exact answer. What has no
@@ -155,6 +158,7 @@ struct Hits {
   std::string recall;  // how it was assured: "exact", or "recall 0.98 by calibration"
   std::string head;
   SpaceId space;
+  Sequence sequence = 0;         // the moment that was read
   std::uint64_t candidates = 0;  // rows that could be returned
   std::uint64_t distances = 0;
   double ms = 0;
@@ -316,6 +320,15 @@ class Engine {
 
   virtual Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
                                                 bool with_vectors) = 0;
+  // get, picture and scan of the collection as it was.
+  virtual Result<std::optional<StoredItem>> get_as_of(const std::string& collection, const std::string& id,
+                                                      bool with_vectors, const AsOf& at) = 0;
+  virtual Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& collection,
+                                                                      const std::string& id, const AsOf& at) = 0;
+  virtual Status scan_as_of(const std::string& collection, const std::string& where, bool with_vectors, const AsOf& at,
+                            const std::function<Status(const StoredItem&)>& visit) = 0;
+  // Versions of one item, newest first, the newest 10,000; kNotFound when there never was one.
+  virtual Result<std::vector<StoredVersion>> history(const std::string& collection, const std::string& id) = 0;
   // The kept original or thumbnail; for keep=reference the file that the source names, if it is still there unchanged.
   virtual Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection,
                                                                 const std::string& id) = 0;
@@ -336,6 +349,10 @@ class Engine {
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
+  // A whole copy of the collections while others search and index. kCancelled: the same call goes on from there.
+  virtual Result<CopyReport> backup(const BackupRequest& request) = 0;
+  virtual Result<std::vector<BackupPlace>> backups() = 0;
+  virtual Status forget_backup(const std::string& path) = 0;
   // Makes the vectors of items again from their pictures and compares; also checks receipts, their signatures, keys,
   // weights and card. What stands in the report's faults is no error of the call.
   virtual Result<RederiveReport> rederive(const RederiveRequest& request) = 0;

@@ -242,6 +242,8 @@ class CountingCollection final : public Collection {
   }
   const CollectionSpec& spec() const override { return spec_; }
   Result<std::unique_ptr<Snapshot>> snapshot() const override { return unused(); }
+  Result<std::unique_ptr<Snapshot>> snapshot_as_of(const AsOf&) const override { return unused(); }
+  Result<std::vector<Version>> versions(std::string_view) const override { return unused(); }
   Status seal() override { return unused(); }
   Result<PurgeReport> purge(std::span<const std::string>, const PurgeOptions&) override { return unused(); }
   Result<std::optional<std::int64_t>> erased(std::string_view) const override { return unused(); }

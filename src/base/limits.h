@@ -73,6 +73,15 @@ inline constexpr std::uint32_t kBatchesRemembered = 65'536;  // batch ids that a
 inline constexpr std::uint32_t kReadersKept = 8;             // idle database connections a collection keeps
 inline constexpr std::uint32_t kFaultsMax = 1000;            // faults one verify reports
 inline constexpr std::uint32_t kReceiptBytesMax = 65'536;    // a receipt that is checked
+inline constexpr std::uint32_t kVersionsListedMax = 10'000;  // versions of an item that its history lists
+
+// --- backup (store/) ---
+inline constexpr std::uint64_t kBackupManifestBytesMax = 64 * kMiB;  // a backup.json
+inline constexpr std::uint32_t kBackupFilesMax = 100'000;            // files that it names; blobs are named elsewhere
+inline constexpr std::uint32_t kBackupPlacesMax = 1000;              // places of backups that a data folder remembers
+inline constexpr std::uint64_t kCopyPieceBytes = 1 * kMiB;           // read and written at once: what a stop waits for
+inline constexpr std::uint64_t kCopyRateBytesMin = 64 * kKiB;        // the slowest rate of a copy, a second
+inline constexpr std::uint64_t kKeyFileBytesMax = 64 * kKiB;         // a file of keys/
 
 // --- text and encoders ---
 inline constexpr std::uint32_t kTextQueryBytesMax = 64 * 1024;     // a text to embed, before tokens are cut

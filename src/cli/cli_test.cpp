@@ -13,9 +13,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {"index",   "search",   "get",     "delete", "collections", "stats",   "verify",
-                                 "rebuild", "compact",  "receipt", "export", "certificate", "embed",   "bench",
-                                 "version", "encoders", "encoder", "man",    "completion",  "help-all"};
+const char* const kCommands[] = {"index",   "search",  "get",        "delete",   "collections", "stats",
+                                 "verify",  "rebuild", "compact",    "receipt",  "certificate", "backup",
+                                 "restore", "history", "export",     "encoders", "encoder",     "embed",
+                                 "bench",   "version", "completion", "man",      "help-all"};
 
 // --- help and errors ---
 

@@ -122,6 +122,11 @@ class FakeEngine : public Engine {
   Upkeep& upkeep() override { return fake_upkeep; }
   std::vector<StoredItem> items;
   std::vector<FaultInfo> faults;
+  std::vector<StoredVersion> versions;
+  AsOf asked_as_of;
+  std::vector<BackupRequest> backup_requests;
+  std::vector<BackupPlace> places;
+  std::string forgotten;
   Bytes kept_picture;
   StoredTokens kept_tokens;
   Status failure;  // of every call when set
@@ -197,6 +202,26 @@ class FakeEngine : public Engine {
     if (kept_picture.empty()) return std::optional<Bytes>();
     return std::optional<Bytes>(kept_picture);
   }
+  Result<std::optional<StoredItem>> get_as_of(const std::string& c, const std::string& id, bool vectors,
+                                              const AsOf& at) override {
+    asked_as_of = at;
+    return get(c, id, vectors);
+  }
+  Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& c, const std::string& id,
+                                                              const AsOf& at) override {
+    asked_as_of = at;
+    return picture(c, id);
+  }
+  Status scan_as_of(const std::string& c, const std::string& where, bool vectors, const AsOf& at,
+                    const std::function<Status(const StoredItem&)>& visit) override {
+    asked_as_of = at;
+    return scan(c, where, vectors, visit);
+  }
+  Result<std::vector<StoredVersion>> history(const std::string&, const std::string& id) override {
+    PICTOR_TRY(failure);
+    if (versions.empty()) return Status(Code::kNotFound, "never had an item '" + id + "'");
+    return versions;
+  }
   Result<std::optional<StoredTokens>> tokens(const std::string&, const std::string&) override {
     PICTOR_TRY(failure);
     if (kept_tokens.numbers.empty()) return std::optional<StoredTokens>();
@@ -242,6 +267,27 @@ class FakeEngine : public Engine {
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override {
     progress(1, 2);
     return faults;
+  }
+  Result<CopyReport> backup(const BackupRequest& request) override {
+    PICTOR_TRY(failure);
+    backup_requests.push_back(request);
+    CopyReport report;
+    report.path = request.path;
+    report.collections = {{"default", 7, 1'780'232'531'000'000, items.size(), 2, 3, 4096}};
+    report.files = 5;
+    report.bytes = 4096;
+    report.files_copied = 4;
+    report.bytes_copied = 2048;
+    if (request.copy.progress) request.copy.progress({"default", 2048, 4096, 2048, 1.0});
+    return report;
+  }
+  Result<std::vector<BackupPlace>> backups() override {
+    PICTOR_TRY(failure);
+    return places;
+  }
+  Status forget_backup(const std::string& path) override {
+    forgotten = path;
+    return failure;
   }
   Result<RederiveReport> rederive(const RederiveRequest& request) override {
     PICTOR_TRY(failure);
@@ -400,6 +446,21 @@ class CliTest : public ::testing::Test {
     Result<std::optional<std::vector<std::byte>>> picture(const std::string& c, const std::string& i) override {
       return engine_->picture(c, i);
     }
+    Result<std::optional<StoredItem>> get_as_of(const std::string& c, const std::string& i, bool v,
+                                                const AsOf& at) override {
+      return engine_->get_as_of(c, i, v, at);
+    }
+    Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& c, const std::string& i,
+                                                                const AsOf& at) override {
+      return engine_->picture_as_of(c, i, at);
+    }
+    Status scan_as_of(const std::string& c, const std::string& w, bool v, const AsOf& at,
+                      const std::function<Status(const StoredItem&)>& f) override {
+      return engine_->scan_as_of(c, w, v, at, f);
+    }
+    Result<std::vector<StoredVersion>> history(const std::string& c, const std::string& i) override {
+      return engine_->history(c, i);
+    }
     Result<std::optional<StoredTokens>> tokens(const std::string& c, const std::string& i) override {
       return engine_->tokens(c, i);
     }
@@ -421,6 +482,9 @@ class CliTest : public ::testing::Test {
                                           const std::function<void(std::uint64_t, std::uint64_t)>& p) override {
       return engine_->verify(c, p);
     }
+    Result<CopyReport> backup(const BackupRequest& r) override { return engine_->backup(r); }
+    Result<std::vector<BackupPlace>> backups() override { return engine_->backups(); }
+    Status forget_backup(const std::string& p) override { return engine_->forget_backup(p); }
     Result<RederiveReport> rederive(const RederiveRequest& r) override { return engine_->rederive(r); }
     Result<CheckedReceipt> receipt(const std::string& c, const std::string& i) override {
       return engine_->receipt(c, i);

@@ -10,7 +10,7 @@ namespace pictor {
 namespace {
 
 struct Options {
-  std::string file, collection = "default", format, head, where;
+  std::string file, collection = "default", format, head, where, as_of;
   bool force = false, no_vectors = false;
 };
 
@@ -31,13 +31,13 @@ Result<HeadInfo> find_head(Engine& engine, const Options& options) {
                 "collection '" + options.collection + "' has no head '" + options.head + "'; it has: " + names);
 }
 
-Result<std::uint64_t> export_npy(Session& session, Engine& engine, const Options& options) {
+Result<std::uint64_t> export_npy(Session& session, Engine& engine, const AsOf& at, const Options& options) {
   PICTOR_ASSIGN(const HeadInfo head, find_head(engine, options));
   PICTOR_ASSIGN(const auto vectors, OutputFile::create(session.env(), options.file, options.force));
   PICTOR_ASSIGN(const auto ids, OutputFile::create(session.env(), ids_path(options.file), options.force));
   PICTOR_TRY(vectors->write(npy_header(0, head.dim)));
   std::uint64_t rows = 0;
-  PICTOR_TRY(engine.scan(options.collection, options.where, true, [&](const StoredItem& item) -> Status {
+  PICTOR_TRY(engine.scan_as_of(options.collection, options.where, true, at, [&](const StoredItem& item) -> Status {
     const auto found = item.vectors.find(head.name);
     if (found == item.vectors.end() || found->second.empty()) return Status::ok();
     if (found->second.size() != head.dim) {
@@ -59,15 +59,15 @@ void keep_head(StoredItem& item, const std::string& head) {
   if (!head.empty()) std::erase_if(item.vectors, [&](const auto& entry) { return entry.first != head; });
 }
 
-Result<std::uint64_t> export_json_lines(Session& session, Engine& engine, const Options& options) {
+Result<std::uint64_t> export_json_lines(Session& session, Engine& engine, const AsOf& at, const Options& options) {
   if (!options.head.empty()) PICTOR_TRY(find_head(engine, options).status());
   std::unique_ptr<OutputFile> file;
   if (options.file != "-") {
     PICTOR_ASSIGN(file, OutputFile::create(session.env(), options.file, options.force));
   }
   std::uint64_t rows = 0;
-  PICTOR_TRY(
-      engine.scan(options.collection, options.where, !options.no_vectors, [&](const StoredItem& found) -> Status {
+  PICTOR_TRY(engine.scan_as_of(
+      options.collection, options.where, !options.no_vectors, at, [&](const StoredItem& found) -> Status {
         StoredItem item = found;
         keep_head(item, options.head);
         ++rows;
@@ -86,9 +86,10 @@ Status run(Session& session, const Options& options) {
   if (format == "npy" && options.file == "-") {
     return {Code::kInvalid, "npy needs a file, since the ids go beside it; name one or use --format jsonl"};
   }
+  PICTOR_ASSIGN(const AsOf at, parse_as_of(options.as_of));
   PICTOR_ASSIGN(Engine * engine, session.engine());
-  PICTOR_ASSIGN(const std::uint64_t rows,
-                format == "npy" ? export_npy(session, *engine, options) : export_json_lines(session, *engine, options));
+  PICTOR_ASSIGN(const std::uint64_t rows, format == "npy" ? export_npy(session, *engine, at, options)
+                                                          : export_json_lines(session, *engine, at, options));
   if (options.file == "-" || session.options().quiet) return Status::ok();
   const std::string ids = format == "npy" ? ids_path(options.file) : "";
   if (session.json()) {
@@ -115,6 +116,7 @@ Command add_export_command(CLI::App& parent) {
   app.add_option("--head", options->head, "Head of the vectors; else the first (npy), or all (jsonl)")
       ->type_name("NAME");
   add_where_option(app, options->where);
+  add_as_of_option(app, options->as_of);
   app.add_flag("--no-vectors", options->no_vectors, "Leave the vectors out (jsonl)");
   app.add_flag("--force", options->force, "Replace files that exist");
   set_examples(app, {"pictor export vectors.npy --head visual", "pictor export items.jsonl --where 'year = 2024'",

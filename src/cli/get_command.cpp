@@ -10,7 +10,7 @@ namespace pictor {
 namespace {
 
 struct Options {
-  std::string id, collection = "default", picture, tokens;
+  std::string id, collection = "default", picture, tokens, as_of;
   bool vectors = false, force = false;
 };
 
@@ -33,8 +33,8 @@ void print_item(Session& session, const StoredItem& item) {
   }
 }
 
-Status write_picture(Session& session, Engine& engine, const Options& options) {
-  PICTOR_ASSIGN(const std::optional<Bytes> picture, engine.picture(options.collection, options.id));
+Status write_picture(Session& session, Engine& engine, const AsOf& at, const Options& options) {
+  PICTOR_ASSIGN(const std::optional<Bytes> picture, engine.picture_as_of(options.collection, options.id, at));
   if (!picture) {
     return {Code::kNotFound, "no picture of item '" + options.id + "' is kept (see 'keep' in pictor stats)"};
   }
@@ -68,11 +68,17 @@ Status write_tokens(Session& session, Engine& engine, const Options& options) {
 }
 
 Status run(Session& session, const Options& options) {
+  PICTOR_ASSIGN(const AsOf at, parse_as_of(options.as_of));
+  if (!at.is_now() && !options.tokens.empty()) {
+    return {Code::kInvalid, "tokens are kept of items that are alive only: leave --as-of or --tokens out"};
+  }
   PICTOR_ASSIGN(Engine * engine, session.engine());
-  PICTOR_ASSIGN(const std::optional<StoredItem> item, engine->get(options.collection, options.id, options.vectors));
+  PICTOR_ASSIGN(const std::optional<StoredItem> item,
+                engine->get_as_of(options.collection, options.id, options.vectors, at));
   if (!item) {
     PICTOR_ASSIGN(const auto erased, engine->upkeep().erased(options.collection, options.id));
     return {Code::kNotFound, "collection '" + options.collection + "' has no item '" + options.id + "'" +
+                                 (at.is_now() ? "" : " as of " + options.as_of) +
                                  (erased.has_value() ? ": it was erased at " + date_text(*erased) : "")};
   }
   if (session.json())
@@ -80,7 +86,7 @@ Status run(Session& session, const Options& options) {
   else
     print_item(session, *item);
   if (!options.tokens.empty()) PICTOR_TRY(write_tokens(session, *engine, options));
-  return options.picture.empty() ? Status::ok() : write_picture(session, *engine, options);
+  return options.picture.empty() ? Status::ok() : write_picture(session, *engine, at, options);
 }
 
 }  // namespace
@@ -90,6 +96,7 @@ Command add_get_command(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   app.add_option("id", options->id, "The item's id")->required()->type_name("ID");
   add_collection_option(app, options->collection);
+  add_as_of_option(app, options->as_of);
   app.add_flag("--vectors", options->vectors, "With its vectors");
   app.add_option("--picture", options->picture, "Write the kept picture to this file")->type_name("FILE");
   app.add_option("--tokens", options->tokens, "Write the kept patch tokens to this file: a header, then f32 numbers")
@@ -97,7 +104,8 @@ Command add_get_command(CLI::App& parent) {
   app.add_flag("--force", options->force, "Replace a file that exists");
   set_examples(app,
                {"pictor get photos/cat.jpg", "pictor get photos/cat.jpg --vectors --json",
-                "pictor get photos/cat.jpg --picture cat-again.jpg", "pictor get photos/cat.jpg --tokens cat.tokens"});
+                "pictor get photos/cat.jpg --picture cat-again.jpg", "pictor get photos/cat.jpg --tokens cat.tokens",
+                "pictor get photos/cat.jpg --as-of 2026-05-31T13:02:11Z"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

@@ -112,6 +112,7 @@ std::string hits_json(const Hits& hits) {
                  {"recall", hits.recall},
                  {"head", hits.head},
                  {"space", hits.space},
+                 {"sequence", hits.sequence},
                  {"candidates", hits.candidates},
                  {"distances", hits.distances},
                  {"ms", hits.ms},
@@ -142,6 +143,23 @@ std::string item_json(const StoredItem& item, bool pretty) {
 }
 
 std::string indexes_json(const IndexesReport& report) { return dumped(indexes_object(report)); }
+
+std::string history_json(const std::vector<StoredVersion>& versions) {
+  Json array = Json::array();
+  for (const StoredVersion& version : versions) {
+    Json object = {{"id", version.id}, {"born", version.born}};
+    object["died"] = version.died ? Json(*version.died) : Json(nullptr);
+    object["born_us"] = version.born_us ? Json(*version.born_us) : Json(nullptr);
+    object["died_us"] = version.died_us ? Json(*version.died_us) : Json(nullptr);
+    object["batch"] = version.batch.empty() ? Json(nullptr) : Json(version.batch);
+    object["content"] = version.content;
+    object["source"] = version.source;
+    object["spaces"] = Json::object();
+    for (const auto& [head, space] : version.spaces) object["spaces"][head] = space;
+    array.push_back(object);
+  }
+  return dumped({{"versions", array}});
+}
 
 std::string collections_json(const std::vector<CollectionInfo>& collections) {
   Json array = Json::array();

@@ -12,6 +12,7 @@ namespace pictor {
 
 std::string hits_json(const Hits& hits);
 std::string item_json(const StoredItem& item, bool pretty);
+std::string history_json(const std::vector<StoredVersion>& versions);
 std::string collections_json(const std::vector<CollectionInfo>& collections);
 std::string collection_json(const CollectionInfo& collection);
 std::string encoders_json(const std::vector<EncoderInfo>& encoders);

@@ -19,7 +19,7 @@ constexpr int kTerminalRows = 6;
 struct Options {
   std::vector<std::string> images, texts, ids;
   std::vector<double> weights;
-  std::string collection = "default", head, where, html, thumbnails = "auto";
+  std::string collection = "default", head, where, as_of, html, thumbnails = "auto";
   std::size_t k = 10;
   std::int64_t deadline_ms = 0;
   double recall = Query{}.recall;
@@ -71,9 +71,9 @@ std::string title_of(const Query& query, const Options& options) {
 }
 
 // Empty when the picture is gone, was not kept or cannot be shown: a search does not fail for that.
-Bytes thumbnail_of(Session& session, Engine& engine, const std::string& collection, const std::string& id,
-                   std::uint32_t side, ThumbnailFormat format) {
-  Result<std::optional<Bytes>> picture = engine.picture(collection, id);
+Bytes thumbnail_of(Session& session, Engine& engine, const Query& query, const std::string& id, std::uint32_t side,
+                   ThumbnailFormat format) {
+  Result<std::optional<Bytes>> picture = engine.picture_as_of(query.collection, id, query.as_of);
   if (!picture.is_ok() || !picture->has_value()) {
     if (!picture.is_ok()) session.log(LogLevel::kInfo, "picture of '" + id + "': " + picture.status().message());
     return {};
@@ -96,14 +96,13 @@ Status write_sheet(Session& session, Engine& engine, const Query& query, const H
       Result<Bytes> small = session.services().thumbnail(part.image, kSheetSide, ThumbnailFormat::kJpeg);
       if (small.is_ok()) picture = std::move(small).value();
     } else if (part.kind == QueryPart::Kind::kId) {
-      picture = thumbnail_of(session, engine, query.collection, part.text, kSheetSide, ThumbnailFormat::kJpeg);
+      picture = thumbnail_of(session, engine, query, part.text, kSheetSide, ThumbnailFormat::kJpeg);
     }
     if (!picture.empty()) asked.pictures.push_back(std::move(picture));
   }
   std::vector<SheetCard> cards;
   for (const Hit& hit : hits.hits) {
-    cards.push_back(
-        {&hit, thumbnail_of(session, engine, query.collection, hit.id, kSheetSide, ThumbnailFormat::kJpeg)});
+    cards.push_back({&hit, thumbnail_of(session, engine, query, hit.id, kSheetSide, ThumbnailFormat::kJpeg)});
   }
   PICTOR_ASSIGN(const auto file, OutputFile::create(session.env(), options.html, true));
   PICTOR_TRY(file->write(contact_sheet(asked, hits, cards)));
@@ -134,7 +133,7 @@ void print_pictures(Session& session, Engine& engine, const Query& query, const 
   if (protocol == PictureProtocol::kNone) protocol = PictureProtocol::kKitty;  // --thumbnails always
   std::size_t rank = 0;
   for (const Hit& hit : hits.hits) {
-    const Bytes small = thumbnail_of(session, engine, query.collection, hit.id, kTerminalSide, wanted_format(protocol));
+    const Bytes small = thumbnail_of(session, engine, query, hit.id, kTerminalSide, wanted_format(protocol));
     if (!small.empty()) session.out() << terminal_picture(protocol, small, kTerminalRows);
     session.out() << session.bold(std::to_string(++rank) + "  " + fixed(hit.score.value, 3)) << "  "
                   << printable(hit.id) << (hit.text.empty() ? "" : "  " + printable(hit.text)) << "\n";
@@ -155,7 +154,8 @@ void print_hits(Session& session, Engine& engine, const Query& query, const Hits
   else
     out << table_text(hits, width);
   out << session.dim(plural(hits.hits.size(), "hit", "hits") + " of " + with_commas(hits.candidates) + ", " +
-                     hits.recall + ", head " + hits.head + ", " + fixed(hits.ms, 1) + " ms" +
+                     hits.recall + (query.as_of.is_now() ? "" : ", as of sequence " + with_commas(hits.sequence)) +
+                     ", head " + hits.head + ", " + fixed(hits.ms, 1) + " ms" +
                      (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
       << "\n";
   if (!options.explain) return;
@@ -172,6 +172,7 @@ Status run(Session& session, const Options& options) {
   query.k = options.k;
   query.where = options.where;
   query.recall = options.exact ? 1.0 : options.recall;
+  PICTOR_ASSIGN(query.as_of, parse_as_of(options.as_of));
   query.with_vectors = options.vectors;
   query.explain = options.explain;
   if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
@@ -217,6 +218,7 @@ Command add_search_command(CLI::App& parent) {
   add_collection_option(app, options->collection);
   app.add_option("--head", options->head, "Head of the encoder; see pictor encoders")->type_name("NAME");
   add_where_option(app, options->where);
+  add_as_of_option(app, options->as_of);
   app.add_option("-k", options->k, "Hits at most")
       ->check(CLI::Range(1, static_cast<int>(limits::kQueryKMax)).description(""))
       ->type_name("N")

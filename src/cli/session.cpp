@@ -113,6 +113,14 @@ CLI::Option* add_where_option(CLI::App& app, std::string& value) {
       ->type_name("FILTER");
 }
 
+CLI::Option* add_as_of_option(CLI::App& app, std::string& value) {
+  return app
+      .add_option("--as-of", value,
+                  "The collection as it was: a time (2026-05-31T13:02:11Z, 2026-05-31T15:02+02:00), a sequence number "
+                  "or a batch; see pictor history")
+      ->type_name("MOMENT");
+}
+
 void set_examples(CLI::App& app, const std::vector<std::string>& lines) {
   std::string text = "Examples:";
   for (const std::string& line : lines) text += "\n  " + line;
@@ -135,17 +143,19 @@ Result<std::string> first_head(Engine& engine, const std::string& encoder, bool 
 std::string hint_for(const Status& status, const std::string& command) {
   const std::string& message = status.message();
   const auto speaks_of = [&](std::string_view word) { return message.find(word) != std::string::npos; };
+  const bool copies = command == "pictor backup" || command == "pictor restore";  // their messages say what to do
   switch (status.code()) {
     case Code::kInvalid:
       return speaks_of("encoder") && !command.starts_with("pictor encoder ") ? "pictor encoders" : command + " --help";
     case Code::kNotFound:
+      if (copies) return command + " --help";
       if (speaks_of("no head")) return "pictor stats, pictor encoders";
       if (speaks_of("collection")) return "pictor collections";
       if (speaks_of("data folder")) return "pictor index FOLDER";
       return speaks_of("encoder") ? "pictor encoders" : command + " --help";
-    case Code::kMismatch: return "pictor collections, pictor encoders";
+    case Code::kMismatch: return copies ? command + " --help" : "pictor collections, pictor encoders";
     case Code::kBusy: return "again, when the other pictor process has ended";
-    case Code::kCorrupt: return command == "pictor verify" ? "" : "pictor verify";
+    case Code::kCorrupt: return command == "pictor verify" || copies ? "" : "pictor verify";
     case Code::kInternal: return "pictor version, and report its output with what you did";
     default: return "";
   }

@@ -72,6 +72,7 @@ struct Command {
 Command add_index_command(CLI::App& parent);
 Command add_search_command(CLI::App& parent);
 Command add_get_command(CLI::App& parent);
+Command add_history_command(CLI::App& parent);
 Command add_delete_command(CLI::App& parent);
 Command add_collections_command(CLI::App& parent);
 Command add_stats_command(CLI::App& parent);
@@ -79,6 +80,8 @@ Command add_verify_command(CLI::App& parent);
 Command add_rebuild_command(CLI::App& parent);
 Command add_compact_command(CLI::App& parent);
 Command add_certificate_command(CLI::App& parent);
+Command add_backup_command(CLI::App& parent);
+Command add_restore_command(CLI::App& parent);
 Command add_receipt_command(CLI::App& parent);
 Command add_export_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
@@ -93,6 +96,7 @@ Command add_help_all_command(CLI::App& parent);
 // Declarations that several commands share.
 CLI::Option* add_collection_option(CLI::App& app, std::string& value);
 CLI::Option* add_reproducible_option(CLI::App& app, bool& value);
+CLI::Option* add_as_of_option(CLI::App& app, std::string& value);
 CLI::Option* add_where_option(CLI::App& app, std::string& value);
 // "Examples:" under the help, one line each.
 void set_examples(CLI::App& app, const std::vector<std::string>& lines);

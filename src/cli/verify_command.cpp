@@ -1,6 +1,7 @@
 // pictor verify: reads everything that is stored and compares; --rederive makes the vectors again.
 #include <CLI/CLI.hpp>
 
+#include "cli/copy_output.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/provenance_output.h"
@@ -29,7 +30,7 @@ Result<std::vector<std::string>> names_of(Engine& engine, const std::string& col
 }
 
 struct Options {
-  std::string collection;
+  std::string collection, backup;
   bool rederive = false, reproducible = false;
   std::uint64_t sample = 0, seed = 0;
 };
@@ -48,8 +49,9 @@ Result<RederiveReport> rederive(Session& session, Engine& engine, const std::str
 
 void print_faults(Session& session, const std::vector<FaultInfo>& faults) {
   for (const FaultInfo& fault : faults) {
-    session.out() << session.red("fault") << " in '" << printable(fault.collection) << "', " << printable(fault.where)
-                  << ": " << printable(fault.what) << "\n";
+    session.out() << session.red("fault") << " in ";
+    if (!fault.collection.empty()) session.out() << "'" << printable(fault.collection) << "', ";
+    session.out() << printable(fault.where) << ": " << printable(fault.what) << "\n";
     if (!fault.advice.empty()) session.out() << "  try: " << printable(fault.advice) << "\n";
   }
 }
@@ -108,7 +110,33 @@ Status look(Session& session, Engine& engine, const Options& options, const std:
   return Status::ok();
 }
 
+// A backup needs no data folder to be read.
+Status run_backup(Session& session, const Options& options) {
+  if (options.rederive || !options.collection.empty()) {
+    return {Code::kInvalid,
+            "--backup reads the whole backup: leave --collection and --rederive out, or restore it first"};
+  }
+  const InterruptGuard interrupt;
+  CopyOptions copy;
+  copy.cancel = &interrupt.flag();
+  Result<std::vector<FaultInfo>> faults = Status(Code::kInternal, "not begun");
+  {
+    CopyPrinter printer(session, false);
+    copy.progress = printer.function();
+    faults = verify_backup(session.env(), options.backup, copy);
+  }
+  PICTOR_TRY(faults.status());
+  if (session.json()) session.out() << faults_json(*faults) << "\n";
+  if (!session.json()) print_faults(session, *faults);
+  if (!faults->empty()) {
+    return {Code::kCorrupt, plural(faults->size(), "fault was", "faults were") + " found in the backup"};
+  }
+  if (!session.json() && !session.options().quiet) session.out() << "All is well: the backup was read and compared\n";
+  return Status::ok();
+}
+
 Status run(Session& session, const Options& options) {
+  if (!options.backup.empty()) return run_backup(session, options);
   if (!options.rederive && (options.sample != 0 || options.reproducible)) {
     return {Code::kInvalid, "--sample and --reproducible say how --rederive works: add it"};
   }
@@ -130,6 +158,7 @@ Command add_verify_command(CLI::App& parent) {
   CLI::App& app = *parent.add_subcommand("verify", "Check everything that is stored");
   auto options = std::make_shared<Options>();
   app.add_option("-c,--collection", options->collection, "Only this collection; else all of them")->type_name("NAME");
+  app.add_option("--backup", options->backup, "Check this backup instead of the data folder")->type_name("DIR");
   app.add_flag("--rederive", options->rederive,
                "Also make vectors again from their pictures and compare bit for bit; check receipts and their "
                "signatures, keys, weights and cards");
@@ -138,7 +167,8 @@ Command add_verify_command(CLI::App& parent) {
       ->type_name("N");
   app.add_option("--seed", options->seed, "--sample: draw the same items again")->type_name("N");
   add_reproducible_option(app, options->reproducible);
-  set_examples(app, {"pictor verify", "pictor verify --collection shop", "pictor verify --rederive --sample 100"});
+  set_examples(app, {"pictor verify", "pictor verify --collection shop", "pictor verify --rederive --sample 100",
+                     "pictor verify --backup /mnt/disk/pictor-backup"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

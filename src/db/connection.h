@@ -20,6 +20,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   sqlite3* handle() const { return db_; }
+  const std::string& vfs_name() const { return vfs_->name(); }
   Status exec(const std::string& sql);
   Status error(int code) const;
   // The first column of the first row as text; empty when there is none.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "db/connection.h"
+#include "db/copy.h"
 #include "db/error.h"
 
 namespace pictor {
@@ -67,6 +68,11 @@ class SqliteDatabase : public Database {
     const Status status = exec("VACUUM");
     const Status back = exec("PRAGMA temp_store=MEMORY");
     return status.is_ok() ? back : status;
+  }
+
+  Status copy_to(const std::string& path,
+                 const std::function<Status(std::uint64_t pages, std::uint64_t pages_total)>& step) override {
+    return db::copy_database(*connection_, path, step);
   }
 
   std::int64_t changes() const override { return sqlite3_changes64(handle()); }

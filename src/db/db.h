@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,6 +50,10 @@ class Database {
   virtual Status migrate(std::span<const Migration> migrations) = 0;
   virtual Status check() = 0;       // PRAGMA integrity_check and foreign_key_check
   virtual Status checkpoint() = 0;  // moves the log into the file and truncates it
+  // Writes what this connection sees (its transaction's moment, else now) to a new file at `path`, which is not synced.
+  // Others may write meanwhile. `step` is called every few pages; its error ends the copy. REQUIRES: `path` is free.
+  virtual Status copy_to(const std::string& path,
+                         const std::function<Status(std::uint64_t pages, std::uint64_t pages_total)>& step) = 0;
   // Rebuilds the file, so that no page has anything that was deleted; then a checkpoint is due. It needs twice the
   // file's size on the disk. What does not fit into the cache lies in files PATH-vacuumN meanwhile; a crash may leave
   // them, for the caller to remove. REQUIRES: no statement of this connection is between step and reset.

@@ -10,26 +10,6 @@
 namespace pictor {
 namespace {
 
-StoredItem stored_of(const Item& item, const CollectionSpec& spec, bool with_vectors) {
-  StoredItem out;
-  out.id = item.data.id;
-  out.source = item.data.source;
-  out.metadata = item.data.metadata;
-  out.text = item.data.text;
-  out.content = item.data.content.hex();
-  out.format = item.data.format;
-  out.width = item.data.width;
-  out.height = item.data.height;
-  out.receipt = item.data.receipt;
-  out.born = item.born;
-  out.created_us = item.created_us;
-  if (!with_vectors) return out;
-  for (std::size_t i = 0; i < spec.spaces.size() && i < item.data.vectors.size(); ++i) {
-    if (!item.data.vectors[i].empty()) out.vectors[spec.spaces[i].head] = item.data.vectors[i];
-  }
-  return out;
-}
-
 CollectionInfo info_of(const CollectionStats& stats) {
   CollectionInfo info;
   info.name = stats.spec.name;
@@ -113,30 +93,6 @@ std::string EngineImpl::batch_id() {
   return sha256(bytes).hex().substr(0, 32);
 }
 
-Result<std::optional<StoredItem>> EngineImpl::get(const std::string& collection, const std::string& id,
-                                                  bool with_vectors) {
-  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
-  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
-  PICTOR_ASSIGN(const auto item, snapshot->find(id, with_vectors));
-  if (!item.has_value()) return std::optional<StoredItem>();
-  return std::optional(stored_of(*item, found->spec(), with_vectors));
-}
-
-Result<std::optional<std::vector<std::byte>>> EngineImpl::picture(const std::string& collection,
-                                                                  const std::string& id) {
-  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
-  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
-  PICTOR_ASSIGN(const auto item, snapshot->find(id, false));
-  std::optional<Bytes> none;
-  if (!item.has_value()) return none;
-  PICTOR_ASSIGN(auto blob, snapshot->blob(item->row));
-  if (blob.has_value()) return blob;
-  if (found->spec().keep != Keep::kReference) return none;
-  auto bytes = read_file(env_, item->data.source, limits::kImageFileBytesMax);
-  if (!bytes.is_ok() || sha256(*bytes) != item->data.content) return none;
-  return std::optional<Bytes>(std::move(bytes).value());
-}
-
 Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::span<const std::string> ids) {
   PICTOR_ASSIGN(const auto found, folder_->collection(collection));
   std::uint64_t removed = 0;
@@ -160,20 +116,6 @@ Result<std::uint64_t> EngineImpl::remove_where(const std::string& collection, co
     return Status::ok();
   }));
   return remove(collection, ids);
-}
-
-Status EngineImpl::scan(const std::string& collection, const std::string& where, bool with_vectors,
-                        const std::function<Status(const StoredItem&)>& visit) {
-  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
-  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
-  std::optional<RowSet> allowed;
-  if (!where.empty()) {
-    PICTOR_ASSIGN(allowed, snapshot->matching(where));
-  }
-  return snapshot->scan(with_vectors, [&](const Item& item) {
-    if (allowed.has_value() && !allowed->contains(item.row)) return Status::ok();
-    return visit(stored_of(item, found->spec(), with_vectors));
-  });
 }
 
 Result<std::vector<CollectionInfo>> EngineImpl::collections() {

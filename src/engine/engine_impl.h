@@ -28,6 +28,13 @@ class EngineImpl final : public Engine {
   Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
                                         bool with_vectors) override;
   Result<std::optional<std::vector<std::byte>>> picture(const std::string& collection, const std::string& id) override;
+  Result<std::optional<StoredItem>> get_as_of(const std::string& collection, const std::string& id, bool with_vectors,
+                                              const AsOf& at) override;
+  Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& collection, const std::string& id,
+                                                              const AsOf& at) override;
+  Status scan_as_of(const std::string& collection, const std::string& where, bool with_vectors, const AsOf& at,
+                    const std::function<Status(const StoredItem&)>& visit) override;
+  Result<std::vector<StoredVersion>> history(const std::string& collection, const std::string& id) override;
   Result<std::optional<StoredTokens>> tokens(const std::string& collection, const std::string& id) override;
   Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) override;
   Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) override;
@@ -39,6 +46,9 @@ class EngineImpl final : public Engine {
   Result<IndexesReport> build_indexes(const IndexesRequest& request) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
+  Result<CopyReport> backup(const BackupRequest& request) override { return folder_->backup(request); }
+  Result<std::vector<BackupPlace>> backups() override { return folder_->backups(); }
+  Status forget_backup(const std::string& path) override { return folder_->forget_backup(path); }
   Result<RederiveReport> rederive(const RederiveRequest& request) override;
   Result<CheckedReceipt> receipt(const std::string& collection, const std::string& id) override;
   Status keep_to_class_of(const std::string& collection) override;

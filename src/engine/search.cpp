@@ -243,7 +243,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   PICTOR_TRY(check_query(query));
   PICTOR_ASSIGN(const auto collection, folder_->collection(query.collection));
   const auto& spec = collection->spec();
-  PICTOR_ASSIGN(auto taken, collection->snapshot());
+  PICTOR_ASSIGN(auto taken, collection->snapshot_as_of(query.as_of));
   const std::shared_ptr<const Snapshot> snapshot = std::move(taken);
   stages.done("store", "snapshot " + std::to_string(snapshot->sequence()));
 
@@ -289,6 +289,7 @@ Result<Hits> EngineImpl::answer(const Query& query) {
   hits.candidates = plan.candidates;
   hits.head = space.head;
   hits.space = space.id;
+  hits.sequence = snapshot->sequence();
   stages.done("backend",
               std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances");
   PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));

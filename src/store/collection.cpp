@@ -158,4 +158,25 @@ Result<CollectionStore::Still> CollectionStore::hold_still() const {
   return first_read;
 }
 
+Result<CollectionStore::Held> CollectionStore::hold_for_copy() const {
+  PICTOR_ASSIGN(auto reader, readers_.take());
+  std::vector<HeldSegment> segments;
+  const auto hold = [&]() -> Status {
+    PICTOR_ASSIGN(const auto names, reader->database->prepare("SELECT file FROM segments ORDER BY first_row"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, names->step());
+      if (!found) return Status::ok();
+      const std::string name(names->text(0));
+      PICTOR_ASSIGN(auto file, env_.open(join_path(join_path(folder_, "segments"), name), OpenMode::kRead));
+      segments.push_back({name, std::move(file)});
+    }
+  };
+  const std::lock_guard lock(writing_);
+  PICTOR_TRY(reader->database->exec("BEGIN"));
+  const Status held = hold();
+  if (held.is_ok()) return Held{std::move(reader), std::move(segments)};
+  static_cast<void>(reader->database->exec("ROLLBACK"));
+  return held;
+}
+
 }  // namespace pictor

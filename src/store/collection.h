@@ -46,11 +46,17 @@ struct Writer {
   std::unique_ptr<Statement> set_state;       // ?1 sequence ?2 items ?3 sealed_row
   std::unique_ptr<Statement> insert_segment;
   std::unique_ptr<Statement> forget_segment;  // ?1 id
-  std::unique_ptr<Statement> insert_moment;   // ?1 sequence ?2 at_us
-  std::int64_t last_moment_us = 0;
+  std::unique_ptr<Statement> insert_commit;   // ?1 sequence ?2 time_us ?3 items
   std::uint64_t next_segment = 1;
+  std::int64_t last_commit_us = 0;  // times of commits never go back, whatever the clock does
 
   static Result<Writer> open(Env& env, const std::string& path);
+};
+
+// A segment file that stays readable whatever becomes of its name.
+struct HeldSegment {
+  std::string name;
+  std::unique_ptr<File> file;
 };
 
 class CollectionStore : public Collection, public std::enable_shared_from_this<CollectionStore> {
@@ -63,6 +69,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const CollectionSpec& spec() const override { return spec_; }
   Result<CommitResult> commit(const Batch& batch) override;
   Result<std::unique_ptr<Snapshot>> snapshot() const override;
+  Result<std::unique_ptr<Snapshot>> snapshot_as_of(const AsOf& at) const override;
+  Result<std::vector<Version>> versions(std::string_view id) const override;
   Status seal() override;
   Result<CompactReport> compact(const CompactOptions& options) override;
   Result<PurgeReport> purge(std::span<const std::string> ids, const PurgeOptions& options) override;
@@ -96,6 +104,13 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
     Readers::Lease reader;  // inside a read transaction that sees exactly this state
   };
   Result<Still> hold_still() const;
+  // The same for a copy: the files of the segments that the transaction sees are open, so that nobody can take them.
+  struct Held {
+    Readers::Lease reader;
+    std::vector<HeldSegment> segments;
+  };
+  Result<Held> hold_for_copy() const;
+  // Snapshots from this number on are whole.
 
  private:
   struct Changes {
@@ -130,11 +145,18 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status store_item(const ItemWrite& item, const CheckedJson& json, const Hash256& blob, RowId row, Sequence born);
   Status bury_alive(std::string_view id, Sequence at, std::vector<RowId>& dead);
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
-  Status note_moment(Sequence sequence);
   void show(const Batch& batch, const Changes& changes, const State& now);
 
   // graph_files.cpp
   Status count_graphs(CollectionStats& stats) const;
+
+  // history.cpp
+  Result<Sequence> sequence_of(const AsOf& at, const State& now, Reader& reader) const;
+  Result<Sequence> sequence_of_time(std::int64_t time_us, const State& now, Reader& reader) const;
+  Result<Sequence> sequence_of_batch(const std::string& batch, Reader& reader) const;
+  Result<std::uint64_t> items_at(Sequence at, Reader& reader) const;
+  // Holds it, as hold() holds the present. kNotFound names the earliest moment that is kept.
+  Status hold_past(Sequence at, Reader& reader) const;
 
   // seal.cpp
   Status seal_locked();

@@ -1,4 +1,6 @@
 // A batch: checked, its blobs durable, its rows durable in one transaction, then shown to readers.
+#include <algorithm>
+
 #include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
@@ -15,7 +17,6 @@ std::int64_t mask_of(const ItemWrite& item) {
   return mask;
 }
 
-constexpr std::int64_t kMomentUs = 1'000'000;
 
 bool is_full(const State& state) {
   return state.fresh_rows() >= limits::kFreshRowsMax || state.fresh_bytes >= limits::kFreshBytesMax;
@@ -164,25 +165,18 @@ Status CollectionStore::finish_batch(const std::string& id, const CommitResult& 
     forget->bind(0, static_cast<std::int64_t>(result.sequence - limits::kBatchesRemembered));
     PICTOR_TRY(forget->step().status());
   }
-  PICTOR_TRY(note_moment(result.sequence));
   State next;
   next.sequence = result.sequence;
   next.items = now.items + result.added - result.deleted;
   next.sealed_row = now.sealed_row;
   next.history_from = now.history_from;
+  writer_.last_commit_us = std::max(writer_.last_commit_us, env_.wall_us());
+  Use commit(*writer_.insert_commit);
+  commit->bind(0, static_cast<std::int64_t>(next.sequence));
+  commit->bind(1, writer_.last_commit_us);
+  commit->bind(2, static_cast<std::int64_t>(next.items));
+  PICTOR_TRY(commit->step().status());
   return set_state(next);
-}
-
-// So that a time can be said as a number. A clock that was set back adds none until it has caught up.
-Status CollectionStore::note_moment(Sequence sequence) {
-  const std::int64_t now_us = env_.wall_us();
-  if (now_us < writer_.last_moment_us + kMomentUs) return Status::ok();
-  Use insert(*writer_.insert_moment);
-  insert->bind(0, static_cast<std::int64_t>(sequence));
-  insert->bind(1, now_us);
-  PICTOR_TRY(insert->step().status());
-  writer_.last_moment_us = now_us;
-  return Status::ok();
 }
 
 void CollectionStore::show(const Batch& batch, const Changes& changes, const State& now) {

@@ -162,7 +162,7 @@ Status CollectionStore::begin_history(const CompactOptions& options) {
   Sequence wanted = options.drop_history.value_or(0);
   if (options.drop_history_us.has_value()) {
     PICTOR_ASSIGN(const auto moment,
-                  writer_.database->prepare("SELECT ifnull(max(sequence), 0) FROM moments WHERE at_us < ?1"));
+                  writer_.database->prepare("SELECT ifnull(max(sequence), 0) FROM commits WHERE time_us < ?1"));
     moment->bind(0, *options.drop_history_us);
     PICTOR_TRY(moment->step().status());
     wanted = std::max(wanted, static_cast<Sequence>(moment->integer(0)));

@@ -1,7 +1,11 @@
 #include <map>
 #include <mutex>
 
+#include "store/backup.h"
+#include "store/backup_manifest.h"
 #include "store/collection.h"
+#include "store/folders.h"
+#include "store/places.h"
 #include "store/schema.h"
 
 namespace pictor {
@@ -10,20 +14,6 @@ namespace {
 // In a folder that the catalogue does not (or soon will not) know: it may be removed when the folder is next opened.
 // A folder without it that the catalogue does not know is somebody else's, and is left alone.
 constexpr const char* kLeftover = "LEFTOVER";
-
-Status sync_parents(Env& env, const std::string& path, const std::string& first_existing) {
-  for (std::string at = path; at != first_existing && at != "/" && at != "."; at = parent_path(at)) {
-    PICTOR_TRY(env.sync_dir(parent_path(at)));
-  }
-  return Status::ok();
-}
-
-Status make_durable_folder(Env& env, const std::string& path) {
-  std::string existing = path;
-  while (!exists(env, existing) && existing != "/" && existing != ".") existing = parent_path(existing);
-  PICTOR_TRY(env.make_dirs(path));
-  return sync_parents(env, path, existing);
-}
 
 Status remove_tree(Env& env, const std::string& path, std::uint32_t depth = 0) {
   if (depth > limits::kFolderDepthMax) return {Code::kLimit, "'" + path + "' is nested too deeply"};
@@ -60,6 +50,7 @@ class LocalDataFolder : public DataFolder {
     if (!create && !exists(env_, catalogue_path())) {
       return {Code::kNotFound, "there is no data folder at '" + path_ + "': index something first, or name another"};
     }
+    PICTOR_TRY(refuse_copies());
     PICTOR_TRY(make_durable_folder(env_, path_));
     auto lock = env_.lock(join_path(path_, "LOCK"));
     if (!lock.is_ok() && lock.status().code() == Code::kBusy) {
@@ -76,6 +67,37 @@ class LocalDataFolder : public DataFolder {
   }
 
   const std::string& path() const override { return path_; }
+
+  Result<CopyReport> backup(const BackupRequest& request) override {
+    PICTOR_TRY(check_backup_place(env_, request.path, path_));
+    BackupSource source;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!request.collection.empty()) PICTOR_TRY(known_spec(request.collection).status());
+      PICTOR_ASSIGN(source.id, folder_id(*catalogue_));
+    }
+    source.path = path_;
+    source.begun = [&] {
+      const std::lock_guard lock(mutex_);
+      return remember_place(*catalogue_, {request.path, request.collection, env_.wall_us(), std::nullopt});
+    };
+    source.copy_catalogue = [this](const std::string& to) { return copy_catalogue(to); };
+    source.open = [this](const BackupSource::Named& named) { return open_for_copy(named); };
+    PICTOR_ASSIGN(auto report, write_backup(env_, request, source));
+    const std::lock_guard lock(mutex_);
+    PICTOR_TRY(note_backup_made(*catalogue_, request.path, report.made_us));
+    return report;
+  }
+
+  Result<std::vector<BackupPlace>> backups() const override {
+    const std::lock_guard lock(mutex_);
+    return places_of(*catalogue_);
+  }
+
+  Status forget_backup(const std::string& path) override {
+    const std::lock_guard lock(mutex_);
+    return forget_place(*catalogue_, path);
+  }
 
   Result<std::shared_ptr<Collection>> create_collection(const CollectionSpec& spec) override {
     PICTOR_TRY(check_spec(spec));
@@ -99,16 +121,7 @@ class LocalDataFolder : public DataFolder {
 
   Result<std::shared_ptr<Collection>> collection(std::string_view name) override {
     const std::lock_guard lock(mutex_);
-    const auto open = open_.find(name);
-    if (open != open_.end()) return std::shared_ptr<Collection>(open->second);
-    PICTOR_ASSIGN(auto spec, find_spec(name));
-    if (!spec) {
-      PICTOR_ASSIGN(const auto all, read_specs());
-      return Status(Code::kNotFound, "collection '" + std::string(name) + "' does not exist: " + listed(all));
-    }
-    PICTOR_TRY(make_room());
-    PICTOR_ASSIGN(auto collection, CollectionStore::open(env_, collection_path(spec->name), *spec, lock_));
-    open_[spec->name] = collection;
+    PICTOR_ASSIGN(auto collection, open_locked(name));
     return std::shared_ptr<Collection>(std::move(collection));
   }
 
@@ -119,19 +132,15 @@ class LocalDataFolder : public DataFolder {
 
   Status drop_collection(std::string_view name) override {
     const std::lock_guard lock(mutex_);
-    PICTOR_ASSIGN(const auto spec, find_spec(name));
-    if (!spec) {
-      PICTOR_ASSIGN(const auto all, read_specs());
-      return {Code::kNotFound, "collection '" + std::string(name) + "' does not exist: " + listed(all)};
-    }
+    PICTOR_ASSIGN(const auto spec, known_spec(name));
     const auto open = open_.find(name);
     if (open != open_.end() && open->second.use_count() > 1) {
-      return {Code::kBusy, "collection '" + spec->name + "' is being read or written: try again when that has ended"};
+      return {Code::kBusy, "collection '" + spec.name + "' is being read or written: try again when that has ended"};
     }
     if (open != open_.end()) open_.erase(open);
-    const std::string folder = collection_path(spec->name);
+    const std::string folder = collection_path(spec.name);
     PICTOR_TRY(mark_leftover(env_, folder));
-    PICTOR_TRY(delete_spec(spec->name));
+    PICTOR_TRY(delete_spec(spec.name));
     static_cast<void>(remove_tree(env_, folder));  // what stays is removed when the data folder is next opened
     return Status::ok();
   }
@@ -140,6 +149,59 @@ class LocalDataFolder : public DataFolder {
   std::string catalogue_path() const { return join_path(path_, "catalogue.db"); }
   std::string collections_path() const { return join_path(path_, "collections"); }
   std::string collection_path(std::string_view name) const { return join_path(collections_path(), name); }
+
+  // What a backup or half a restore holds must not be written to as if it were a data folder.
+  Status refuse_copies() const {
+    if (exists(env_, join_path(path_, kBackupManifest))) {
+      return {Code::kMismatch, "'" + path_ + "' is a backup, no data folder: restore it to a folder of its own with " +
+                                   "pictor restore"};
+    }
+    if (!exists(env_, join_path(path_, kRestoring))) return Status::ok();
+    return {Code::kMismatch, "a backup is being restored to '" + path_ + "', and that has not ended: run the same " +
+                                 "pictor restore again"};
+  }
+
+  Result<CollectionSpec> known_spec(std::string_view name) const {
+    PICTOR_ASSIGN(auto spec, find_spec(name));
+    if (spec) return std::move(*spec);
+    PICTOR_ASSIGN(const auto all, read_specs());
+    return Status(Code::kNotFound, "collection '" + std::string(name) + "' does not exist: " + listed(all));
+  }
+
+  Result<std::shared_ptr<CollectionStore>> open_locked(std::string_view name) {
+    const auto open = open_.find(name);
+    if (open != open_.end()) return open->second;
+    PICTOR_ASSIGN(const auto spec, known_spec(name));
+    PICTOR_TRY(make_room());
+    PICTOR_ASSIGN(auto collection, CollectionStore::open(env_, collection_path(spec.name), spec, lock_));
+    open_[spec.name] = collection;
+    return collection;
+  }
+
+  Result<std::vector<BackupSource::Named>> copy_catalogue(const std::string& to) {
+    const std::lock_guard lock(mutex_);
+    PICTOR_TRY(catalogue_->copy_to(to, [](std::uint64_t, std::uint64_t) { return Status::ok(); }));
+    std::vector<BackupSource::Named> named;
+    PICTOR_ASSIGN(const auto rows, catalogue_->prepare("SELECT name, created_us FROM collections ORDER BY name"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, rows->step());
+      if (!found) return named;
+      named.push_back({std::string(rows->text(0)), rows->integer(1)});
+    }
+  }
+
+  Result<std::shared_ptr<CollectionStore>> open_for_copy(const BackupSource::Named& named) {
+    const std::lock_guard lock(mutex_);
+    {
+      PICTOR_ASSIGN(const auto row,
+                    catalogue_->prepare("SELECT 1 FROM collections WHERE name = ?1 AND created_us = ?2"));
+      row->bind(0, std::string_view(named.name));
+      row->bind(1, named.created_us);
+      PICTOR_ASSIGN(const bool found, row->step());
+      if (!found) return std::shared_ptr<CollectionStore>();
+    }
+    return open_locked(named.name);
+  }
 
   // A new, empty catalogue beside old collections would hide them for good.
   Status refuse_lost_catalogue() const {

@@ -179,10 +179,10 @@ TEST_F(DataFolderTest, a_folder_from_before_tokens_is_upgraded) {
     must(must(Database::open(env_, "/home/data/" + file))->exec(sql + "; PRAGMA user_version = 1"));
   };
   back("collections/cats/collection.db",
-       "DROP TABLE tokens; DROP TABLE moments; DROP TABLE doomed; DROP TABLE doomed_blobs; DROP TABLE purges;"
+       "DROP TABLE tokens; DROP TABLE commits; DROP TABLE doomed; DROP TABLE doomed_blobs; DROP TABLE purges;"
        "DROP TABLE erased; DROP TABLE erasure_salt; DROP INDEX rows_by_blob; ALTER TABLE state DROP COLUMN "
        "history_from");
-  std::string drop;
+  std::string drop = "DROP TABLE folder; DROP TABLE backups;";
   for (const char* column : {"codec", "height", "width", "dim"}) {
     drop += std::string("ALTER TABLE collections DROP COLUMN tokens_") + column + ";";
   }
@@ -190,8 +190,14 @@ TEST_F(DataFolderTest, a_folder_from_before_tokens_is_upgraded) {
   const auto folder = open();
   const auto collection = must(folder->collection("cats"));
   EXPECT_EQ(collection->spec().tokens, TokensSpec{});
+  env_.advance_us(1'000'000);
   must(collection->commit({"two", {testing::item_of(spec, 2)}, {"item1"}}));
   EXPECT_EQ(testing::faults_of(*collection), "");
+  // Its past can be read, too: the time of its commit is that of its item.
+  AsOf first{AsOf::Kind::kTime, 0, must(collection->versions("item1")).at(0).item.created_us, ""};
+  const auto then = must(collection->snapshot_as_of(first));
+  EXPECT_EQ(then->sequence(), 1U);
+  EXPECT_EQ(then->size(), 1U);
 }
 
 TEST_F(DataFolderTest, a_read_only_folder_is_told) {

@@ -22,15 +22,12 @@ class Matcher {
       : collection_(collection),
         state_(state),
         filter_(std::move(filter)),
-        pages_(state.deaths->as_of(state.sequence)) {}
+        pages_(state.is_past ? RowSet() : state.deaths->as_of(state.sequence)) {}
 
   Result<RowSet> run() {
     PICTOR_TRY(read_numbers(filter_, [this](const std::string& number) { return number_of(number); }));
     RowId next = 1;
-    for (const auto& sealed : state_.segments) {
-      if (sealed.columns != nullptr) try_columns(*sealed.columns, next);
-    }
-    for (const auto& fresh : collection_.fresh_columns(state_)) try_columns(*fresh, next);
+    if (!state_.is_past) ask_columns(next);
     leave_to_sql(next, state_.last_row);
     PICTOR_TRY(ask_sql());
     RowSet rows = pages_.take();
@@ -39,6 +36,13 @@ class Matcher {
   }
 
  private:
+  void ask_columns(RowId& next) {
+    for (const auto& sealed : state_.segments) {
+      if (sealed.columns != nullptr) try_columns(*sealed.columns, next);
+    }
+    for (const auto& fresh : collection_.fresh_columns(state_)) try_columns(*fresh, next);
+  }
+
   // As SQLite reads it, so that 19.37 here and 19.37 in metadata are one number whatever the rounding.
   Result<FilterNumber> number_of(const std::string& number) const {
     PICTOR_ASSIGN(auto reader, collection_.readers().take());

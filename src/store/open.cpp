@@ -97,13 +97,14 @@ Result<Writer> Writer::open(Env& env, const std::string& path) {
   PICTOR_ASSIGN(writer.set_state, database.prepare("UPDATE state SET sequence = ?1, items = ?2, sealed_row = ?3, "
                                                    "history_from = ?4"));
   PICTOR_ASSIGN(writer.forget_segment, database.prepare("DELETE FROM segments WHERE id = ?1"));
-  PICTOR_ASSIGN(writer.insert_moment, database.prepare("INSERT INTO moments(sequence, at_us) VALUES(?1, ?2)"));
-  PICTOR_ASSIGN(const auto moments, database.prepare("SELECT ifnull(max(at_us), 0) FROM moments"));
-  PICTOR_TRY(moments->step().status());
-  writer.last_moment_us = moments->integer(0);
   PICTOR_ASSIGN(writer.insert_segment,
                 database.prepare("INSERT INTO segments(id, file, bytes, first_row, last_row, footer_crc, created_us) "
                                  "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  PICTOR_ASSIGN(writer.insert_commit,
+                database.prepare("INSERT INTO commits(sequence, time_us, items) VALUES(?1, ?2, ?3)"));
+  PICTOR_ASSIGN(const auto last, database.prepare("SELECT ifnull(max(time_us), 0) FROM commits"));
+  PICTOR_TRY(last->step().status());
+  writer.last_commit_us = last->integer(0);
   return writer;
 }
 

@@ -80,11 +80,10 @@ constexpr const char* kTokensTable = R"sql(
 CREATE TABLE tokens(row INTEGER PRIMARY KEY, crc INTEGER NOT NULL, packed BLOB NOT NULL) STRICT;
 )sql";
 
-// moments: when a sequence number was reached, at most one a second. doomed, doomed_blobs: what is still to be deleted.
+// doomed, doomed_blobs: what is still to be deleted.
 // erased: salted hashes of ids that were deleted for good.
 constexpr const char* kHistoryTables = R"sql(
 ALTER TABLE state ADD COLUMN history_from INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE moments(sequence INTEGER PRIMARY KEY, at_us INTEGER NOT NULL) STRICT;
 CREATE TABLE doomed(row INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE doomed_blobs(hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE purges(id INTEGER PRIMARY KEY, begun_us INTEGER NOT NULL, done_us INTEGER) STRICT;
@@ -100,9 +99,31 @@ ALTER TABLE collections ADD COLUMN tokens_width INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE collections ADD COLUMN tokens_dim INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// When each commit was, and how many items it left. Of commits before this table those are known that bore a row which
+// is still there; their items are counted when somebody asks.
+constexpr const char* kCommitsTable = R"sql(
+CREATE TABLE commits(sequence INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, items INTEGER) STRICT;
+INSERT INTO commits(sequence, time_us)
+  SELECT born, max(latest) OVER (ORDER BY born) FROM (SELECT born, max(created_us) AS latest FROM rows GROUP BY born);
+CREATE INDEX commits_by_time ON commits(time_us);
+)sql";
+
+// Which data folder this is, wherever it is moved, and where backups of it were made.
+constexpr const char* kBackupTables = R"sql(
+CREATE TABLE folder(one INTEGER PRIMARY KEY CHECK(one = 1), id TEXT NOT NULL) STRICT;
+INSERT INTO folder VALUES(1, lower(hex(randomblob(16))));
+CREATE TABLE backups(
+  path TEXT PRIMARY KEY,
+  collection TEXT NOT NULL,
+  begun_us INTEGER NOT NULL,
+  made_us INTEGER
+) STRICT;
+)sql";
+
 constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
-                                              Migration{3, kHistoryTables}};
-constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections}};
+                                              Migration{3, kHistoryTables}, Migration{4, kCommitsTable}};
+constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
+                                             Migration{3, kBackupTables}};
 
 }  // namespace
 

@@ -105,6 +105,7 @@ struct State {
   RowId last_row = 0;       // the greatest given out; rows count from 1
   RowId sealed_row = 0;     // rows up to this one are in segments
   std::uint64_t fresh_bytes = 0;
+  bool is_past = false;  // made of a later State: its rows and deaths are of that one, and SQL alone knows which count
   Sequence history_from = 0;           // what died at or before it may be gone
   std::vector<SegmentEntry> segments;  // by row
   std::vector<SpaceState> spaces;

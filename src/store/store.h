@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,8 @@
 #include <vector>
 
 #include "base/base.h"
+#include "pictor/backup.h"
+#include "pictor/history.h"
 #include "pictor/types.h"
 
 namespace pictor {
@@ -216,6 +219,14 @@ struct CompactReport {
   bool stopped = false;
 };
 
+// One version of an item: who it was, from when to when.
+struct Version {
+  Item item;  // without vectors
+  std::optional<Sequence> died;
+  std::optional<std::int64_t> born_us, died_us;  // when those commits were; never going back from one to the next
+  std::string batch;                             // that bore it; empty: no longer remembered
+};
+
 // What verify found. Empty: everything is as it was written.
 struct Fault {
   std::string where;   // a file, or a table and a row
@@ -241,6 +252,11 @@ class Collection {
   // Validates the whole batch (names the item and the field), makes it durable, then visible. On error nothing changed.
   virtual Result<CommitResult> commit(const Batch& batch) = 0;
   virtual Result<std::unique_ptr<Snapshot>> snapshot() const = 0;
+  // The collection as it was: all that a snapshot answers is of that moment, but for tokens, which are no history.
+  // kNotFound: there is no such moment (yet), or its history is no longer kept; kInvalid: a time that is not yet.
+  virtual Result<std::unique_ptr<Snapshot>> snapshot_as_of(const AsOf& at) const = 0;
+  // Of the item of that id, newest first, at most limits::kVersionsListedMax; empty when there never was one.
+  virtual Result<std::vector<Version>> versions(std::string_view id) const = 0;
   // Moves fresh rows into an immutable segment. Also done by commit when limits::kFreshRowsMax is reached.
   virtual Status seal() = 0;
   // Readers and writers go on meanwhile. One at a time; another waits.
@@ -279,7 +295,25 @@ class DataFolder {
       std::string_view name) = 0;  // kNotFound names those that exist
   virtual Result<std::vector<CollectionSpec>> collections() const = 0;
   virtual Status drop_collection(std::string_view name) = 0;
+  // A copy of the collections that writers need not wait for (docs/formats/backup.md). kCancelled: stopped, and the
+  // same call goes on from there; kMismatch: the place holds a backup of something else.
+  virtual Result<CopyReport> backup(const BackupRequest& request) = 0;
+  // Where backups were made, whole or not: an erasure has to reach them.
+  virtual Result<std::vector<BackupPlace>> backups() const = 0;
+  virtual Status forget_backup(const std::string& path) = 0;
   virtual const std::string& path() const = 0;
 };
+
+// A collection within a backup, for whoever changes a backup on purpose.
+struct BackupParts {
+  std::string collection;
+  std::string database;                         // a file that Database opens
+  std::map<std::string, std::string> segments;  // by the name that the database has for them: the file
+  std::string segments_folder, blobs_folder;    // blobs lie there as in a data folder
+};
+Result<std::vector<BackupParts>> backup_parts(Env& env, const std::string& path);
+// After files of a backup were changed on purpose: its manifest has their lengths and sums of now. Segments that a
+// database names anew are found under their plain names in segments_folder. Until then the backup is a damaged one.
+Status remake_backup_manifest(Env& env, const std::string& path);
 
 }  // namespace pictor
