@@ -110,7 +110,6 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
     std::vector<HeldSegment> segments;
   };
   Result<Held> hold_for_copy() const;
-  // Snapshots from this number on are whole.
 
  private:
   struct Changes {

@@ -76,6 +76,7 @@ void ColumnMaker::number_in_order(std::vector<ColumnCode>& codes, ColumnsEntry& 
     codes[old] = code++;
   }
   std::vector<std::int64_t> times;
+  times.reserve(texts.size());
   for (const auto& text : texts) times.push_back(iso_time_us(text.first).value_or(kNoTime));
   if (std::all_of(times.begin(), times.end(), [](auto time) { return time == kNoTime; })) times.clear();
   for (const auto time : times) out.put(time);

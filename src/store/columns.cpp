@@ -10,6 +10,7 @@ Status write_file(Env& env, const std::string& path, ByteView bytes) {
     PICTOR_ASSIGN(const auto file, env.open(aside, OpenMode::kReadWriteCreate));
     PICTOR_TRY(file->truncate(0));
     PICTOR_TRY(file->write_at(0, bytes));
+    PICTOR_TRY(file->sync());  // or a power cut would leave damaged columns, which verify would have to tell
   }
   return env.rename(aside, path);
 }

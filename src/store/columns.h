@@ -128,7 +128,7 @@ struct ColumnsBounds {  // smaller in tests
 
 // Makes the columns of the segment's rows from the table `rows`.
 Result<Bytes> make_columns(Database& database, const ColumnsSegment& segment, const ColumnsBounds& bounds = {});
-// The same into a file, written aside and renamed. Not synced: what a power cut leaves of it is recognised by its sums.
+// The same into a file, written aside, synced and renamed; its folder is not synced: a power cut may take the file.
 Status write_columns(Env& env, const std::string& path, Database& database, const ColumnsSegment& segment);
 // From the file; made anew when it is missing, damaged or another segment's. Null when that fails, too.
 std::shared_ptr<const Columns> open_columns(Env& env, const std::string& path, Database& database,

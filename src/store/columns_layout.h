@@ -47,8 +47,8 @@ inline std::uint64_t code_bytes(ColumnEncoding encoding) {
   switch (encoding) {
     case ColumnEncoding::kDense8: return 1;
     case ColumnEncoding::kDense16: return 2;
-    case ColumnEncoding::kDense32: return 4;
-    case ColumnEncoding::kLists: return 4;  // a position
+    case ColumnEncoding::kDense32:
+    case ColumnEncoding::kLists: return 4;  // a code, a position
     case ColumnEncoding::kNone: return 0;
   }
   return 0;

@@ -17,7 +17,6 @@ std::int64_t mask_of(const ItemWrite& item) {
   return mask;
 }
 
-
 bool is_full(const State& state) {
   return state.fresh_rows() >= limits::kFreshRowsMax || state.fresh_bytes >= limits::kFreshBytesMax;
 }
