@@ -1,5 +1,5 @@
-// The process that kill_test kills: commits the script's batches to a real folder, and says each number once it is
-// acknowledged. usage: crash_writer FOLDER SEED
+// The process that kill_test kills: commits the script's batches to a real folder, seals and compacts, and says each
+// number once it is acknowledged. usage: crash_writer FOLDER SEED
 #include <unistd.h>
 
 #include <cstdio>
@@ -20,6 +20,12 @@ int write_on(const std::string& path, std::uint64_t seed) {
     const std::string line = std::to_string(number) + "\n";
     if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return 1;
     if (number % 3 == 0) testing::must(collection->seal());
+    if (number % 7 != 0) continue;
+    CompactOptions options;
+    options.neighbours_min = 2;
+    options.everything = number % 14 == 0;
+    if (number % 21 == 0) options.drop_history = number - 5;
+    testing::must(collection->compact(options).status());
   }
 }
 
