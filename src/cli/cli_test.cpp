@@ -302,8 +302,8 @@ TEST_F(CliTest, delete_purge_writes_a_certificate_and_says_what_was_not_there) {
   EXPECT_EQ(run({"delete", "a", "--purge", "--yes", "--certificate", folder_ / "c.json"}), 4) << "it is there";
   EXPECT_EQ(engine_->fake_upkeep.purged.size(), 1U) << "nothing is deleted that could not be certified";
   EXPECT_EQ(run({"delete", "a", "nobody", "--purge", "--yes", "--json"}), 3);
-  EXPECT_EQ(Json::parse(out())["unknown"][0], "nobody");
-  EXPECT_EQ(Json::parse(out())["certificate"]["format"], "pictor-erasure-1");
+  EXPECT_NE(out().find("\"unknown\": [\n    \"nobody\"\n  ]"), std::string::npos) << out();
+  EXPECT_NE(out().find("\"format\": \"pictor-erasure-1\""), std::string::npos) << out();
   EXPECT_EQ(run({"delete", "--where", "x = 1", "--purge", "--yes"}), 0);
   EXPECT_EQ(engine_->fake_upkeep.purged.size(), 3U);
 }
@@ -342,7 +342,7 @@ TEST_F(CliTest, a_certificate_is_checked_by_the_data_folder_or_by_a_key) {
       << out();
   engine_->fake_upkeep.checked.problem = {Code::kCorrupt, "the certificate was changed"};
   EXPECT_EQ(run({"certificate", "check", file, "--json"}), 12);
-  EXPECT_EQ(Json::parse(out())["ok"], false);
+  EXPECT_NE(out().find("\"ok\": false"), std::string::npos) << out();
   ASSERT_TRUE(write_file_atomic(Env::real(), folder_ / "key", as_bytes("no key")).is_ok());
   EXPECT_EQ(run({"certificate", "check", file, "--public-key", folder_ / "key"}), 12);
   EXPECT_EQ(run({"certificate"}), 2);
