@@ -343,8 +343,9 @@ class Engine {
   virtual Result<std::vector<CollectionInfo>> collections() = 0;
   virtual Result<CollectionInfo> stats(const std::string& collection) = 0;
   virtual Status drop(const std::string& collection) = 0;
-  // Moves fresh rows into a segment when there are enough for a graph, and makes the graphs that are missing or
-  // damaged. Searches go on meanwhile. What was made stays when it is stopped.
+  // Moves fresh rows into a segment when there are enough for a graph, merges segments where that is worth its
+  // writing, and makes the graphs that are missing or damaged. Searches go on meanwhile. What was made stays when it is
+  // stopped.
   virtual Result<IndexesReport> build_indexes(const IndexesRequest& request) = 0;
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,

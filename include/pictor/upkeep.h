@@ -39,12 +39,21 @@ struct PurgeRequest {
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // segments
 };
 
+struct BackupLeft {
+  std::string path;
+  Status cause;
+};
+
 struct Purge {
   std::uint64_t erased = 0;          // ids that had rows
   std::vector<std::string> unknown;  // ids that had none
   std::uint64_t rows = 0, segments = 0, blobs = 0;
   std::uint64_t snapshots_held = 0;  // searches that still have the vectors mapped
   std::string certificate;           // JSON, signed; empty when nothing was erased
+  // Backups of this data folder that had the collection: those that were made anew, so that they have the items no
+  // more, and those that could not be and still have them.
+  std::vector<std::string> backups_renewed;
+  std::vector<BackupLeft> backups_left;
 };
 
 struct CheckedCertificate {
@@ -63,7 +72,8 @@ class Upkeep {
  public:
   virtual ~Upkeep() = default;
   virtual Result<Compaction> compact(const CompactionRequest& request) = 0;
-  // kNotFound: no such collection. An id without rows is no error. The certificate is made when all is done.
+  // kNotFound: no such collection. An id without rows is no error. The certificate is of the data folder, made when all
+  // is done there. Then the backups that the data folder knows are brought up to now, each in its place.
   virtual Result<Purge> purge(const PurgeRequest& request) = 0;
   // When the id was erased from the collection, microseconds since 1970.
   virtual Result<std::optional<std::int64_t>> erased(const std::string& collection, const std::string& id) = 0;

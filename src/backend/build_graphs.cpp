@@ -55,7 +55,8 @@ class Builder {
       report_.bytes += (*there)->mapping->bytes().size();
       return Status::ok();
     }
-    if (there.status().code() != Code::kNotFound && there.status().code() != Code::kCorrupt) return there.status();
+    const Code code = there.status().code();
+    if (code != Code::kNotFound && code != Code::kCorrupt && code != Code::kMismatch) return there.status();
     progress_.rows_total += task.block.count;
     tasks_.push_back(task);
     return Status::ok();
@@ -111,7 +112,7 @@ Result<std::vector<Fault>> verify_graphs(Env& env, const Collection& collection)
   PICTOR_TRY(for_each_block(*snapshot, collection.spec(), [&](const GraphTask& task) {
     const Status sound = check_graph(env, task);
     if (sound.is_ok()) return sound;
-    if (sound.code() != Code::kCorrupt) return sound;
+    if (sound.code() != Code::kCorrupt && sound.code() != Code::kMismatch) return sound;
     faults.push_back({task.block.graph_path, sound.message(), "pictor rebuild -c " + collection.spec().name});
     return Status::ok();
   }));

@@ -86,6 +86,13 @@ Status print_purge(Session& session, const Options& options, const Purge& purge)
     if (purge.snapshots_held > 0) {
       session.out() << plural(purge.snapshots_held, "search", "searches") << " that began before still had them\n";
     }
+    for (const std::string& path : purge.backups_renewed) {
+      session.out() << "The backup in " << printable(path) << " was made anew without them\n";
+    }
+  }
+  for (const BackupLeft& left : purge.backups_left) {
+    session.log(LogLevel::kWarn, "the backup in '" + left.path + "' still has them: " + left.cause.message() +
+                                     ". Back up to it again (pictor backup), or remove it");
   }
   return options.ids.empty() || purge.unknown.empty() ? Status::ok() : missing(options, purge.unknown.size());
 }
@@ -109,6 +116,7 @@ Status purge(Session& session, Engine& engine, const Options& options) {
     return engine.upkeep().purge(request);
   }();
   PICTOR_TRY(made.status());
+  if (made->segments > 0) PICTOR_TRY(make_missing_graphs(session, engine, options.collection));
   if (file != nullptr && !made->certificate.empty()) {
     PICTOR_TRY(file->write(made->certificate + "\n"));
     PICTOR_TRY(file->finish());

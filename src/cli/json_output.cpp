@@ -266,6 +266,11 @@ std::string purged_json(const Purge& purge) {
                {"segments", purge.segments}, {"blobs", purge.blobs},     {"snapshots_held", purge.snapshots_held},
                {"certificate", nullptr}};
   if (!purge.certificate.empty()) json["certificate"] = Json::parse(purge.certificate, nullptr, false);
+  json["backups_renewed"] = purge.backups_renewed;
+  json["backups_left"] = Json::array();
+  for (const BackupLeft& left : purge.backups_left) {
+    json["backups_left"].push_back({{"path", left.path}, {"cause", left.cause.message()}});
+  }
   return dumped(json);
 }
 

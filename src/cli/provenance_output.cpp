@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/interrupt.h"
 #include "cli/text.h"
 #include "engine/engine.h"
 
@@ -201,6 +202,16 @@ std::function<void(std::uint64_t, std::uint64_t)> WorkBar::function() {
     progress.seconds = static_cast<double>(env_.monotonic_us() - start_us_) * 1e-6;
     printer_.update(progress);
   };
+}
+
+Status make_missing_graphs(Session& session, Engine& engine, const std::string& collection) {
+  const InterruptGuard interrupt;
+  WorkBar bar(session);
+  IndexesRequest request;
+  request.collection = collection;
+  request.cancel = &interrupt.flag();
+  request.progress = bar.function();
+  return engine.build_indexes(request).status();
 }
 
 }  // namespace pictor

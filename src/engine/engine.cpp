@@ -79,7 +79,11 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)),
-      merger_(*folder_, options.merge_mib_per_second),
+      merger_(*folder_, options.merge_mib_per_second,
+              [this](Collection& collection, const std::function<bool()>& stop) {
+                return backend_->build_indexes(collection, {false, [&stop](const IndexProgress&) { return !stop(); }})
+                    .status();
+              }),
       upkeep_({env_, *folder_, vectors_, merger_,
                [this] {
                  std::vector<std::string> warnings;
@@ -152,6 +156,14 @@ Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
   PICTOR_ASSIGN(const auto collection, folder_->collection(request.collection));
   PICTOR_ASSIGN(const auto stats, collection->stats());
   if (stats.rows_fresh >= limits::kGraphRowsMin) PICTOR_TRY(collection->seal());
+  // First few segments, then their graphs: what the merger has not come to is done here.
+  merger_.leave(request.collection);
+  CompactOptions options;
+  options.progress = [&](std::uint64_t, std::uint64_t) { return request.cancel == nullptr || !request.cancel->load(); };
+  for (bool more = true; more;) {
+    PICTOR_ASSIGN(const auto compacted, collection->compact(options));
+    more = compacted.merged > 0 && !compacted.stopped;
+  }
   IndexBuild build;
   build.again = request.again;
   build.tell = [&](const IndexProgress& progress) {

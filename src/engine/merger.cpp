@@ -79,7 +79,8 @@ Status Merger::merge(const std::string& collection) {
   options.progress = [this](std::uint64_t, std::uint64_t) { return !stop_one_; };
   while (true) {
     PICTOR_ASSIGN(const auto report, found->compact(options));
-    if (report.merged == 0 || report.stopped) return Status::ok();
+    if (report.stopped || stop_one_) return Status::ok();
+    if (report.merged == 0) return after_ ? after_(*found, [this] { return stop_one_.load(); }) : Status::ok();
     log(LogLevel::kInfo, "compacted",
         {{"collection", collection},
          {"segments_before", report.segments_before},

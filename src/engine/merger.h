@@ -1,4 +1,5 @@
-// Compaction in the background: after a seal it looks whether segments of the collection are worth merging.
+// Compaction in the background: after a seal it looks whether segments of the collection are worth merging, and has
+// made what is derived from those that are new.
 //
 // One thread, of the lowest priority, that starts when it is first needed; it writes at a bounded pace and stops within
 // one step of a write when the merger ends or the collection is wanted for itself. A failure is logged and counted; the
@@ -7,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -19,8 +21,12 @@ namespace pictor {
 
 class Merger {
  public:
-  // 0 MiB a second: does nothing. `folder` must outlive it.
-  Merger(DataFolder& folder, std::uint32_t mib_per_second) : folder_(folder), mib_per_second_(mib_per_second) {}
+  // Called on the merger's thread when a collection's segments are as they should be; ends soon when `stop` says true.
+  using After = std::function<Status(Collection& collection, const std::function<bool()>& stop)>;
+
+  // 0 MiB a second: does nothing. `folder` must outlive it. `after` may be null.
+  Merger(DataFolder& folder, std::uint32_t mib_per_second, After after = nullptr)
+      : folder_(folder), mib_per_second_(mib_per_second), after_(std::move(after)) {}
   ~Merger();
   Merger(const Merger&) = delete;
   Merger& operator=(const Merger&) = delete;
@@ -37,6 +43,7 @@ class Merger {
 
   DataFolder& folder_;
   const std::uint32_t mib_per_second_;
+  const After after_;
   std::atomic<bool> stop_one_ = false;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

@@ -66,7 +66,31 @@ Result<Purge> UpkeepImpl::purge(const PurgeRequest& request) {
   PICTOR_ASSIGN(purge.certificate, make_certificate(parts_.env, request.collection, report, key));
   log(LogLevel::kInfo, "purged",
       {{"collection", request.collection}, {"items", purge.erased}, {"rows", purge.rows}, {"blobs", purge.blobs}});
+  renew_backups(request.collection, purge);
   return purge;
+}
+
+// A backup that is made again in its place has what is there now, and files of before are removed.
+void UpkeepImpl::renew_backups(const std::string& collection, Purge& purge) {
+  const auto places = parts_.folder.backups();
+  if (!places.is_ok()) {
+    purge.backups_left.push_back({"", places.status()});
+    return;
+  }
+  for (const auto& place : *places) {
+    if (!place.collection.empty() && place.collection != collection) continue;
+    BackupRequest again;
+    again.path = place.path;
+    again.collection = place.collection;
+    // A folder that is not there is not made: it may be a disk that is not mounted.
+    const Status there = parts_.env.info(join_path(place.path, "backup.json")).status();
+    const Status made = there.is_ok() ? parts_.folder.backup(again).status() : there;
+    if (made.is_ok()) {
+      purge.backups_renewed.push_back(place.path);
+    } else {
+      purge.backups_left.push_back({place.path, made});
+    }
+  }
 }
 
 Result<std::optional<std::int64_t>> UpkeepImpl::erased(const std::string& collection, const std::string& id) {

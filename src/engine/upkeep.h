@@ -28,6 +28,8 @@ class UpkeepImpl final : public Upkeep {
   CheckedCertificate check(std::string_view certificate) override;
 
  private:
+  void renew_backups(const std::string& collection, Purge& purge);
+
   const Parts parts_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "engine/certificate.h"
@@ -149,6 +150,56 @@ TEST_F(UpkeepTest, compaction_can_drop_all_history) {
   EXPECT_TRUE(keeper.compact(request).value().stopped);
   request.older_than_days = 1'000'000;
   EXPECT_EQ(keeper.compact(request).status().code(), Code::kInvalid);
+}
+
+// How many files below the folder hold these bytes.
+int files_with(const std::string& folder, std::string_view bytes) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    const auto file = read_file(Env::real(), entry.path().string(), std::uint64_t{1} << 30).value();
+    found += as_text(file).find(bytes) == std::string_view::npos ? 0 : 1;
+  }
+  return found;
+}
+
+TEST_F(UpkeepTest, a_purge_reaches_the_backups_that_the_folder_knows_and_names_those_it_cannot) {
+  put("me-whom-nobody-may-remember.jpg", 1);
+  put("you.jpg", 2);
+  BackupRequest backup;
+  for (const char* place : {"/near", "/far"}) {
+    backup.path = path_ + place;
+    ASSERT_TRUE(folder_->backup(backup).is_ok());
+  }
+  EXPECT_GT(files_with(path_ + "/near", "me-whom-nobody"), 0);
+  std::filesystem::rename(path_ + "/far", path_ + "/away");
+  auto keeper = upkeep();
+  PurgeRequest request;
+  request.collection = "photos";
+  request.ids = {"me-whom-nobody-may-remember.jpg"};
+  const auto purge = keeper.purge(request).value();
+  EXPECT_EQ(purge.backups_renewed, std::vector<std::string>{path_ + "/near"});
+  ASSERT_EQ(purge.backups_left.size(), 1U);
+  EXPECT_EQ(purge.backups_left[0].path, path_ + "/far");
+  EXPECT_EQ(purge.backups_left[0].cause.code(), Code::kNotFound);
+  EXPECT_EQ(files_with(path_ + "/data", "me-whom-nobody"), 0);
+  EXPECT_EQ(files_with(path_ + "/near", "me-whom-nobody"), 0);
+  EXPECT_GT(files_with(path_ + "/away", "me-whom-nobody"), 0);
+  EXPECT_TRUE(verify_backup(Env::real(), path_ + "/near", {}).value().empty());
+}
+
+TEST_F(UpkeepTest, what_follows_a_merge_is_done_when_nothing_is_left_to_merge) {
+  std::atomic<int> done = 0;
+  Merger merger(*folder_, 1000, [&](Collection& collection, const std::function<bool()>& stop) {
+    EXPECT_EQ(collection.stats()->segments, 1U);
+    EXPECT_FALSE(stop());
+    ++done;
+    return Status::ok();
+  });
+  for (int i = 0; i < 4; ++i) put("photo" + std::to_string(i), static_cast<float>(i));
+  merger.sealed("photos");
+  merger.drain();
+  EXPECT_EQ(done, 1);
 }
 
 TEST_F(UpkeepTest, the_merger_merges_after_seals_and_lets_go_when_it_is_told) {

@@ -85,7 +85,7 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
                                 ThreadPool* pool);
 // An index that walks the graph in `file` and scores what it found by the block's vectors. Both must stay where they
 // are. Opening reads the header alone, so that a mapped file is ready at once. kCorrupt: not a graph of this block,
-// metric and owner, or damaged where it was looked at.
+// metric and owner, or damaged where it was looked at. kMismatch: a file of another version.
 Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
                                                       std::uint64_t owner);
 // Reads everything: sums, links within bounds, and that every node is reached from the entry. kCorrupt says which not.
