@@ -110,7 +110,7 @@ Result<std::vector<Fault>> verify_graphs(Env& env, const Collection& collection)
   std::vector<Fault> faults;
   PICTOR_ASSIGN(const auto snapshot, collection.snapshot());
   PICTOR_TRY(for_each_block(*snapshot, collection.spec(), [&](const GraphTask& task) {
-    const Status sound = check_graph(env, task);
+    Status sound = check_graph(env, task);
     if (sound.is_ok()) return sound;
     if (sound.code() != Code::kCorrupt && sound.code() != Code::kMismatch) return sound;
     faults.push_back({task.block.graph_path, sound.message(), "pictor rebuild -c " + collection.spec().name});

@@ -87,7 +87,8 @@ class RederiveTest : public testing::Test {
     const auto folder = DataFolder::open(Env::real(), options_.data_folder).value();
     EXPECT_TRUE(folder->collection("test").value()->seal().is_ok());
     const auto segments = join_path(options_.data_folder, "collections/test/segments");
-    const auto files = Env::real().list(segments).value();
+    auto files = Env::real().list(segments).value();
+    std::erase_if(files, [](const auto& file) { return !file.name.ends_with(".seg"); });
     EXPECT_EQ(files.size(), 1U);
     return join_path(segments, files.at(0).name);
   }
