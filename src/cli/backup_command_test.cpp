@@ -57,6 +57,9 @@ TEST_F(CliTest, restore_and_verify_of_what_is_no_backup_say_so) {
 
 TEST_F(CliTest, history_shows_versions_newest_first) {
   EXPECT_EQ(run({"history", "cat.png"}), 3);
+  EXPECT_EQ(err().find("erased"), std::string::npos) << err();
+  EXPECT_EQ(run({"history", "erased"}), 3);
+  EXPECT_NE(err().find("was erased at 2023-11-14"), std::string::npos) << err();
   StoredVersion version;
   version.id = "cat.png";
   version.born = 3;

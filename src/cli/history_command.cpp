@@ -47,7 +47,16 @@ void print_versions(Session& session, const Options& options, const std::vector<
 
 Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(Engine * engine, session.engine());
-  PICTOR_ASSIGN(const std::vector<StoredVersion> versions, engine->history(options.collection, options.id));
+  const Result<std::vector<StoredVersion>> found = engine->history(options.collection, options.id);
+  if (found.status().code() == Code::kNotFound) {
+    const auto erased = engine->upkeep().erased(options.collection, options.id);
+    if (erased.is_ok() && erased->has_value()) {
+      return {Code::kNotFound, "item '" + options.id + "' of collection '" + options.collection + "' was erased at " +
+                                   date_text(**erased) + ", with its history"};
+    }
+  }
+  PICTOR_TRY(found.status());
+  const std::vector<StoredVersion>& versions = *found;
   if (session.json())
     session.out() << history_json(versions) << "\n";
   else
