@@ -21,6 +21,7 @@ class UpkeepTest : public ::testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     path_ = pattern;
     folder_ = DataFolder::open(Env::real(), path_ + "/data").value();
+    merger_ = std::make_unique<Merger>(*folder_, 0);
     CollectionSpec spec;
     spec.name = "photos";
     spec.isa_class = "x86-64-v4";
@@ -29,6 +30,7 @@ class UpkeepTest : public ::testing::Test {
   }
   void TearDown() override {
     collection_.reset();
+    merger_.reset();
     folder_.reset();
     std::filesystem::remove_all(path_);
   }
@@ -45,7 +47,7 @@ class UpkeepTest : public ::testing::Test {
   }
   UpkeepImpl upkeep() {
     return UpkeepImpl(
-        {Env::real(), *folder_, cache_, merger_, [this] { return open_signing_key(Env::real(), folder_->path()); }});
+        {Env::real(), *folder_, cache_, *merger_, [this] { return open_signing_key(Env::real(), folder_->path()); }});
   }
   std::string public_key() {
     const auto bytes = read_file(Env::real(), path_ + "/data/keys/receipts.pub", 1000).value();
@@ -56,7 +58,7 @@ class UpkeepTest : public ::testing::Test {
   std::unique_ptr<DataFolder> folder_;
   std::shared_ptr<Collection> collection_;
   VectorCache cache_{1 << 20};
-  Merger merger_{*folder_, 0};
+  std::unique_ptr<Merger> merger_;
   int batches_ = 0;
 };
 
