@@ -23,7 +23,7 @@ struct NewLinks {  // of one node, by level
 struct BackLink {
   std::uint32_t target = 0;
   std::uint32_t source = 0;
-  auto operator<=>(const BackLink&) const = default;
+  auto operator<=>(const BackLink&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
 };
 
 class Inserter {
@@ -73,7 +73,7 @@ class Inserter {
     struct Place {
       std::uint32_t above;
       std::uint32_t node;
-      auto operator<=>(const Place&) const = default;
+      auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
     };
     std::vector<Place> places(end - begin);
     for_each_index(pool_, (places.size() + kNodesATask - 1) / kNodesATask, [&](std::size_t task) {
@@ -87,6 +87,7 @@ class Inserter {
     });
     std::sort(places.begin(), places.end());
     std::vector<std::uint32_t> order;
+    order.reserve(places.size());
     for (const Place& place : places) order.push_back(place.node);
     reorder_graph_nodes(nodes_, begin, order);
   }

@@ -120,7 +120,7 @@ class NodeMaker {
       std::uint32_t below;  // levels below the highest possible
       std::uint64_t drawn;
       std::uint32_t group;
-      auto operator<=>(const Key&) const = default;
+      auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
     };
     std::vector<Key> keys;
     for (std::uint32_t i = 0; i < groups.size(); ++i) {
@@ -131,6 +131,7 @@ class NodeMaker {
     }
     std::sort(keys.begin(), keys.end());
     std::vector<std::uint32_t> order;
+    order.reserve(keys.size());
     for (const Key& key : keys) order.push_back(key.group);
     return order;
   }

@@ -292,7 +292,7 @@ class BackupWriter {
   static Status check_whole(const File& file, const std::string& name) {
     PICTOR_ASSIGN(const auto mapping, file.map());
     auto view = parse_segment(mapping->bytes());
-    const Status status = view.is_ok() ? check_segment(mapping->bytes(), *view) : view.status();
+    Status status = view.is_ok() ? check_segment(mapping->bytes(), *view) : view.status();
     if (status.is_ok()) return status;
     return Status(Code::kCorrupt,
                   "'" + name + "' " + status.message() + ": it was not backed up; restore it from an earlier backup");
@@ -414,8 +414,9 @@ Status check_backup_place(Env& env, const std::string& place, const std::string&
     const bool data =
         at == data_folder || (exists(env, join_path(at, "catalogue.db")) && exists(env, join_path(at, "collections")));
     if (data) {
-      return {Code::kInvalid, "'" + place + "' lies within the data folder '" + at +
-                                  "': a backup has to be elsewhere, best on another disk"};
+      std::string message = "'";
+      message.append(place).append("' lies within the data folder '").append(at);
+      return {Code::kInvalid, message.append("': a backup has to be elsewhere, best on another disk")};
     }
     if (at == "/" || at == ".") return Status::ok();
   }
