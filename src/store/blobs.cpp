@@ -48,7 +48,7 @@ Status Blobs::remove(std::span<const Hash256> hashes) {
   for (const auto& hash : hashes) {
     if (!exists(env_, shard_path(hash.bytes[0]))) continue;
     for (const std::string& file : {path(hash), path(hash) + ".tmp"}) {
-      const Status removed = env_.remove(file);
+      Status removed = env_.remove(file);
       if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
     }
     touched.insert(hash.bytes[0]);
