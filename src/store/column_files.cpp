@@ -40,7 +40,7 @@ Status CollectionStore::forget_columns(std::span<const RowId> rows) {
     segment.columns = nullptr;
     any = true;
     const std::string path = join_path(join_path(folder_, "segments"), columns_file_name(segment.name.id));
-    const Status removed = env_.remove(path);
+    Status removed = env_.remove(path);
     if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
   }
   if (!any) return Status::ok();
