@@ -1,4 +1,5 @@
-// A graph over a file of vectors: built, opened, asked, round by round on request, so that other programs can take turns.
+// A graph over a file of vectors: built, opened, asked, round by round on request, so that other programs can take
+// turns.
 //
 //   ann_index VECTORS QUERIES DIM METRIC
 //
@@ -185,8 +186,8 @@ class Bench {
     PICTOR_ASSIGN(const auto mapping, map_file(path));
     const auto* bytes = as_u8(mapping->bytes());
     if (mapping->bytes().size() != block_.count) {
-      return Status(Code::kInvalid, path + " has " + std::to_string(mapping->bytes().size()) + " bytes, wanted one for each of " +
-                                        std::to_string(block_.count) + " rows");
+      return Status(Code::kInvalid, path + " has " + std::to_string(mapping->bytes().size()) +
+                                        " bytes, wanted one for each of " + std::to_string(block_.count) + " rows");
     }
     filter_.emplace(std::vector<std::uint8_t>(bytes, bytes + block_.count));
     return "{\"allowed\": " + std::to_string(std::count(bytes, bytes + block_.count, 1)) + "}";
@@ -204,7 +205,8 @@ class Bench {
 
   static Result<Asked> asked_of(std::istringstream& words) {
     Asked asked;
-    if (!(words >> asked.first >> asked.count >> asked.recall >> asked.k)) return wrong("time|answer FIRST COUNT RECALL K");
+    if (!(words >> asked.first >> asked.count >> asked.recall >> asked.k))
+      return wrong("time|answer FIRST COUNT RECALL K");
     return asked;
   }
 
@@ -225,8 +227,9 @@ class Bench {
       before = now;
     }
     std::ostringstream line;
-    line << "{\"seconds\": " << wall_seconds() - wall << ", \"cpu_seconds\": " << cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu
-         << ", \"distances\": " << distances << ", \"exact\": " << exact << ", " << memory_text() << ", \"each_us\": [";
+    line << "{\"seconds\": " << wall_seconds() - wall
+         << ", \"cpu_seconds\": " << cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu << ", \"distances\": " << distances
+         << ", \"exact\": " << exact << ", " << memory_text() << ", \"each_us\": [";
     for (std::size_t i = 0; i < took.size(); ++i) line << (i > 0 ? "," : "") << 1e6 * took[i];
     line << "]}";
     return line.str();

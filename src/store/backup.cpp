@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
+#include "store/backup_check.h"
 #include "store/backup_manifest.h"
+#include "store/backup_sweep.h"
 #include "store/folders.h"
 #include "store/schema.h"
 #include "store/transfer.h"
 
 namespace pictor {
 namespace {
-
-constexpr const char* kAside = ".tmp";
 
 bool is_ours(const DirEntry& entry) {
   const std::string& name = entry.name;
@@ -52,7 +52,7 @@ class BackupWriter {
     PICTOR_TRY(transfer_.sync_folders());
     manifest_.made_us = env_.wall_us();
     PICTOR_TRY(write_manifest(env_, request_.path, manifest_));
-    remove_unnamed();
+    sweep_backup(env_, request_.path, manifest_);
     report_.path = request_.path;
     report_.made_us = manifest_.made_us;
     report_.files_copied = transfer_.files_copied();
@@ -114,7 +114,7 @@ class BackupWriter {
   }
 
   Result<std::vector<BackupSource::Named>> copy_catalogue() {
-    const std::string aside = in_place(std::string("catalogue.db") + kAside);
+    const std::string aside = in_place(std::string("catalogue.db") + kBackupAside);
     PICTOR_TRY(remove_if_there(aside));
     PICTOR_ASSIGN(auto named, source_.copy_catalogue(aside));
     PICTOR_ASSIGN(manifest_.catalogue, name_database(aside, "catalogue.db"));
@@ -236,7 +236,7 @@ class BackupWriter {
   // The files of the segments that it names are open by then: whatever happens to their names, they can be copied.
   Result<std::vector<HeldSegment>> copy_database(const CollectionStore& collection, BackupCollection& copy) {
     const std::string path = collection_path_in(copy.name, "collection.db");
-    const std::string aside = in_place(path + kAside);
+    const std::string aside = in_place(path + kBackupAside);
     PICTOR_TRY(remove_if_there(aside));
     std::vector<HeldSegment> segments;
     {
@@ -252,7 +252,7 @@ class BackupWriter {
       segments = std::move(held.segments);
     }
     PICTOR_ASSIGN(copy.database, name_database(aside, path));
-    PICTOR_ASSIGN(const auto database, open_copy(copy));
+    PICTOR_ASSIGN(const auto database, open_backed_up(env_, request_.path, copy));
     PICTOR_ASSIGN(const auto state,
                   database->prepare("SELECT sequence, items, (SELECT time_us FROM commits WHERE "
                                     "commits.sequence = state.sequence), (SELECT count(*) FROM blobs), "
@@ -264,13 +264,6 @@ class BackupWriter {
     copy.blobs = static_cast<std::uint64_t>(state->integer(3));
     copy.blob_bytes = static_cast<std::uint64_t>(state->integer(4));
     return segments;
-  }
-
-  Result<std::unique_ptr<Database>> open_copy(const BackupCollection& copy) const {
-    DatabaseOptions options;
-    options.read_only = true;
-    options.create = false;
-    return Database::open(env_, in_place(copy.database.file), options);
   }
 
   Status copy_segments(const CollectionStore& collection, const std::vector<HeldSegment>& segments,
@@ -299,21 +292,17 @@ class BackupWriter {
   }
 
   Status copy_blobs(const CollectionStore& collection, const BackupCollection& copy) {
-    PICTOR_ASSIGN(const auto database, open_copy(copy));
-    PICTOR_ASSIGN(const auto select, database->prepare("SELECT hash, bytes FROM blobs ORDER BY hash"));
+    PICTOR_ASSIGN(const auto database, open_backed_up(env_, request_.path, copy));
     const Blobs target(env_, in_place(collection_path_in(copy.name, "blobs")));
     std::string shard;
-    while (true) {
-      PICTOR_ASSIGN(const bool found, select->step());
-      if (!found) return Status::ok();
-      const Hash256 hash = hash_of(select->blob(0));
+    return for_each_blob(*database, [&](const Hash256& hash, std::uint64_t bytes) -> Status {
       const std::string to = target.path(hash);
       if (parent_path(to) != shard) {
         shard = parent_path(to);
         PICTOR_TRY(transfer_.use_folder(shard));
       }
-      PICTOR_TRY(copy_blob(collection.blobs().path(hash), hash, static_cast<std::uint64_t>(select->integer(1)), to));
-    }
+      return copy_blob(collection.blobs().path(hash), hash, bytes, to);
+    });
   }
 
   Status copy_blob(const std::string& from, const Hash256& hash, std::uint64_t bytes, const std::string& to) {
@@ -324,73 +313,6 @@ class BackupWriter {
       return transfer_.pace(0);
     }
     return transfer_.copy(from, hash, to, OpenMode::kCreateNew).in("a blob was not backed up (see pictor verify)");
-  }
-
-  // Databases, segments, keys and blobs of earlier backups, and what was left aside. A failure is no loss: the next
-  // backup tries again.
-  void remove_unnamed() {
-    std::set<std::string> named = {manifest_.catalogue.file};
-    for (const auto& key : manifest_.keys) named.insert(key.file);
-    for (const auto& collection : manifest_.collections) {
-      named.insert(collection.database.file);
-      for (const auto& segment : collection.segments) named.insert(segment.file);
-    }
-    for (const char* folder : {"", "keys", "keys/former"}) remove_others(folder, named);
-    const auto collections = env_.list(in_place("collections"));
-    if (!collections.is_ok()) return;
-    for (const auto& entry : *collections) {
-      const std::string folder = "collections/" + entry.name;
-      remove_others(folder, named);
-      remove_others(folder + "/segments", named);
-      remove_other_blobs(entry.name);
-    }
-  }
-
-  void remove_others(const std::string& folder, const std::set<std::string>& named) {
-    const auto entries = env_.list(folder.empty() ? request_.path : in_place(folder));
-    if (!entries.is_ok()) return;
-    for (const auto& entry : *entries) {
-      const std::string path = folder.empty() ? entry.name : folder + "/" + entry.name;
-      const auto dot = path.rfind('.');
-      const bool ours =
-          path.ends_with(kAside) || (dot != std::string::npos && is_backup_name(path, path.substr(0, dot)));
-      if (entry.kind == FileKind::kFile && ours && !named.contains(path))
-        static_cast<void>(env_.remove(in_place(path)));
-    }
-  }
-
-  void remove_other_blobs(const std::string& collection) {
-    const auto kept = std::ranges::find(manifest_.collections, collection, &BackupCollection::name);
-    std::unique_ptr<Statement> known;
-    if (kept != manifest_.collections.end()) {
-      const auto database = open_copy(*kept);
-      if (!database.is_ok()) return;
-      auto select = (*database)->prepare("SELECT 1 FROM blobs WHERE hash = ?1");
-      if (!select.is_ok()) return;
-      known = std::move(select).value();
-    }
-    const std::string folder = in_place(collection_path_in(collection, "blobs"));
-    const auto shards = env_.list(folder);
-    if (!shards.is_ok()) return;
-    for (const auto& shard : *shards) {
-      const auto files = env_.list(join_path(folder, shard.name));
-      if (!files.is_ok()) continue;
-      for (const auto& file : *files) {
-        if (is_unknown_blob(file.name, known.get())) {
-          static_cast<void>(env_.remove(join_path(join_path(folder, shard.name), file.name)));
-        }
-      }
-    }
-  }
-
-  static bool is_unknown_blob(const std::string& name, Statement* known) {
-    const auto hash = Hash256::from_hex(name);
-    if (!hash.is_ok()) return name.ends_with(kAside);
-    if (known == nullptr) return true;
-    Use select(*known);
-    select->bind(0, bytes_of(*hash));
-    const auto found = select->step();
-    return found.is_ok() && !*found;
   }
 
   static constexpr std::uint64_t kPageBytes = 4096;

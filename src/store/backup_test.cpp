@@ -387,34 +387,6 @@ TEST_F(BackupTest, places_are_remembered_until_they_are_forgotten) {
   EXPECT_EQ(folder_->forget_backup("/other/cats").code(), Code::kNotFound);
 }
 
-TEST_F(BackupTest, a_backup_that_was_changed_on_purpose_gets_a_manifest_that_is_right_again) {
-  fill();
-  backup();
-  const auto parts = must(backup_parts(env_, kBackup));
-  ASSERT_EQ(parts.size(), 1U);
-  ASSERT_EQ(parts[0].segments.size(), 2U);
-  {
-    // Item 3's blob is erased everywhere, its second version included.
-    const auto database = must(Database::open(env_, parts[0].database));
-    must(
-        database->exec("UPDATE rows SET blob = NULL WHERE id = 'item3'; DELETE FROM blobs WHERE hash NOT IN "
-                       "(SELECT blob FROM rows WHERE blob IS NOT NULL)"));
-  }
-  // The segment comes under a new name, as if it had been written anew.
-  const auto first = must(read_file(env_, parts[0].segments.at("1.seg"), limits::kMiB));
-  must(env_.remove(parts[0].segments.at("1.seg")));
-  must(write_file_atomic(env_, join_path(parts[0].segments_folder, "1.seg"), first));
-  EXPECT_FALSE(faults().empty());
-  must(remake_backup_manifest(env_, kBackup));
-  for (const auto& fault : faults()) ADD_FAILURE() << fault.where << " " << fault.what;
-  must(restore());
-  open("/home/again");
-  EXPECT_EQ(faults_of(*collection_), "");
-  const auto snapshot = must(collection_->snapshot());
-  EXPECT_FALSE(must(snapshot->blob(must(snapshot->find("item3", false))->row)).has_value());
-  EXPECT_TRUE(must(snapshot->blob(must(snapshot->find("item6", false))->row)).has_value());
-}
-
 // On the machine, with threads that write as fast as they can.
 TEST(BackupWhileServing, holds_a_batch_whole_or_not_at_all) {
   Env& env = Env::real();

@@ -110,6 +110,11 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
     std::vector<HeldSegment> segments;
   };
   Result<Held> hold_for_copy() const;
+  // A compaction or an erasure is at work in this process now.
+  bool upkeep_runs() const {
+    const std::unique_lock free(compacting_, std::try_to_lock);
+    return !free.owns_lock();
+  }
 
  private:
   struct Changes {
@@ -211,7 +216,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   mutable Readers readers_;
   mutable FreshColumns fresh_columns_;
 
-  std::mutex compacting_;
+  mutable std::mutex compacting_;
   bool swept_ = false;  // guarded by compacting_: what an earlier process left was looked for
 
   mutable std::mutex writing_;  // guards writer_, doomed_, blobs_.put and blobs_.remove

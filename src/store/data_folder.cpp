@@ -339,13 +339,4 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(Env& env, const std::string
   return std::unique_ptr<DataFolder>(std::move(folder));
 }
 
-Result<PurgeReport> purge_in_folder(Env& env, const std::string& path, std::string_view collection,
-                                    std::span<const std::string> ids) {
-  PICTOR_ASSIGN(const auto folder, DataFolder::open(env, path, false));
-  const auto found = folder->collection(collection);
-  if (!found.is_ok() && found.status().code() == Code::kNotFound) return PurgeReport{};
-  PICTOR_TRY(found.status());
-  return (*found)->purge(ids, {});
-}
-
 }  // namespace pictor

@@ -65,7 +65,7 @@ class Compiler {
       default: break;
     }
     if (node.any) return of_an_element(node);
-    const std::string own = text({"ifnull(", comparison(node, field(node.field), node.values), ", 0)"});
+    std::string own = text({"ifnull(", comparison(node, field(node.field), node.values), ", 0)"});
     if (node.op != FilterOp::kContains || !node.field.built_in.empty()) return own;
     FilterNode element = node;
     element.op = FilterOp::kEqual;

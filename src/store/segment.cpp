@@ -342,7 +342,7 @@ Status write_aside(Env& env, const std::string& aside, const SegmentContent& con
 
 Status write_segment(Env& env, const std::string& path, const SegmentContent& content, const SegmentStep& step) {
   const std::string aside = path + ".tmp";
-  const Status written = write_aside(env, aside, content, step);
+  Status written = write_aside(env, aside, content, step);
   if (!written.is_ok()) {
     static_cast<void>(env.remove(aside));  // its room may be what was lacking
     return written;

@@ -281,10 +281,6 @@ class Collection {
   virtual Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) = 0;
 };
 
-// Purges the ids in a data folder that nobody has open, such as a backup. Empty when it has no such collection.
-Result<PurgeReport> purge_in_folder(Env& env, const std::string& path, std::string_view collection,
-                                    std::span<const std::string> ids);
-
 class DataFolder {
  public:
   // Makes the folder when it does not exist (unless `create` is false). kBusy: another process has it open.
@@ -303,17 +299,5 @@ class DataFolder {
   virtual Status forget_backup(const std::string& path) = 0;
   virtual const std::string& path() const = 0;
 };
-
-// A collection within a backup, for whoever changes a backup on purpose.
-struct BackupParts {
-  std::string collection;
-  std::string database;                         // a file that Database opens
-  std::map<std::string, std::string> segments;  // by the name that the database has for them: the file
-  std::string segments_folder, blobs_folder;    // blobs lie there as in a data folder
-};
-Result<std::vector<BackupParts>> backup_parts(Env& env, const std::string& path);
-// After files of a backup were changed on purpose: its manifest has their lengths and sums of now. Segments that a
-// database names anew are found under their plain names in segments_folder. Until then the backup is a damaged one.
-Status remake_backup_manifest(Env& env, const std::string& path);
 
 }  // namespace pictor

@@ -20,6 +20,7 @@ class Verifier {
   Result<std::vector<Fault>> run() {
     PICTOR_TRY(measure());
     check_database();
+    PICTOR_TRY(check_purges());
     PICTOR_TRY(check_segments());
     check_columns();
     PICTOR_TRY(check_rows());
@@ -52,6 +53,17 @@ class Verifier {
   void check_database() {
     const Status status = reader_.database->check();
     if (!status.is_ok()) fault(database_path(), status.message());
+  }
+
+  // Items that were to be erased are hidden at once; until an erasure has ended their bytes are still in files.
+  Status check_purges() {
+    PICTOR_ASSIGN(const auto begun, reader_.database->prepare("SELECT count(*) FROM purges WHERE done_us IS NULL"));
+    PICTOR_TRY(begun->step().status());
+    if (begun->integer(0) == 0 || collection_.upkeep_runs()) return Status::ok();
+    fault(database_path() + ", table purges",
+          "an erasure was begun and has not ended: what it erases is still in files",
+          "close the data folder and open it again, with room on the disk: that ends it");
+    return Status::ok();
   }
 
   Status check_segments() {

@@ -80,8 +80,8 @@ inline std::string check_batches(SimulatedEnv& env, std::uint64_t seed, const Ac
   return difference(**collection, model);
 }
 
-// Power fails at every operation of the workload (at every `stride`-th, from the first) and once after the last, or until
-// something is found wrong.
+// Power fails at every operation of the workload (at every `stride`-th, from the first) and once after the last, or
+// until something is found wrong.
 inline Outcome fail_everywhere(const Workload& workload, std::uint64_t seed, const Ignored& ignored,
                                std::uint64_t first = 1, std::uint64_t stride = 1) {
   Outcome outcome;
