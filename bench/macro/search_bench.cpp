@@ -60,6 +60,7 @@ class OneBlock final : public Snapshot {
   }
   Sequence sequence() const override { return 1; }
   std::uint64_t size() const override { return vectors_.count; }
+  bool whole() const override { return true; }
   Result<std::vector<Item>> items(std::span<const RowId>, bool) const override { return unused(); }
   Result<std::optional<Item>> find(std::string_view, bool) const override { return unused(); }
   Status scan(bool, const std::function<Status(const Item&)>&) const override { return unused(); }

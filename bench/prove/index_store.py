@@ -5,7 +5,7 @@ from gtests import gtest
 from index_house import claim
 from line_durability import ctest, told
 
-NEEDLES, KILLS = 1000, 10_000
+NEEDLES, KILLS, SOAK_STEPS = 1000, 10_000, 20_000
 
 
 def known_tests():
@@ -60,6 +60,21 @@ def kills(context):
     found = shown_by(("kill_test",), "kills", env={"PICTOR_KILLS": str(count), "PICTOR_SEED": str(context.seed)})
     found.figure = f"{count:,} kills: {found.figure}" + ("" if count >= KILLS else f"; a shorter run than {KILLS:,}: --kills {KILLS}")
     return found
+
+
+@claim("soak", f"{SOAK_STEPS:,} commits, deletions, seals, merges, erasures, backups, reopenings and searches in any order: a plain map agrees")
+def soak(context):
+    env = {"PICTOR_SOAK_STEPS": str(SOAK_STEPS), "PICTOR_SEED": str(context.seed)}
+    return shown_by_gtests("tests/crash/soak_test", "Soak.*", "a soak", env)
+
+
+@claim("damage", "a flipped bit in any byte of a segment, columns or a graph: no other vector, row or hit; what is lost is told, the rest answers")
+def damage(_):
+    found = [shown_by_gtests(program, filters, "damage", {}) for program, filters in (
+        ("src/store/store_test", "DamagedTest.*:ColumnsTest.bytes_that_flip*:StoreErrors.*amage*:BackupTest.*amage*"),
+        ("src/index/index_test", "*Damage*"))]
+    return claims.Finding(all(one.holds for one in found), "; ".join(one.figure for one in found),
+                          {"programs": [one.numbers for one in found]})
 
 
 claim("erasure", f"0 of {NEEDLES:,} planted needles are found in any file after items were deleted for good")(

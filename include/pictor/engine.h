@@ -304,6 +304,9 @@ struct CollectionInfo {
   std::uint64_t tokens_items = 0, tokens_bytes = 0;  // within database_bytes
   std::uint64_t tokens_item_bytes = 0;               // of one item
   std::uint64_t graphs = 0, graph_bytes = 0;         // whole or not: see verify
+  std::uint64_t segments_damaged = 0;                // of `segments`: left out of answers
+  std::uint64_t items_damaged = 0;                   // whose vectors are there
+  std::uint64_t purges_begun = 0;                    // and not ended: what they erase is hidden, and still in files
   std::vector<MeasuredRecall> recall;                // since the engine was opened; empty: nothing was compared
 };
 
@@ -350,6 +353,9 @@ class Engine {
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;
+  // Moves segments that are not what was written aside, as N.seg.damaged, and says how many. From then on answers leave
+  // their vectors out and are not `complete`; indexing their pictures again makes them whole.
+  virtual Result<std::uint64_t> quarantine(const std::string& collection) = 0;
   // A whole copy of the collections while others search and index. kCancelled: the same call goes on from there.
   virtual Result<CopyReport> backup(const BackupRequest& request) = 0;
   virtual Result<std::vector<BackupPlace>> backups() = 0;

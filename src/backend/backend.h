@@ -33,7 +33,7 @@ struct BackendQuery {
 
 struct Candidates {
   std::vector<Neighbor> neighbors;  // at most k, nearest first by (distance, row)
-  // false: the deadline passed, or a part did not answer; neighbors are the nearest of what was seen.
+  // false: the deadline passed, or a part did not answer or is damaged; neighbors are the nearest of what was seen.
   bool complete = true;
   std::uint64_t distances = 0;  // how many were computed
   bool exact = true;            // every row that may be returned was looked at

@@ -178,7 +178,7 @@ class LocalBackend final : public Backend {
     } else {
       pool_->parallel_for(workers, [&](std::size_t worker) { answers[worker] = search.work(); });
     }
-    return merge(std::move(answers), query.k, search.complete());
+    return merge(std::move(answers), query.k, search.complete() && snapshot.whole());
   }
 
   Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) override {

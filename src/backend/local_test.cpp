@@ -68,6 +68,8 @@ class MadeSnapshot final : public Snapshot {
 
   Sequence sequence() const override { return 1; }
   std::uint64_t size() const override { return 0; }
+  bool whole() const override { return whole_; }
+  void lose_a_part() { whole_ = false; }
   Result<std::vector<Item>> items(std::span<const RowId>, bool) const override { return unused(); }
   Result<std::optional<Item>> find(std::string_view, bool) const override { return unused(); }
   Status scan(bool, const std::function<Status(const Item&)>&) const override { return unused(); }
@@ -84,6 +86,7 @@ class MadeSnapshot final : public Snapshot {
   };
   std::uint32_t dim_;
   std::uint64_t dead_every_;
+  bool whole_ = true;
   std::vector<Part> parts_;
 };
 
@@ -227,6 +230,18 @@ TEST(LocalBackend, an_empty_collection_answers_with_nothing) {
   }
 }
 
+TEST(LocalBackend, an_answer_from_a_damaged_collection_is_not_complete) {
+  MadeSnapshot snapshot({100}, 8, 0);
+  const std::vector<float> vector(8, 0.5F);
+  const auto backend = make_local_backend(Env::real(), nullptr);
+  BackendQuery query{kSpace, vector, Metric::kCosine, 5};
+  EXPECT_TRUE(backend->search(snapshot, query)->complete);
+  snapshot.lose_a_part();
+  const auto found = backend->search(snapshot, query);
+  EXPECT_FALSE(found->complete);
+  EXPECT_EQ(found->neighbors.size(), 5U);
+}
+
 TEST(LocalBackend, says_what_it_is) {
   EXPECT_EQ(make_local_backend(Env::real(), nullptr)->describe(),
             "local, graphs and scans, " + std::string(simd_name(best_simd())));
@@ -254,7 +269,7 @@ class CountingCollection final : public Collection {
   }
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
-  Result<std::optional<KnownSource>> known_source(std::string_view) const override { return unused(); }
+  Result<std::uint64_t> quarantine() override { return unused(); }
   Status write_graph(std::uint64_t, std::size_t, ByteView) override { return unused(); }
 
  private:

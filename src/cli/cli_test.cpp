@@ -395,6 +395,17 @@ TEST_F(CliTest, verify_ends_with_12_when_something_is_damaged) {
   EXPECT_EQ(run({"verify"}), 12);
   EXPECT_NE(out().find("fault in 'default', segment 3: checksum differs"), std::string::npos) << out();
   EXPECT_EQ(run({"verify", "--json"}), 12);
+  EXPECT_EQ(err().find("moved aside"), std::string::npos) << err();
+}
+
+TEST_F(CliTest, verify_moves_damaged_segments_aside_when_told_to) {
+  EXPECT_EQ(run({"verify", "--quarantine"}), 0);
+  EXPECT_EQ(err().find("moved aside"), std::string::npos) << err();
+  engine_->faults = {{"default", "segments/3.seg", "checksum differs", "pictor verify --quarantine"}};
+  engine_->quarantined = 1;
+  EXPECT_EQ(run({"verify", "--quarantine"}), 12);
+  EXPECT_NE(err().find("'default': 1 damaged segment was moved aside"), std::string::npos) << err();
+  EXPECT_EQ(run({"verify", "--quarantine", "--backup", "/b"}), static_cast<int>(Code::kInvalid));
 }
 
 TEST_F(CliTest, rebuild_makes_all_graphs_or_those_that_are_missing) {

@@ -122,6 +122,7 @@ class FakeEngine : public Engine {
   Upkeep& upkeep() override { return fake_upkeep; }
   std::vector<StoredItem> items;
   std::vector<FaultInfo> faults;
+  std::uint64_t quarantined = 0;
   std::vector<StoredVersion> versions;
   AsOf asked_as_of;
   std::vector<BackupRequest> backup_requests;
@@ -268,6 +269,7 @@ class FakeEngine : public Engine {
     progress(1, 2);
     return faults;
   }
+  Result<std::uint64_t> quarantine(const std::string&) override { return quarantined; }
   Result<CopyReport> backup(const BackupRequest& request) override {
     PICTOR_TRY(failure);
     backup_requests.push_back(request);
@@ -482,6 +484,7 @@ class CliTest : public ::testing::Test {
                                           const std::function<void(std::uint64_t, std::uint64_t)>& p) override {
       return engine_->verify(c, p);
     }
+    Result<std::uint64_t> quarantine(const std::string& c) override { return engine_->quarantine(c); }
     Result<CopyReport> backup(const BackupRequest& r) override { return engine_->backup(r); }
     Result<std::vector<BackupPlace>> backups() override { return engine_->backups(); }
     Status forget_backup(const std::string& p) override { return engine_->forget_backup(p); }

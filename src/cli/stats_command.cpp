@@ -39,6 +39,11 @@ Status run(Session& session, const std::string& collection) {
                   plural(info.segments, "segment", "segments"));
   row("database", bytes_text(info.database_bytes));
   row("segments", bytes_text(info.segment_bytes));
+  if (info.segments_damaged > 0) {
+    row("damaged", plural(info.segments_damaged, "segment", "segments") + ": " +
+                       plural(info.items_damaged, "item is", "items are") + " left out of answers, index them again");
+  }
+  if (info.purges_begun > 0) row("erasures", plural(info.purges_begun, "was", "were") + " begun and not ended: verify");
   row("graphs", info.graphs == 0 ? "none" : with_commas(info.graphs) + ", " + bytes_text(info.graph_bytes));
   row("pictures", bytes_text(info.blob_bytes));
   for (const MeasuredRecall& at : info.recall) {

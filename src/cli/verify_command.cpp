@@ -31,7 +31,7 @@ Result<std::vector<std::string>> names_of(Engine& engine, const std::string& col
 
 struct Options {
   std::string collection, backup;
-  bool rederive = false, reproducible = false;
+  bool rederive = false, reproducible = false, quarantine = false;
   std::uint64_t sample = 0, seed = 0;
 };
 
@@ -103,6 +103,13 @@ Status look(Session& session, Engine& engine, const Options& options, const std:
   PICTOR_TRY(faults.status());
   found.faults.insert(found.faults.end(), faults->begin(), faults->end());
   ++found.collections;
+  if (options.quarantine && !faults->empty()) {
+    PICTOR_ASSIGN(const std::uint64_t moved, engine.quarantine(name));
+    if (moved > 0 && !session.options().quiet) {
+      session.err() << "'" << printable(name) << "': " << plural(moved, "damaged segment was", "damaged segments were")
+                    << " moved aside; `pictor index` makes its vectors again\n";
+    }
+  }
   if (!options.rederive) return Status::ok();
   PICTOR_ASSIGN(auto report, rederive(session, engine, name, options));
   found.faults.insert(found.faults.end(), report.faults.begin(), report.faults.end());
@@ -112,9 +119,10 @@ Status look(Session& session, Engine& engine, const Options& options, const std:
 
 // A backup needs no data folder to be read.
 Status run_backup(Session& session, const Options& options) {
-  if (options.rederive || !options.collection.empty()) {
+  if (options.rederive || options.quarantine || !options.collection.empty()) {
     return {Code::kInvalid,
-            "--backup reads the whole backup: leave --collection and --rederive out, or restore it first"};
+            "--backup reads the whole backup: leave --collection, --quarantine and --rederive out, or "
+            "restore it first"};
   }
   const InterruptGuard interrupt;
   CopyOptions copy;
@@ -159,6 +167,8 @@ Command add_verify_command(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   app.add_option("-c,--collection", options->collection, "Only this collection; else all of them")->type_name("NAME");
   app.add_option("--backup", options->backup, "Check this backup instead of the data folder")->type_name("DIR");
+  app.add_flag("--quarantine", options->quarantine,
+               "Move damaged segments aside: answers leave their vectors out and say so, and index makes them again");
   app.add_flag("--rederive", options->rederive,
                "Also make vectors again from their pictures and compare bit for bit; check receipts and their "
                "signatures, keys, weights and cards");
@@ -168,7 +178,7 @@ Command add_verify_command(CLI::App& parent) {
   app.add_option("--seed", options->seed, "--sample: draw the same items again")->type_name("N");
   add_reproducible_option(app, options->reproducible);
   set_examples(app, {"pictor verify", "pictor verify --collection shop", "pictor verify --rederive --sample 100",
-                     "pictor verify --backup /mnt/disk/pictor-backup"});
+                     "pictor verify --quarantine", "pictor verify --backup /mnt/disk/pictor-backup"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

@@ -24,6 +24,9 @@ CollectionInfo info_of(const CollectionStats& stats) {
   info.rows_dead = stats.rows_dead;
   info.rows_fresh = stats.rows_fresh;
   info.segments = stats.segments;
+  info.segments_damaged = stats.segments_damaged;
+  info.items_damaged = stats.items_damaged;
+  info.purges_begun = stats.purges_begun;
   info.database_bytes = stats.database_bytes;
   info.segment_bytes = stats.segment_bytes;
   info.blob_bytes = stats.blob_bytes;
@@ -192,6 +195,11 @@ Result<std::vector<FaultInfo>> EngineImpl::verify(const std::string& collection,
   out.reserve(faults.size());
   for (const auto& fault : faults) out.push_back({collection, fault.where, fault.what, fault.advice});
   return out;
+}
+
+Result<std::uint64_t> EngineImpl::quarantine(const std::string& collection) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(collection));
+  return found->quarantine();
 }
 
 }  // namespace pictor

@@ -46,6 +46,7 @@ class EngineImpl final : public Engine {
   Result<IndexesReport> build_indexes(const IndexesRequest& request) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
+  Result<std::uint64_t> quarantine(const std::string& collection) override;
   Result<CopyReport> backup(const BackupRequest& request) override { return folder_->backup(request); }
   Result<std::vector<BackupPlace>> backups() override { return folder_->backups(); }
   Status forget_backup(const std::string& path) override { return folder_->forget_backup(path); }

@@ -40,6 +40,28 @@ TEST_F(EngineTest, what_cannot_be_read_is_quarantined_and_the_run_goes_on) {
   EXPECT_FALSE(report.quarantine[0].cause.message().empty());
 }
 
+TEST_F(EngineTest, pictures_whose_vectors_a_disk_has_lost_are_embedded_again) {
+  ingest(pictures(6));
+  CompactionRequest everything;
+  everything.collection = "test";
+  everything.everything = true;
+  ASSERT_TRUE(engine_->upkeep().compact(everything).is_ok());
+  engine_.reset();
+  const auto segment = join_path(options_.data_folder, "collections/test/segments/1.seg");
+  ASSERT_TRUE(std::filesystem::remove(segment)) << segment;
+  reopen();
+  EXPECT_FALSE(engine_->search(by_image(3))->complete);
+  Query by_id = by_image(3);
+  by_id.parts[0].kind = QueryPart::Kind::kId;
+  by_id.parts[0].text = "p3";
+  EXPECT_EQ(engine_->search(by_id).status().code(), Code::kCorrupt);
+  EXPECT_EQ(engine_->stats("test")->items_damaged, 6U);
+  // The same pictures, unchanged: none is passed over.
+  EXPECT_EQ(ingest(pictures(6)).counts.unchanged, 0U);
+  EXPECT_EQ(engine_->stats("test")->items_damaged, 0U);
+  EXPECT_EQ(engine_->search(by_image(3))->hits.at(0).id, "p3");
+}
+
 TEST_F(EngineTest, metrics_count_what_became_of_pictures_and_queries) {
   auto& metrics = Metrics::global();
   const auto pictures_of = [&](IngestResult result) {

@@ -120,7 +120,8 @@ bool Run::unchanged_by_clock(const Picture& picture, const Item& item) const {
 
 Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const {
   const auto& wanted = picture.entry.item;
-  PICTOR_ASSIGN(const auto known, clock.time(IngestStage::kLookUp, [&] { return snapshot.find(wanted.id, false); }));
+  PICTOR_ASSIGN(auto known, clock.time(IngestStage::kLookUp, [&] { return snapshot.find(wanted.id, false); }));
+  if (known.has_value() && known->vectors_lost) known.reset();
   if (known.has_value() && unchanged_by_clock(picture, *known)) {
     picture.outcome = Outcome::kUnchanged;
     return false;

@@ -135,6 +135,10 @@ struct QueryMaker {
     if (!item.has_value()) {
       return Status(Code::kNotFound, "collection '" + spec.name + "' has no item '" + id + "'");
     }
+    if (item->vectors_lost) {
+      return Status(Code::kCorrupt,
+                    "the vectors of item '" + id + "' are in a damaged segment: index its picture again");
+    }
     if (item->data.vectors.size() <= space || item->data.vectors[space].empty()) {
       return Status(Code::kNotFound, "item '" + id + "' has no vector in head '" + wanted().head + "'");
     }

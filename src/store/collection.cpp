@@ -72,6 +72,7 @@ Result<std::optional<KnownVectors>> CollectionStore::vectors_of_content(const Ha
   PICTOR_ASSIGN(const bool found, select->step());
   const std::int64_t spaces = (std::int64_t{1} << kTokensBit) - 1;
   if (!found || (select->integer(1) & spaces) == 0) return Found();
+  if (now->is_damaged(static_cast<RowId>(select->integer(0)))) return Found();
   return Found({vectors_of(*now, static_cast<RowId>(select->integer(0))), std::string(select->text(2))});
 }
 
@@ -99,17 +100,6 @@ Result<std::optional<Bytes>> CollectionStore::tokens_of_content(const Hash256& c
   PICTOR_ASSIGN(const bool found, select->step());
   if (!found || (select->integer(1) >> kTokensBit & 1) == 0) return std::optional<Bytes>();
   return tokens_of(*reader.operator->(), static_cast<RowId>(select->integer(0)));
-}
-
-Result<std::optional<KnownSource>> CollectionStore::known_source(std::string_view id) const {
-  PICTOR_ASSIGN(auto reader, readers_.take());
-  Use select(*reader->source_of);
-  select->bind(0, id);
-  select->bind(1, static_cast<std::int64_t>(state()->sequence));
-  PICTOR_ASSIGN(const bool found, select->step());
-  if (!found) return std::optional<KnownSource>();
-  return std::optional(
-      KnownSource{static_cast<std::uint64_t>(select->integer(0)), select->integer(1), hash_of(select->blob(2))});
 }
 
 Result<CollectionStats> CollectionStore::stats() const {
@@ -140,6 +130,7 @@ Result<CollectionStats> CollectionStore::stats() const {
   PICTOR_ASSIGN(const auto files, blobs_.count_files());
   stats.leftover_files = files > named ? files - named : 0;
   PICTOR_TRY(count_graphs(stats));
+  PICTOR_TRY(count_damaged(*now, *reader.operator->(), stats));
   for (const char* file : {"collection.db", "collection.db-wal"}) {
     const auto info = env_.info(join_path(folder_, file));
     if (info.is_ok()) stats.database_bytes += info->size;
@@ -167,8 +158,13 @@ Result<CollectionStore::Held> CollectionStore::hold_for_copy() const {
       PICTOR_ASSIGN(const bool found, names->step());
       if (!found) return Status::ok();
       const std::string name(names->text(0));
-      PICTOR_ASSIGN(auto file, env_.open(join_path(join_path(folder_, "segments"), name), OpenMode::kRead));
-      segments.push_back({name, std::move(file)});
+      const std::string path = join_path(join_path(folder_, "segments"), name);
+      auto file = env_.open(path, OpenMode::kRead);
+      if (file.status().code() == Code::kNotFound) {
+        return {Code::kCorrupt, "'" + path + "' is missing or was set aside: index its pictures again, then compact"};
+      }
+      if (!file.is_ok()) return file.status();
+      segments.push_back({name, std::move(file).value()});
     }
   };
   const std::lock_guard lock(writing_);

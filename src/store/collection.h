@@ -6,6 +6,7 @@
 // before writing_, taken before state_mutex_.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -80,7 +81,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const override;
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
-  Result<std::optional<KnownSource>> known_source(std::string_view id) const override;
+  Result<std::uint64_t> quarantine() override;
   Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) override;
   std::string graph_path(std::uint64_t segment, std::size_t space) const;
 
@@ -127,7 +128,8 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   // open.cpp
   Status load();
   Status load_segments(State& state);
-  Status load_segment(const Statement& row, State& state);
+  Status load_segment(const Statement& row, State& state);  // one that is damaged is noted as such
+  Status open_named_segment(const Statement& row, State& state);
   Status load_fresh(State& state);
   Status load_deaths(State& state);
   // column_files.cpp
@@ -136,6 +138,11 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   void make_columns();
   // Those that speak of one of these rows go, from memory and disk, before the rows do. REQUIRES: writing_ is held.
   Status forget_columns(std::span<const RowId> rows);
+  // damaged.cpp. Forgets the damaged segments of which no row is kept any more. REQUIRES: compacting_ is held.
+  Status drop_damaged();
+  static Status count_damaged(const State& state, Reader& reader, CollectionStats& stats);
+  Result<std::optional<std::string>> damage_of(const SegmentEntry& segment) const;
+  Status set_aside(const SegmentEntry& segment, const std::string& what);
   void remove_leftover_segments(const State& state);
   void remove_leftover_copies();
   bool has_rows(const std::string& table);
@@ -198,7 +205,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   struct Doomed {
     std::vector<RowId> rows;
     std::vector<RowId> alive;
+    std::map<Sequence, std::int64_t> births;  // of those rows, less deaths: what each commit from there on loses
   };
+  Status forget_count(const Doomed& doomed);
   Result<bool> doom_id(const std::string& id, const Hash256& tombstone, Sequence at, Doomed& doomed,
                        PurgeReport& report);
   Result<Bytes> erasure_salt();

@@ -63,6 +63,24 @@ bool is_among(const SegmentName& name, std::span<const SegmentEntry> entries) {
   return std::ranges::any_of(entries, [&](const auto& entry) { return entry.name.id == name.id; });
 }
 
+// A run that reaches over the place of a damaged segment is cut there.
+std::vector<SegmentRun> cut_at_damaged(const std::vector<SegmentRun>& runs, const State& state) {
+  std::vector<SegmentRun> cut;
+  const auto& segments = state.segments;
+  for (const auto& run : runs) {
+    cut.push_back(run);
+    for (std::size_t i = run.begin + 1; i < run.end; ++i) {
+      const bool parted = std::ranges::any_of(state.damaged, [&](const auto& damaged) {
+        return segments[i - 1].last_row < damaged.first_row && damaged.last_row < segments[i].first_row;
+      });
+      if (!parted) continue;
+      cut.back().end = i;
+      cut.push_back({i, run.end});
+    }
+  }
+  return cut;
+}
+
 // What each segment would have, and lose.
 std::vector<SegmentRows> count_rows(const State& state, const LeftOut& left_out) {
   std::vector<SegmentRows> counts(state.segments.size());
@@ -124,7 +142,7 @@ Result<CompactReport> CollectionStore::compact(const CompactOptions& options) {
 
   std::vector<std::vector<SegmentEntry>> runs;
   std::uint64_t bytes = 0;
-  for (const auto& run : plan_compaction(count_rows(*before, left_out), options, drop)) {
+  for (const auto& run : cut_at_damaged(plan_compaction(count_rows(*before, left_out), options, drop), *before)) {
     runs.emplace_back(before->segments.begin() + static_cast<std::ptrdiff_t>(run.begin),
                       before->segments.begin() + static_cast<std::ptrdiff_t>(run.end));
     bytes += bytes_of(runs.back());
@@ -148,6 +166,7 @@ Result<CompactReport> CollectionStore::compact(const CompactOptions& options) {
     swept_ = true;
     Metrics::global().add(metric::kStoreDroppedRows, static_cast<double>(swept.rows));
   }
+  PICTOR_TRY(drop_damaged());
   make_columns();
   const auto after = state();
   report.segments_after = after->segments.size();
@@ -207,7 +226,8 @@ Status CollectionStore::replace_segments(Rewrite rewrite, const SegmentStep& ste
     const std::string path = join_path(folder, segment_file_name(segment.name.id));
     PICTOR_ASSIGN(const auto view, parse_segment(segment.mapping->bytes()));
     const Status sound = check_segment(segment.mapping->bytes(), view);
-    if (!sound.is_ok()) return {sound.code(), "'" + path + "': " + sound.message() + ": run `pictor verify`"};
+    if (!sound.is_ok())
+      return {sound.code(), "'" + path + "': " + sound.message() + ": `pictor verify --quarantine` leaves it out"};
   }
   const std::uint64_t bytes = bytes_of(rewrite.from);
   PICTOR_ASSIGN(const std::uint64_t room, env_.free_bytes(folder));

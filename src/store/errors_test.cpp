@@ -160,37 +160,6 @@ TEST_F(StoreErrors, a_space_or_row_that_is_not_there_is_named) {
   EXPECT_FALSE(must(snapshot->find("nobody", false)).has_value());
 }
 
-TEST_F(StoreErrors, a_damaged_segment_is_found_at_opening_or_by_verify) {
-  must(collection_->seal());
-  const std::string path = std::string(kFolder) + "segments/1.seg";
-  const auto file = must(read_file(env_, path, limits::kMiB));
-  const auto* vectors = must(parse_segment(file)).spaces[0].vectors.data();
-  const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(vectors) - file.data());
-  // Opening does not read vectors, verify does.
-  damage(path, offset);
-  must(reopen());
-  const auto faults = must(collection_->verify(nullptr));
-  ASSERT_EQ(faults.size(), 1U);
-  EXPECT_EQ(faults[0].where, path);
-  EXPECT_NE(faults[0].what.find("is damaged"), std::string::npos) << faults[0].what;
-  EXPECT_NE(faults[0].advice.find("restore it from a backup"), std::string::npos);
-  damage(path, offset);
-  EXPECT_EQ(faults_of(*collection_), "");
-
-  damage(path, 40);  // the header
-  auto status = reopen();
-  EXPECT_EQ(status.code(), Code::kCorrupt);
-  EXPECT_NE(status.message().find("collection 'cats': '" + path + "'"), std::string::npos) << status.message();
-  damage(path, 40);
-  must(reopen());
-  collection_.reset();
-  folder_.reset();
-  must(env_.remove(path));
-  status = reopen();
-  EXPECT_EQ(status.code(), Code::kCorrupt);
-  EXPECT_NE(status.message().find("is missing"), std::string::npos) << status.message();
-}
-
 TEST_F(StoreErrors, a_damaged_or_missing_blob_is_found) {
   const auto blob = item_of(spec_, 0).blob;
   const std::string hex = sha256(blob).hex();

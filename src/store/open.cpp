@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "observe/observe.h"
 #include "store/collection.h"
 #include "store/schema.h"
 
@@ -14,8 +15,7 @@ std::string database_path(const std::string& folder) { return join_path(folder, 
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
 
 Status not_as_named(const std::string& path, const std::string& what) {
-  return {Code::kCorrupt,
-          "'" + path + "' " + what + ": restore it from a backup, or drop the collection and index again"};
+  return {Code::kCorrupt, "'" + path + "' " + what + ": restore it from a backup, or index its pictures again"};
 }
 
 }  // namespace
@@ -47,11 +47,15 @@ Result<OpenSegment> open_segment(Env& env, const std::string& path) {
   return segment;
 }
 
-Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state) {
-  const SegmentName name{segment.view.id, segment.view.footer_crc};
+namespace {
+
+auto space_of(const SegmentSpaceView& space, const CollectionSpec& spec) {
+  return std::ranges::find(spec.spaces, space.id, &SpaceSpec::id);
+}
+
+Status check_spaces(const OpenSegment& segment, const CollectionSpec& spec) {
   for (const auto& space : segment.view.spaces) {
-    const auto known =
-        std::find_if(spec.spaces.begin(), spec.spaces.end(), [&](const auto& s) { return s.id == space.id; });
+    const auto known = space_of(space, spec);
     if (known == spec.spaces.end() || known->dim != space.dim) {
       return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " has vectors of " +
                                   std::to_string(space.dim) + " numbers in space '" + space.id +
@@ -61,7 +65,18 @@ Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State
     if (space.rows.front() < segment.view.first_row || space.rows.back() > segment.view.last_row) {
       return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " holds rows that are not its own"};
     }
-    auto& blocks = state.spaces[static_cast<std::size_t>(known - spec.spaces.begin())];
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state) {
+  PICTOR_TRY(check_spaces(segment, spec));
+  const SegmentName name{segment.view.id, segment.view.footer_crc};
+  for (const auto& space : segment.view.spaces) {
+    if (space.rows.empty()) continue;
+    auto& blocks = state.spaces[static_cast<std::size_t>(space_of(space, spec) - spec.spaces.begin())];
     auto block = std::make_shared<RowBlock>(segment.mapping, name, space.dim, space.rows, space.born,
                                             space.inverse_norms.data(), space.vectors.data());
     blocks.blocks.push_back({std::move(block), space.rows.size()});
@@ -204,6 +219,16 @@ Status CollectionStore::load_segments(State& state) {
 }
 
 Status CollectionStore::load_segment(const Statement& row, State& state) {
+  Status opened = open_named_segment(row, state);
+  // A file of another version is none that this database names: its number was changed.
+  if (opened.code() != Code::kCorrupt && opened.code() != Code::kMismatch) return opened;
+  log(LogLevel::kError, "segment_damaged", {{"collection", spec_.name}, {"cause", opened.message()}});
+  state.damaged.push_back({static_cast<std::uint64_t>(row.integer(0)), static_cast<RowId>(row.integer(3)),
+                           static_cast<RowId>(row.integer(4)), opened.message()});
+  return Status::ok();
+}
+
+Status CollectionStore::open_named_segment(const Statement& row, State& state) {
   const std::string path = join_path(segments_path(folder_), row.text(1));
   PICTOR_ASSIGN(const auto segment, open_segment(env_, path));
   const auto& view = segment.view;
@@ -275,6 +300,7 @@ void CollectionStore::remove_leftover_segments(const State& state) {
     gone.insert(id);
   }
   for (const auto& segment : state.segments) gone.erase(segment.name.id);
+  for (const auto& segment : state.damaged) gone.erase(segment.id);
   remove_segment_files(gone);
 }
 

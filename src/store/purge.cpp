@@ -107,6 +107,7 @@ Status CollectionStore::doom(std::span<const std::string> ids, PurgeReport& repo
       PICTOR_ASSIGN(const bool known, doom_id(id, salted(salt, id), now->sequence + 1, doomed, report));
       (known ? found : unknown).push_back(id);
     }
+    PICTOR_TRY(forget_count(doomed));
     if (!doomed.alive.empty()) ++next->sequence;
     next->items -= doomed.alive.size();
     if (!doomed.rows.empty()) {
@@ -143,20 +144,41 @@ Result<bool> CollectionStore::doom_id(const std::string& id, const Hash256& tomb
                  "DELETE FROM batches WHERE instr(id, ?1) > 0 AND sequence IN "
                  "(SELECT born FROM rows WHERE id = ?1 UNION SELECT died FROM rows WHERE id = ?1)",
                  id));
-  PICTOR_TRY(run(database, "INSERT OR IGNORE INTO doomed(row) SELECT row FROM rows WHERE id = ?1", id));
-  PICTOR_ASSIGN(const auto rows, database.prepare("SELECT row, content FROM rows WHERE id = ?1"));
+  PICTOR_ASSIGN(const auto rows, database.prepare("SELECT row, content, born, died FROM rows WHERE id = ?1 AND row NOT "
+                                                  "IN (SELECT row FROM doomed)"));
   rows->bind(0, std::string_view(id));
   while (true) {
     PICTOR_ASSIGN(const bool found, rows->step());
     if (!found) break;
     doomed.rows.push_back(static_cast<RowId>(rows->integer(0)));
     report.contents.push_back(hash_of(rows->blob(1)));
+    ++doomed.births[static_cast<Sequence>(rows->integer(2))];
+    --doomed.births[static_cast<Sequence>(rows->integer(3))];
   }
+  PICTOR_TRY(run(database, "INSERT OR IGNORE INTO doomed(row) SELECT row FROM rows WHERE id = ?1", id));
   PICTOR_ASSIGN(const auto insert, database.prepare("INSERT OR REPLACE INTO erased(hash, at_us) VALUES(?1, ?2)"));
   insert->bind(0, bytes_of(tombstone));
   insert->bind(1, report.begun_us);
   PICTOR_TRY(insert->step().status());
   return true;
+}
+
+// History says how many items each commit left: those that are erased are no more among them.
+Status CollectionStore::forget_count(const Doomed& doomed) {
+  PICTOR_ASSIGN(const auto update,
+                writer_.database->prepare("UPDATE commits SET items = items - ?3 WHERE sequence >= ?1 "
+                                          "AND sequence < ?2"));
+  std::int64_t fewer = 0;
+  for (auto at = doomed.births.begin(); at != doomed.births.end(); ++at) {
+    fewer += at->second;
+    if (fewer == 0 || std::next(at) == doomed.births.end()) continue;
+    Use range(*update);
+    range->bind(0, static_cast<std::int64_t>(at->first));
+    range->bind(1, static_cast<std::int64_t>(std::next(at)->first));
+    range->bind(2, fewer);
+    PICTOR_TRY(range->step().status());
+  }
+  return Status::ok();
 }
 
 Result<std::optional<std::int64_t>> CollectionStore::erased(std::string_view id) const {
@@ -225,6 +247,13 @@ Status CollectionStore::rewrite_doomed_segments(const PurgeOptions& options, Pur
   }
   const LeftOut left_out{0, doomed};
   const auto now = state();
+  const auto lost = std::ranges::find_if(doomed, [&](RowId row) { return now->is_damaged(row); });
+  if (lost != doomed.end()) {
+    return {Code::kCorrupt,
+            "row " + std::to_string(*lost) +
+                " lies in a damaged segment, whose file cannot be written without it: index the other "
+                "pictures of that segment again, then `pictor compact --drop-history`, then purge again"};
+  }
   std::vector<SegmentEntry> affected;
   for (const auto& segment : now->segments) {
     const bool has_doomed = std::ranges::any_of(now->spaces, [&](const SpaceState& space) {
@@ -255,7 +284,8 @@ Status CollectionStore::remove_unnamed_segments() {
   for (const auto& file : files) {
     const std::uint64_t id = segment_id_of(file.name);
     const auto now = state();
-    const bool named = std::ranges::any_of(now->segments, [&](const auto& s) { return s.name.id == id; });
+    const bool named = std::ranges::any_of(now->segments, [&](const auto& s) { return s.name.id == id; }) ||
+                       std::ranges::any_of(now->damaged, [&](const auto& s) { return s.id == id; });
     if (id == 0 || named) continue;
     return {Code::kIo, "'" + join_path(folder, file.name) + "' could not be removed: remove it, then purge again"};
   }

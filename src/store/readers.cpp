@@ -38,8 +38,6 @@ Result<std::unique_ptr<Reader>> Readers::open() const {
       reader->by_content,
       database.prepare("SELECT row, spaces, receipt FROM rows WHERE content = ?1 AND born <= ?2 AND died > ?2 "
                        "ORDER BY spaces DESC, row DESC LIMIT 1"));
-  PICTOR_ASSIGN(reader->source_of, database.prepare("SELECT source_bytes, source_modified_us, content FROM rows "
-                                                    "WHERE id = ?1 AND died > ?2 AND born <= ?2"));
   return reader;
 }
 

@@ -22,7 +22,6 @@ struct Reader {
   std::unique_ptr<Statement> by_content;   // ?1 content ?2 sequence: row, spaces, receipt
   std::unique_ptr<Statement> tokens_of;    // ?1 row: crc, packed
   std::unique_ptr<Statement> number_of;    // ?1 JSON: it as a number, and its type
-  std::unique_ptr<Statement> source_of;    // ?1 id ?2 sequence: source_bytes, source_modified_us, content
 };
 
 class Readers {

@@ -17,6 +17,7 @@ class CollectionSnapshot : public Snapshot {
 
   Sequence sequence() const override { return state_->sequence; }
   std::uint64_t size() const override { return state_->items; }
+  bool whole() const override { return state_->damaged.empty(); }
 
   Result<std::vector<SnapshotBlock>> blocks(const SpaceId& space) const override {
     const auto position = collection_->space_position(space);
@@ -119,6 +120,7 @@ class CollectionSnapshot : public Snapshot {
 
   Item item(const Statement& statement, bool with_vectors) const {
     Item item = item_of(statement);
+    item.vectors_lost = state_->is_damaged(item.row);
     if (with_vectors) item.data.vectors = vectors_of(*state_, item.row);
     return item;
   }

@@ -91,6 +91,10 @@ void SpaceState::append(std::uint32_t dim, RowId row, Sequence born, std::span<c
   ++last.count;
 }
 
+bool State::is_damaged(RowId row) const {
+  return std::ranges::any_of(damaged, [row](const auto& s) { return s.first_row <= row && row <= s.last_row; });
+}
+
 void State::bury(RowId row, Sequence at) {
   deaths->add(row, at);
   bury_vectors(row, at);

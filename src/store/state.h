@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/base.h"
@@ -99,6 +100,15 @@ struct SegmentEntry {
   std::shared_ptr<const Columns> columns;  // null: filters take SQL
 };
 
+// A segment whose file is missing or cannot be what was written. Its vectors are left out of answers, which say so; its
+// place stays its own until no row of it is needed.
+struct DamagedSegment {
+  std::uint64_t id = 0;
+  RowId first_row = 0;
+  RowId last_row = 0;
+  std::string what;  // with the file's path, and what to do
+};
+
 struct State {
   Sequence sequence = 0;
   std::uint64_t items = 0;  // alive
@@ -106,12 +116,14 @@ struct State {
   RowId sealed_row = 0;     // rows up to this one are in segments
   std::uint64_t fresh_bytes = 0;
   bool is_past = false;  // made of a later State: its rows and deaths are of that one, and SQL alone knows which count
-  Sequence history_from = 0;           // what died at or before it may be gone
-  std::vector<SegmentEntry> segments;  // by row
+  Sequence history_from = 0;            // what died at or before it may be gone
+  std::vector<SegmentEntry> segments;   // by row
+  std::vector<DamagedSegment> damaged;  // likewise; none of them is in `segments`
   std::vector<SpaceState> spaces;
   std::shared_ptr<Deaths> deaths;  // of all rows; shared by all States since the collection was opened
 
   std::uint64_t fresh_rows() const { return last_row - sealed_row; }
+  bool is_damaged(RowId row) const;
   void bury(RowId row, Sequence at);
   void bury_vectors(RowId row, Sequence at);  // leaves `deaths` as it is
 };

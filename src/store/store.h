@@ -89,6 +89,7 @@ struct Item {
   Sequence born = 0;
   ItemWrite data;  // blob and tokens left empty: see Snapshot
   std::int64_t created_us = 0;
+  bool vectors_lost = false;  // they lie in a damaged segment: the picture has to be embedded again
 };
 
 // Rows of one segment, or of the fresh rows in memory, for one space.
@@ -138,6 +139,8 @@ class Snapshot {
   virtual ~Snapshot() = default;
   virtual Sequence sequence() const = 0;
   virtual std::uint64_t size() const = 0;  // items alive
+  // False: a segment is damaged, and its vectors are in no block and no item (see Collection::quarantine).
+  virtual bool whole() const = 0;
   // kNotFound when the collection has no such space.
   virtual Result<std::vector<SnapshotBlock>> blocks(const SpaceId& space) const = 0;
   virtual Result<std::vector<Item>> items(std::span<const RowId> rows,
@@ -161,6 +164,8 @@ struct CollectionStats {
   std::uint64_t rows_dead = 0;  // replaced or deleted, kept as history
   std::uint64_t rows_fresh = 0;
   std::uint64_t segments = 0;
+  std::uint64_t segments_damaged = 0;  // of them: left out of answers
+  std::uint64_t items_damaged = 0;     // alive, with vectors there
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
   std::uint64_t graphs = 0;  // files
@@ -234,12 +239,6 @@ struct Fault {
   std::string advice;  // the command that mends it, or what to do
 };
 
-struct KnownSource {  // what an unchanged file looks like
-  std::uint64_t bytes = 0;
-  std::int64_t modified_us = 0;
-  Hash256 content;
-};
-
 struct KnownVectors {
   std::vector<std::vector<float>> vectors;  // one per space
   std::string receipt;                      // where they came from
@@ -270,11 +269,14 @@ class Collection {
   virtual Result<CollectionStats> stats() const = 0;
   virtual Result<std::vector<Fault>> verify(
       const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) const = 0;
+  // Reads every segment and moves those that are not what was written aside, as N.seg.damaged: from then on answers
+  // leave their vectors out and say that they are not complete, and items of theirs that are put again are whole again.
+  // A segment that cannot be opened at all is left out in the same way without this. Says how many were moved.
+  virtual Result<std::uint64_t> quarantine() = 0;
   // The vectors of an item alive with that content, so that it need not be embedded again.
   virtual Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const = 0;
   // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
   virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
-  virtual Result<std::optional<KnownSource>> known_source(std::string_view id) const = 0;
   // Keeps a graph of the segment's vectors in the space at that position of the spec: under SnapshotBlock::graph_path,
   // whole or not at all. It is derived: it goes with its segment, and no sync waits for it. kNotFound: the segment is
   // gone.

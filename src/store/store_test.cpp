@@ -152,18 +152,15 @@ TEST_F(StoreTest, deaths_of_sealed_rows_are_there_after_reopening) {
   EXPECT_EQ(faults_of(*collection_), "");
 }
 
-TEST_F(StoreTest, vectors_are_found_by_content_and_sources_by_id_while_their_item_lives) {
+TEST_F(StoreTest, vectors_are_found_by_content_while_their_item_lives) {
   put("one", {{1, 0}});
   const auto item = item_of(spec_, 1);
   const auto known = must(collection_->vectors_of_content(item.content)).value();
   EXPECT_EQ(known.vectors, item.vectors);
   EXPECT_EQ(known.receipt, item.receipt);
-  EXPECT_EQ(must(collection_->known_source("item1"))->bytes, item.source_bytes);
-  EXPECT_EQ(must(collection_->known_source("item1"))->content, item.content);
   put("two", {}, {"item1"});
   EXPECT_FALSE(must(collection_->vectors_of_content(item.content)).has_value());
   EXPECT_FALSE(must(collection_->vectors_of_content(Hash256{})).has_value());
-  EXPECT_FALSE(must(collection_->known_source("item1")).has_value());
 }
 
 TEST_F(StoreTest, tokens_come_back_and_go_with_their_item) {

@@ -9,6 +9,8 @@ namespace pictor {
 namespace {
 
 constexpr const char* kRestore = "restore it from a backup, or drop the collection and index it again";
+constexpr const char* kQuarantine =
+    "`pictor verify --quarantine` leaves it out of answers; `pictor index` then makes its vectors again";
 
 class Verifier {
  public:
@@ -22,6 +24,7 @@ class Verifier {
     check_database();
     PICTOR_TRY(check_purges());
     PICTOR_TRY(check_segments());
+    check_damaged();
     check_columns();
     PICTOR_TRY(check_rows());
     PICTOR_TRY(check_fresh());
@@ -73,7 +76,7 @@ class Verifier {
       if (!found) return Status::ok();
       const std::string path = join_path(join_path(collection_.folder(), "segments"), segments->text(0));
       const Status status = check_segment_file(path, static_cast<std::uint32_t>(segments->integer(1)));
-      if (!status.is_ok() && is_named(segments->text(0))) fault(path, status.message());
+      if (!status.is_ok() && is_named(segments->text(0))) fault(path, status.message(), kQuarantine);
       done(static_cast<std::uint64_t>(segments->integer(2)));
     }
   }
@@ -82,6 +85,16 @@ class Verifier {
   bool is_named(std::string_view file) const {
     const auto now = collection_.state();
     return std::ranges::any_of(now->segments, [&](const auto& s) { return segment_file_name(s.name.id) == file; });
+  }
+
+  // Those whose vectors are left out already.
+  void check_damaged() {
+    for (const auto& segment : state_.damaged) {
+      fault(join_path(join_path(collection_.folder(), "segments"), segment_file_name(segment.id)),
+            segment.what + "; rows " + std::to_string(segment.first_row) + " to " + std::to_string(segment.last_row) +
+                " are left out of answers",
+            "restore a backup, or `pictor index` the pictures again: their vectors are made anew");
+    }
   }
 
   // Derived: without them filters are slower, no more.
@@ -153,7 +166,8 @@ class Verifier {
     const bool wanted = (stored.integer(3) >> space_position & 1) != 0;
     const bool seen = cursor.row(space) == row;
     // History that is dropped, and what is being erased, loses its vectors first.
-    const bool may_lack = static_cast<Sequence>(stored.integer(2)) <= state_.history_from || stored.integer(4) != 0;
+    const bool may_lack = static_cast<Sequence>(stored.integer(2)) <= state_.history_from || stored.integer(4) != 0 ||
+                          state_.is_damaged(row);
     if (wanted != seen && !(wanted && may_lack)) {
       fault(where(row, space_position), wanted ? "its vector is missing" : "there is a vector that was never given");
     }
