@@ -2,9 +2,11 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 
 import claims
@@ -12,6 +14,9 @@ import common
 import ingest
 import ours
 from encoders_house import CLIP, claim, drawn_pictures, house, kept_house
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "tests/formats"))
+import page_sums  # noqa: E402
 
 ROWS, SAMPLE = 80, 30  # of each encoder
 FLIPS, FLIPPED_ROWS = 20, 6  # of each place
@@ -80,6 +85,7 @@ def flip_column(home, table, column, kind, random):
         row, content = random.choice(database.execute(f"SELECT rowid, CAST({column} AS BLOB) FROM {table}").fetchall())
         database.execute(f"UPDATE {table} SET {column} = CAST(? AS {kind}) WHERE rowid = ?", (flip(content, random), row))
     database.close()
+    page_sums.resum(home.data / "collections/kept/collection.db")
 
 
 def files_under(folder):

@@ -69,8 +69,19 @@ Result<std::shared_ptr<Connection>> Connection::open(Env& env, const std::string
   return connection;
 }
 
+// Only in a database that is being made: the pages of another have no room for them.
+void Connection::ask_for_sums() {
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 size = 0;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == nullptr) return;
+  if (file->pMethods == nullptr || file->pMethods->xFileSize(file, &size) != SQLITE_OK || size != 0) return;
+  int reserved = kReservedBytes;
+  sqlite3_file_control(db_, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+}
+
 Status Connection::configure() {
   set_limits(db_);
+  if (!options_.read_only) ask_for_sums();
   if (const int code = set_defences(db_, options_.read_only); code != SQLITE_OK) return error(code);
   sqlite3_busy_handler(db_, on_busy, this);
   const auto cache_kib = std::clamp<std::int64_t>(options_.cache_kib, 64, 1 << 20);

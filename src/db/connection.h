@@ -29,6 +29,7 @@ class Connection {
  private:
   Connection(Env& env, std::string path, const DatabaseOptions& options);
   Status configure();
+  void ask_for_sums();
   Result<std::string> switch_to_log();
   static int on_busy(void* self, int attempt);
 

@@ -3,6 +3,7 @@
 
 #include "db/copy.h"
 #include "db/error.h"
+#include "db/handle.h"
 
 namespace pictor::db {
 namespace {
@@ -27,6 +28,13 @@ Result<Target> open_target(const std::string& vfs, const std::string& path) {
   }
   if (code != SQLITE_OK) return error_of(raw, code, path);
   return target;
+}
+
+// Of the database that the connection has open.
+Handle* handle_of(sqlite3* database) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return file == nullptr || file->pMethods != &handle_methods() ? nullptr : static_cast<Handle*>(file);
 }
 
 Status copy_pages(sqlite3* target, sqlite3* source, const std::string& path,
@@ -54,6 +62,10 @@ Status copy_pages(sqlite3* target, sqlite3* source, const std::string& path,
 Status copy_database(Connection& source, const std::string& path,
                      const std::function<Status(std::uint64_t done, std::uint64_t total)>& step) {
   PICTOR_ASSIGN(const auto target, open_target(source.vfs_name(), path));
+  // Its pages are written before the first one, which would say so.
+  if (Handle* from = handle_of(source.handle()), *to = handle_of(target.get()); from != nullptr && to != nullptr) {
+    to->shared->sums().set_page_bytes(from->shared->sums().page_bytes(*from->file));
+  }
   return copy_pages(target.get(), source.handle(), path, step).in("the copy '" + path + "'");
 }
 

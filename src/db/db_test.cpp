@@ -1,6 +1,7 @@
 #include "db/db.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <string>
 
@@ -331,6 +332,88 @@ TEST_F(Db, an_error_of_the_disk_is_told_in_its_own_words) {
   EXPECT_EQ(status.code(), Code::kIo);
   EXPECT_NE(status.message().find("power is out"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("rows.db"), std::string::npos) << status.message();
+}
+
+TEST(PageSumsTest, a_flipped_bit_in_any_page_is_an_error_and_no_answer) {
+  SimulatedEnv env(3);
+  const auto sum_of_all = [&]() -> Result<std::int64_t> {
+    PICTOR_ASSIGN(const auto database, Database::open(env, "a.db", {.read_only = true}));
+    PICTOR_ASSIGN(const auto sum, database->prepare("SELECT sum(length(text) + unicode(text)) FROM t"));
+    PICTOR_TRY(sum->step().status());
+    PICTOR_TRY(database->check());
+    return sum->integer(0);
+  };
+  {
+    const auto database = Database::open(env, "a.db").value();
+    ASSERT_TRUE(database->exec("CREATE TABLE t(text)").is_ok());
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(
+          database->exec("INSERT INTO t VALUES('" + std::string(200, static_cast<char>('a' + i % 26)) + "')").is_ok());
+    }
+  }
+  const auto wanted = sum_of_all();
+  ASSERT_TRUE(wanted.is_ok()) << wanted.status().to_string();
+  const auto whole = read_file(env, "a.db", limits::kMiB).value();
+  ASSERT_GT(whole.size(), 10 * 4096U);
+  for (std::size_t at = 100; at < whole.size(); at += 1021) {
+    auto damaged = whole;
+    damaged[at] ^= std::byte{1} << (at % 8);
+    ASSERT_TRUE(write_file_atomic(env, "a.db", damaged).is_ok());
+    const auto status = sum_of_all().status();
+    EXPECT_EQ(status.code(), Code::kCorrupt) << at << ": " << status.to_string();
+    const auto page = "page " + std::to_string(at / 4096 + 1) + " is not what was written";
+    EXPECT_NE(status.message().find(page), std::string::npos) << status.message();
+  }
+  // One in the place of another is found, too.
+  auto swapped = whole;
+  std::swap_ranges(swapped.begin() + 2 * 4096, swapped.begin() + 3 * 4096, swapped.begin() + 3 * 4096);
+  ASSERT_TRUE(write_file_atomic(env, "a.db", swapped).is_ok());
+  EXPECT_EQ(sum_of_all().status().code(), Code::kCorrupt);
+  ASSERT_TRUE(write_file_atomic(env, "a.db", whole).is_ok());
+  EXPECT_EQ(sum_of_all().value(), wanted.value());
+}
+
+TEST(PageSumsTest, copies_and_rebuilt_databases_have_them_too) {
+  SimulatedEnv env(4);
+  {
+    const auto database = Database::open(env, "a.db").value();
+    ASSERT_TRUE(database->exec("CREATE TABLE t(data)").is_ok());
+    for (int i = 0; i < 800; ++i) ASSERT_TRUE(database->exec("INSERT INTO t VALUES(randomblob(3000))").is_ok());
+    ASSERT_TRUE(database->exec("DELETE FROM t WHERE rowid % 3 = 0").is_ok());
+    ASSERT_TRUE(database->copy_to("copy.db", [](std::uint64_t, std::uint64_t) { return Status::ok(); }).is_ok());
+    ASSERT_TRUE(database->vacuum().is_ok());
+  }
+  for (const char* name : {"a.db", "copy.db"}) {
+    ASSERT_TRUE(Database::open(env, name, {.read_only = true}).value()->check().is_ok()) << name;
+    auto bytes = read_file(env, name, 16 * limits::kMiB).value();
+    bytes[bytes.size() / 2] ^= std::byte{4};
+    ASSERT_TRUE(write_file_atomic(env, name, bytes).is_ok());
+    const auto database = Database::open(env, name, {.read_only = true});
+    const auto select = database.value()->prepare("SELECT sum(length(data)) FROM t").value();
+    EXPECT_EQ(select->step().status().code(), Code::kCorrupt) << name;
+  }
+}
+
+TEST(PageSumsTest, a_database_without_them_stays_as_it_is) {
+  SimulatedEnv env(5);
+  // What SQLite itself made.
+  sqlite3* plain = nullptr;
+  const std::string path = ::testing::TempDir() + "/pictor-plain.db";
+  static_cast<void>(Env::real().remove(path));
+  ASSERT_EQ(sqlite3_open(path.c_str(), &plain), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(plain, "CREATE TABLE t(a); INSERT INTO t VALUES(7)", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(plain);
+  ASSERT_TRUE(write_file_atomic(env, "a.db", read_file(Env::real(), path, limits::kMiB).value()).is_ok());
+  {
+    const auto database = Database::open(env, "a.db").value();
+    ASSERT_TRUE(database->exec("INSERT INTO t VALUES(8)").is_ok());
+    ASSERT_TRUE(database->vacuum().is_ok());
+    ASSERT_TRUE(database->check().is_ok());
+  }
+  const auto database = Database::open(env, "a.db", {.read_only = true}).value();
+  const auto select = database->prepare("SELECT sum(a) FROM t").value();
+  ASSERT_TRUE(select->step().is_ok());
+  EXPECT_EQ(select->integer(0), 15);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 namespace pictor::db {
 namespace {
 
+constexpr std::size_t kPageBytesMin = 512;
+
 thread_local Status last_env_error;
 
 class LateFile : public File {
@@ -66,18 +68,45 @@ int close(sqlite3_file* file) {
   return SQLITE_OK;
 }
 
+// The number of the page, when that is what is read or written, and it has a sum; else 0.
+std::uint64_t page_with_sum(const Handle& handle, std::size_t count, sqlite3_int64 offset) {
+  if (!handle.shared) return 0;
+  const std::size_t bytes = handle.shared->sums().page_bytes(*handle.file);
+  const auto begin = static_cast<std::uint64_t>(offset);
+  return bytes != 0 && bytes == count && begin % bytes == 0 ? begin / bytes + 1 : 0;
+}
+
+int check_page(const Handle& handle, ByteView bytes, sqlite3_int64 offset) {
+  const std::uint64_t number = page_with_sum(handle, bytes.size(), offset);
+  if (number == 0 || is_whole(bytes, number)) return SQLITE_OK;
+  return remember(
+      {Code::kCorrupt, "page " + std::to_string(number) + " is not what was written: restore it from a backup"},
+      SQLITE_IOERR_DATA);
+}
+
 int read(sqlite3_file* file, void* out, int count, sqlite3_int64 offset) {
   const std::span<std::byte> bytes(static_cast<std::byte*>(out), static_cast<std::size_t>(count));
   const auto got = handle_of(file).file->read_at(static_cast<std::uint64_t>(offset), bytes);
   if (!got.is_ok()) return remember(got.status(), SQLITE_IOERR_READ);
-  if (got.value() == bytes.size()) return SQLITE_OK;
+  if (got.value() == bytes.size()) return check_page(handle_of(file), bytes, offset);
   std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(got.value()), bytes.end(), std::byte{0});
   return SQLITE_IOERR_SHORT_READ;
 }
 
 int write(sqlite3_file* file, const void* data, int count, sqlite3_int64 offset) {
-  const ByteView bytes(static_cast<const std::byte*>(data), static_cast<std::size_t>(count));
-  return remember(handle_of(file).file->write_at(static_cast<std::uint64_t>(offset), bytes), SQLITE_IOERR_WRITE);
+  Handle& handle = handle_of(file);
+  ByteView bytes(static_cast<const std::byte*>(data), static_cast<std::size_t>(count));
+  if (handle.shared && offset == 0 && bytes.size() >= kPageBytesMin) handle.shared->sums().learn(bytes);
+  if (const auto number = page_with_sum(handle, bytes.size(), offset); number != 0) {
+    try {
+      handle.page.assign(bytes.begin(), bytes.end());
+    } catch (const std::bad_alloc&) {
+      return SQLITE_IOERR_NOMEM;
+    }
+    seal_page(handle.page, number);
+    bytes = handle.page;
+  }
+  return remember(handle.file->write_at(static_cast<std::uint64_t>(offset), bytes), SQLITE_IOERR_WRITE);
 }
 
 int truncate(sqlite3_file* file, sqlite3_int64 size) {

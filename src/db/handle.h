@@ -15,6 +15,7 @@ struct Handle : sqlite3_file {
   std::string path;
   std::shared_ptr<SharedFile> shared;  // of a database; null for its journals
   ConnectionLocks locks;
+  Bytes page;  // room for one with its sum
   bool may_write = true;
   bool is_temporary = false;  // removed when it is closed
   // The file's name may not be durable yet, so the first sync also syncs its folder.

@@ -18,6 +18,8 @@
 #include <mutex>
 #include <vector>
 
+#include "db/page_sums.h"
+
 namespace pictor::db {
 
 // What one connection holds of a SharedFile. Guarded by the SharedFile's mutex.
@@ -47,13 +49,16 @@ class SharedFile {
   void remove_writer();
   bool has_writers() const;
 
+  PageSums& sums() { return sums_; }
+
   // Returns when a lock was released since the call began, or after `longest`.
   void wait_for_release(std::chrono::milliseconds longest);
 
  private:
   void notify_released();
 
-  mutable std::mutex mutex_;
+  PageSums sums_;
+  mutable std::mutex mutex_;  // guards all below
   std::condition_variable released_;
   std::uint64_t releases_ = 0;
   int shared_count_ = 0;

@@ -222,7 +222,6 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   const std::string folder_;
   const CollectionSpec spec_;
   const std::shared_ptr<FileLock> lock_;
-  mutable Readers readers_;
   mutable FreshColumns fresh_columns_;
 
   mutable std::mutex compacting_;
@@ -230,6 +229,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 
   mutable std::mutex writing_;  // guards writer_, doomed_, blobs_.put and blobs_.remove
   Writer writer_;
+  mutable Readers readers_;  // closed before the writer, whose end then empties the log
   Blobs blobs_;
   std::vector<RowId> doomed_;  // ascending: rows of an erasure that is not done; no segment that is made has them
 

@@ -6,11 +6,16 @@ import base64
 import json
 import os
 import random
+import pathlib
 import shutil
 import sqlite3
 import subprocess
+import sys
 
 from house import House, check
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "formats"))
+import page_sums
 
 
 def flip(content, generator, begin=0, end=None):
@@ -34,6 +39,7 @@ def flip_column(house, table, column, kind, generator, within=None):
         database.execute(f"UPDATE {table} SET {column} = CAST(? AS {kind}) WHERE rowid = ?",
                          (flip(content, generator, begin, end), row))
     database.close()
+    page_sums.resum(house.data / "collections/default/collection.db")
 
 
 def signature_of(receipt):
@@ -120,6 +126,7 @@ def what_was_never_signed_is_no_fault(house):
             database.execute("UPDATE rows SET receipt = ? WHERE row = ?",
                              (json.dumps(receipt, sort_keys=True, separators=(",", ":")), row))
     database.close()
+    page_sums.resum(old.data / "collections/default/collection.db")
     shutil.rmtree(old.data / "keys")
     again = old.json("verify", "--rederive")["rederived"][0]
     check(again["unsigned"] == again["equal"] == 7, f"{again}")
