@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "index/distance.h"
 #include "index/index.h"
 
 namespace pictor {
@@ -115,9 +116,8 @@ void FlatScan::add_allowed(const VectorBlock& block, std::size_t begin, std::spa
 }
 
 void FlatScan::push(const VectorBlock& block, std::size_t position, float sum) {
-  Distance distance{sum};
-  if (metric_ == Metric::kCosine) distance = cosine_distance(sum, inverse_norm_, block.inverse_norms[position]);
-  if (metric_ == Metric::kInnerProduct) distance.value = -sum;
+  const float inverse_norm_row = metric_ == Metric::kCosine ? block.inverse_norms[position] : 0.0F;
+  const Distance distance = distance_of_sum(metric_, sum, inverse_norm_, inverse_norm_row);
   if (distance > top_.worst()) return;
   top_.push({distance, block.rows[position]});
 }

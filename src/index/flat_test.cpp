@@ -2,12 +2,9 @@
 
 #include <cstring>
 
-#include "index/index_testing.h"
+#include "index/index_sets.h"
 
 namespace pictor {
-
-INSTANTIATE_TEST_SUITE_P(Flat, VectorIndexConformance, ::testing::Values(IndexUnderTest{"flat", make_flat_index, 1.0}),
-                         [](const auto& info) { return info.param.name; });
 
 namespace {
 

@@ -15,16 +15,11 @@
 
 #include "base/base.h"
 #include "pictor/types.h"
+#include "vector/codes.h"
+#include "vector/simd.h"
 #include "vector/token_codes.h"
 
 namespace pictor {
-
-enum class SimdLevel : std::uint8_t { kPlain, kAvx2, kAvx512, kNeon };
-std::string_view simd_name(SimdLevel level);  // "plain", "avx2", "avx512", "neon"
-// The fastest level of this machine. PICTOR_SIMD=plain|avx2|avx512|neon, read once, lowers it; a name that is unknown
-// or that this machine lacks changes nothing.
-SimdLevel best_simd();
-std::vector<SimdLevel> available_simd();  // slowest first
 
 // Sums over vectors of `dim` numbers. No kernel reads past the end of a vector.
 struct Kernels {

@@ -1,0 +1,43 @@
+// Every index of this room through the suite of all indexes.
+#include "index/graph_testing.h"
+#include "index/index_testing.h"
+
+namespace pictor {
+
+INSTANTIATE_TEST_SUITE_P(Flat, VectorIndexConformance, ::testing::Values(IndexUnderTest{"flat", make_flat_index, 1.0}),
+                         [](const auto& info) { return info.param.name; });
+
+namespace {
+
+// Graphs of all metrics, asked for a recall: what the conformance suite searches.
+class GraphsUnderTest final : public VectorIndex {
+ public:
+  GraphsUnderTest(const VectorBlock& block, const GraphCosts& costs) : size_(block.count) {
+    for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2}) {
+      graphs_.push_back(std::make_unique<BuiltGraph>(block, metric, costs));
+    }
+  }
+  Result<IndexAnswer> search(const IndexQuery& query) const override {
+    IndexQuery wanted = query;
+    wanted.recall = 0.98;
+    return graphs_[static_cast<std::size_t>(query.metric) - 1]->index->search(wanted);
+  }
+  std::size_t size() const override { return size_; }
+  std::string describe() const override { return graphs_[0]->index->describe(); }
+
+ private:
+  std::size_t size_;
+  std::vector<std::unique_ptr<BuiltGraph>> graphs_;
+};
+
+std::unique_ptr<VectorIndex> make_graphs(const VectorBlock& block) {
+  if (block.count == 0) return make_flat_index(block);
+  return std::make_unique<GraphsUnderTest>(block, kWalksForNothing);
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Graph, VectorIndexConformance, ::testing::Values(IndexUnderTest{"graph", make_graphs, 0.9}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace pictor

@@ -1,0 +1,193 @@
+// The door's graph: built, opened, checked; and the choice between a walk and a scan, query by query.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "index/graph_calibrate.h"
+#include "index/graph_insert.h"
+#include "index/graph_search.h"
+
+namespace pictor {
+namespace {
+
+// Where many rows are allowed but, if they are no nearer than others, a scan is cheaper: a walk is tried first for this
+// share of the scan's cost, since the allowed rows may lie near the query.
+constexpr double kTrial = 0.25;
+
+// A walk with a filter gives up when the allowed rows lie so many times farther, counted in rows before them, than
+// drawn rows would. So far out rows lie dense, the errors of codes decide their order, and the steps say nothing of it.
+constexpr double kFartherThanDrawn = 4;
+
+Status check_options(const VectorBlock& block, Metric metric, const GraphBuildOptions& options) {
+  if (block.count == 0) return {Code::kInvalid, "a graph of no rows is asked for"};
+  if (block.count > limits::kSegmentRowsMax) {
+    return {Code::kInvalid, "a graph of " + std::to_string(block.count) + " rows is asked for, wanted at most " +
+                                std::to_string(limits::kSegmentRowsMax)};
+  }
+  if (block.dim < 1 || block.dim > limits::kVectorDimMax) {
+    return {Code::kInvalid, "a graph of vectors of " + std::to_string(block.dim) +
+                                " numbers is asked for, wanted 1 to " + std::to_string(limits::kVectorDimMax)};
+  }
+  if (options.degree < limits::kGraphDegreeMin || options.degree > limits::kGraphDegreeMax) {
+    return {Code::kInvalid, "the degree of a graph is " + std::to_string(options.degree) + ", wanted " +
+                                std::to_string(limits::kGraphDegreeMin) + " to " +
+                                std::to_string(limits::kGraphDegreeMax)};
+  }
+  if (options.ef < 1 || options.ef > limits::kGraphEfMax) {
+    return {Code::kInvalid,
+            "ef of a graph is " + std::to_string(options.ef) + ", wanted 1 to " + std::to_string(limits::kGraphEfMax)};
+  }
+  if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
+    return {Code::kInvalid, "a graph for the cosine metric needs inverse norms, the block has none"};
+  }
+  return Status::ok();
+}
+
+// Rows that were found allowed before.
+class AllowedBytes final : public RowFilter {
+ public:
+  explicit AllowedBytes(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
+  void allowed(std::size_t begin, std::span<std::uint8_t> out) const override {
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(begin), out.size(), out.begin());
+  }
+
+ private:
+  std::span<const std::uint8_t> bytes_;
+};
+
+class GraphIndex final : public VectorIndex {
+ public:
+  GraphIndex(const GraphView& view, const VectorBlock& block, const GraphCosts& costs)
+      : view_(view), block_(block), costs_(costs) {}
+
+  Result<IndexAnswer> search(const IndexQuery& query) const override {
+    PICTOR_TRY(check_query(query, block_.dim));
+    const std::size_t ef =
+        query.metric == view_.header.metric && query.recall < 1 ? ef_for(view_.steps, query.k, query.recall) : 0;
+    if (ef == 0 || ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
+    GraphScratchPool::Lease scratch(scratches_);
+    return query.filter == nullptr ? search_all(query, ef, *scratch) : search_allowed(query, ef, *scratch);
+  }
+  std::size_t size() const override { return block_.count; }
+  std::string describe() const override {
+    return "hnsw, " + std::to_string(block_.count) + " x " + std::to_string(block_.dim) + ", 8-bit codes, degree " +
+           std::to_string(view_.header.degree);
+  }
+
+ private:
+  Result<IndexAnswer> scan(const IndexQuery& query, const RowFilter* filter, std::uint64_t before) const {
+    PICTOR_ASSIGN(FlatScan scan, FlatScan::start(query, block_.dim));
+    PICTOR_TRY(scan.add(block_, filter));
+    IndexAnswer answer = scan.finish();
+    answer.distances += before;
+    return answer;
+  }
+
+  double walk_cost(std::size_t ef) const { return expected_distances(view_.steps, ef) * costs_.walk_distance; }
+
+  Result<IndexAnswer> search_all(const IndexQuery& query, std::size_t ef, GraphScratch& scratch) const {
+    GraphSearch search(view_, block_, query.vector, scratch);
+    if (walk_cost(ef) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
+    search.walk(ef);
+    IndexAnswer answer{search.take(query.k, false), search.distances(), false};
+    if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, answer.distances);
+    return answer;
+  }
+
+  Result<IndexAnswer> search_allowed(const IndexQuery& query, std::size_t ef, GraphScratch& scratch) const {
+    scratch.allowed.resize(block_.count);
+    query.filter->allowed(0, scratch.allowed);
+    const AllowedBytes filter(scratch.allowed);
+    const auto rows = static_cast<std::size_t>(
+        std::count_if(scratch.allowed.begin(), scratch.allowed.end(), [](std::uint8_t byte) { return byte != 0; }));
+    const auto scan_cost = static_cast<double>(rows);
+    GraphSearch search(view_, block_, query.vector, scratch);
+    if (rows == 0 || walk_cost(ef) >= scan_cost || !search.start()) return scan(query, &filter, 0);
+    // If they lie as rows do, so many candidates hold ef that are allowed.
+    const double spread = static_cast<double>(ef) * static_cast<double>(block_.count) / scan_cost;
+    const double share = walk_cost(static_cast<std::size_t>(spread)) >= scan_cost ? kTrial : 1.0;
+    const auto budget = static_cast<std::uint64_t>(share * scan_cost / costs_.walk_distance);
+    // As the steps were measured: fewer than 10 are taken for 10.
+    const std::size_t k = std::min(ef, std::max<std::size_t>(query.k, kCalibratedK));
+    const auto follow = static_cast<std::size_t>(kFartherThanDrawn * spread);
+    if (!search.walk_allowed({k, ef, budget, follow})) return scan(query, &filter, search.distances());
+    IndexAnswer answer{search.take(query.k, true), search.distances(), false};
+    if (answer.neighbors.size() < std::min(query.k, rows)) return scan(query, &filter, answer.distances);
+    return answer;
+  }
+
+  GraphView view_;
+  VectorBlock block_;
+  GraphCosts costs_;
+  mutable GraphScratchPool scratches_;
+};
+
+Status differs(const char* what, std::uint64_t seen, std::uint64_t wanted) {
+  return {Code::kCorrupt, std::string("graph file is of another block: its ") + what + " is " + std::to_string(seen) +
+                              ", wanted " + std::to_string(wanted)};
+}
+
+Result<GraphView> parse_graph_of(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner) {
+  PICTOR_ASSIGN(auto view, parse_graph(file));
+  const GraphHeader& header = view.header;
+  if (header.owner != owner) return differs("owner", header.owner, owner);
+  if (header.dim != block.dim) return differs("number of dimensions", header.dim, block.dim);
+  if (header.rows != block.count) return differs("number of rows", header.rows, block.count);
+  if (header.metric != metric) {
+    return differs("metric", static_cast<std::uint64_t>(header.metric), static_cast<std::uint64_t>(metric));
+  }
+  if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
+    return Status(Code::kInvalid, "the block of a graph comes without inverse norms, which the cosine metric needs");
+  }
+  return view;
+}
+
+}  // namespace
+
+// Fitted to times of walks and scans over 100,000 rows of 24 to 1280 numbers (docs/decisions/0015-graph.md).
+GraphCosts GraphCosts::measured(std::uint32_t dim) {
+  const auto numbers = static_cast<double>(dim);
+  return {(40 + 0.06 * numbers) / (6 + 0.1 * numbers)};
+}
+
+Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const GraphBuildOptions& options,
+                                ThreadPool* pool) {
+  PICTOR_TRY(check_options(block, metric, options));
+  GraphNodes nodes = make_graph_nodes(block, metric, options, pool);
+  PICTOR_TRY(insert_graph_nodes(nodes, options, pool));
+  const auto steps = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
+  const auto section = graph_section<GraphStep>(nodes.file, nodes.header, GraphSection::kSteps);
+  std::copy(steps.begin(), steps.end(), section.begin());
+  nodes.header.steps = static_cast<std::uint32_t>(steps.size());
+  finish_graph_file(nodes.header, nodes.file);
+  return std::move(nodes.file);
+}
+
+Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
+                                                      std::uint64_t owner, const GraphCosts& costs) {
+  PICTOR_ASSIGN(const auto view, parse_graph_of(file, block, metric, owner));
+  std::unique_ptr<VectorIndex> index = std::make_unique<GraphIndex>(view, block, costs);
+  return index;
+}
+
+Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
+                                                      std::uint64_t owner) {
+  return open_graph_index(file, block, metric, owner, GraphCosts::measured(block.dim));
+}
+
+Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner) {
+  PICTOR_ASSIGN(const auto view, parse_graph_of(file, block, metric, owner));
+  PICTOR_TRY(check_graph_sections(file, view));
+  for (std::uint32_t level = 0; level < view.header.levels(); ++level) {
+    const std::uint32_t nodes = view.header.level_nodes[level];
+    const LinkSource links(view.links(level, 0).data(), view.header.link_stride(level), nullptr, nodes);
+    const std::size_t reached = count_reached(links);
+    if (reached == nodes) continue;
+    return {Code::kCorrupt, "graph file has " + std::to_string(nodes - reached) + " of " + std::to_string(nodes) +
+                                " nodes on level " + std::to_string(level) + " that nothing leads to"};
+  }
+  return Status::ok();
+}
+
+}  // namespace pictor

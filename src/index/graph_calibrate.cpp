@@ -1,0 +1,187 @@
+#include "index/graph_calibrate.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "index/distance.h"
+#include "index/graph_nodes.h"
+#include "index/graph_search.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::size_t kQueries = 400;
+constexpr float kStray = 0.2F;  // share of another row in a query: a near miss, as a picture of the same thing is
+constexpr double kOneSided95 = 1.645;
+constexpr double kGoodEnough = 0.9985;  // past it more candidates are not tried
+constexpr std::array<std::uint32_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64,  80,  96,  128,
+                                                160, 192, 256, 320, 384, 512, 640, 768, 1024};
+static_assert(kEfs.size() <= limits::kGraphStepsMax);
+// Rows that are compared with all queries before the next: they stay in the second-level cache.
+constexpr std::size_t kTruthBytes = 256 * limits::kKiB;
+
+struct Drawn {
+  std::vector<float> vector;
+  float inverse_norm = 0;
+  std::uint32_t node = 0;  // whose row it was made of; it is no answer
+  Distance worst;          // of the true nearest
+  std::size_t wanted = 0;  // how many there are
+};
+
+class Calibration {
+ public:
+  Calibration(const GraphView& view, const VectorBlock& block, ThreadPool* pool)
+      : view_(view), block_(block), pool_(pool) {}
+
+  std::vector<GraphStep> run() {
+    draw();
+    if (drawn_.empty()) return {};
+    find_truth();
+    std::vector<GraphStep> steps;
+    for (const std::uint32_t ef : kEfs) {
+      const GraphStep step = measure(ef);
+      steps.push_back(step);
+      if (static_cast<double>(step.recall_low) >= kGoodEnough || ef >= view_.header.nodes) break;
+    }
+    return steps;
+  }
+
+ private:
+  // Nodes are in a drawn order within a level, so every n-th is a sample. Node 0, the entry, cannot be left out.
+  void draw() {
+    const std::uint32_t nodes = view_.header.nodes;
+    const std::size_t count = std::min<std::size_t>(kQueries, (nodes - 1) / 2);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto node = static_cast<std::uint32_t>(1 + i * (nodes - 1) / count);
+      const auto other = static_cast<std::uint32_t>(1 + (i * (nodes - 1) / count + nodes / 3) % (nodes - 1));
+      Drawn drawn = mix(view_.positions_of(node).front(), view_.positions_of(other).front());
+      drawn.node = node;
+      const bool cosine = view_.header.metric == Metric::kCosine;
+      if (cosine && drawn.inverse_norm == 0) continue;
+      if (std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); })) {
+        drawn_.push_back(std::move(drawn));
+      }
+    }
+  }
+
+  Drawn mix(std::uint32_t position, std::uint32_t other) const {
+    Drawn drawn;
+    drawn.vector.resize(block_.dim);
+    const float* a = block_.vectors + std::size_t{position} * block_.dim;
+    const float* b = block_.vectors + std::size_t{other} * block_.dim;
+    float factor = kStray;  // the other as long as the first, where only directions count
+    if (view_.header.metric == Metric::kCosine && block_.inverse_norms[position] > 0) {
+      factor = kStray * (block_.inverse_norms[other] / block_.inverse_norms[position]);
+    }
+    for (std::uint32_t j = 0; j < block_.dim; ++j) drawn.vector[j] = (1.0F - kStray) * a[j] + factor * b[j];
+    drawn.inverse_norm = inverse_norm(drawn.vector);
+    return drawn;
+  }
+
+  void find_truth() {
+    std::vector<std::uint32_t> node_at(block_.count);
+    for (std::uint32_t node = 0; node < view_.header.nodes; ++node) {
+      for (const std::uint32_t position : view_.positions_of(node)) node_at[position] = node;
+    }
+    constexpr std::size_t kQueriesATask = 25;
+    for_each_index(pool_, (drawn_.size() + kQueriesATask - 1) / kQueriesATask, [&](std::size_t task) {
+      const std::size_t begin = task * kQueriesATask;
+      scan(std::span(drawn_).subspan(begin, std::min(kQueriesATask, drawn_.size() - begin)), node_at);
+    });
+  }
+
+  void scan(std::span<Drawn> queries, const std::vector<std::uint32_t>& node_at) const {
+    const Metric metric = view_.header.metric;
+    const auto sum_rows = metric == Metric::kL2 ? kernels().l2_squared_block : kernels().dot_block;
+    const std::size_t rows = std::max<std::size_t>(1, kTruthBytes / (block_.dim * sizeof(float)));
+    std::vector<float> sums(rows);
+    std::vector<TopK> tops(queries.size(), TopK(kCalibratedK));
+    for (std::size_t begin = 0; begin < block_.count; begin += rows) {
+      const std::size_t count = std::min(rows, block_.count - begin);
+      for (std::size_t q = 0; q < queries.size(); ++q) {
+        sum_rows(queries[q].vector.data(), block_.vectors + begin * block_.dim, count, block_.dim, sums.data());
+        for (std::size_t i = 0; i < count; ++i) {
+          const float inverse_norm_row = metric == Metric::kCosine ? block_.inverse_norms[begin + i] : 0.0F;
+          const Distance distance = distance_of_sum(metric, sums[i], queries[q].inverse_norm, inverse_norm_row);
+          if (distance > tops[q].worst() || node_at[begin + i] == queries[q].node) continue;
+          tops[q].push({distance, block_.rows[begin + i]});
+        }
+      }
+    }
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const auto nearest = tops[q].take_sorted();
+      queries[q].wanted = nearest.size();
+      if (!nearest.empty()) queries[q].worst = nearest.back().distance;
+    }
+  }
+
+  struct Found {
+    double recall = 1;
+    std::uint64_t distances = 0;
+  };
+
+  Found ask(const Drawn& drawn, std::size_t ef) {
+    GraphScratchPool::Lease scratch(scratches_);
+    GraphSearch search(view_, block_, drawn.vector, *scratch);
+    search.exclude(drawn.node);
+    if (drawn.wanted == 0 || !search.start()) return {};
+    search.walk(ef);
+    std::size_t hits = 0;
+    for (const Neighbor& neighbor : search.take(kCalibratedK, false)) {
+      if (neighbor.distance <= drawn.worst) ++hits;
+    }
+    const std::size_t counted = std::min(hits, drawn.wanted);
+    return {static_cast<double>(counted) / static_cast<double>(drawn.wanted), search.distances()};
+  }
+
+  GraphStep measure(std::uint32_t ef) {
+    std::vector<Found> found(drawn_.size());
+    for_each_index(pool_, drawn_.size(), [&](std::size_t i) { found[i] = ask(drawn_[i], ef); });
+    double sum = 0;
+    double squares = 0;
+    double distances = 0;
+    for (const Found& one : found) {
+      sum += one.recall;
+      squares += one.recall * one.recall;
+      distances += static_cast<double>(one.distances);
+    }
+    const auto count = static_cast<double>(found.size());
+    const double mean = sum / count;
+    const double spread = std::sqrt(std::max(0.0, squares / count - mean * mean) / count);
+    // What none of so few queries showed: the "rule of three" for a share that was never seen.
+    const double unseen = 3.0 / (count * kCalibratedK);
+    const double low = std::max(0.0, mean - kOneSided95 * spread - unseen);
+    return {ef, static_cast<float>(low), static_cast<float>(mean), static_cast<float>(distances / count)};
+  }
+
+  const GraphView& view_;
+  const VectorBlock& block_;
+  ThreadPool* pool_;
+  std::vector<Drawn> drawn_;
+  GraphScratchPool scratches_;
+};
+
+}  // namespace
+
+std::vector<GraphStep> calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool) {
+  return Calibration(view, block, pool).run();
+}
+
+std::size_t ef_for(std::span<const GraphStep> steps, std::size_t k, double recall) {
+  for (const GraphStep& step : steps) {
+    if (!(static_cast<double>(step.recall_low) >= recall)) continue;
+    const std::size_t scaled = (step.ef * std::max<std::size_t>(k, kCalibratedK) + kCalibratedK - 1) / kCalibratedK;
+    return std::max(scaled, k + k / 8 + 2);
+  }
+  return 0;
+}
+
+double expected_distances(std::span<const GraphStep> steps, std::size_t ef) {
+  const auto next = std::find_if(steps.begin(), steps.end(), [&](const GraphStep& step) { return step.ef >= ef; });
+  const GraphStep& step = next == steps.end() ? steps.back() : *next;
+  if (step.ef == 0) return 0;
+  return static_cast<double>(step.distances) * static_cast<double>(ef) / static_cast<double>(step.ef);
+}
+
+}  // namespace pictor

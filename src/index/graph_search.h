@@ -1,0 +1,53 @@
+// Searches in a graph: the walk, the exact distances of what it found, and when a scan is the better way. Inside index/
+// only.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "index/graph_file.h"
+#include "index/graph_walk.h"
+
+namespace pictor {
+
+// What one distance of a walk costs, where one of a scan costs 1: a walk reads a quarter of the bytes, but from
+// anywhere, and keeps its candidates in order. Tests make walks cheap or dear by it.
+struct GraphCosts {
+  double walk_distance = 1;
+  static GraphCosts measured(std::uint32_t dim);
+};
+
+// One search by a walk, after the query is known to be right. Belongs to one thread, as its scratch does.
+class GraphSearch {
+ public:
+  GraphSearch(const GraphView& view, const VectorBlock& block, std::span<const float> vector, GraphScratch& scratch);
+
+  // False when the query cannot be coded.
+  bool start();
+  void exclude(std::uint32_t node) { walk_.exclude(node); }
+  void walk(std::size_t ef);
+  // Only rows with scratch.allowed; false when it gave up.
+  bool walk_allowed(const GraphWalk::Wanted& wanted);
+  // The k nearest of what the last walk found, by the block's vectors.
+  std::vector<Neighbor> take(std::size_t k, bool filtered);
+  std::uint64_t distances() const { return walk_.distances() + rescored_; }
+
+ private:
+  LinkSource links(std::uint32_t level) const;
+  Candidate descend();
+
+  const GraphView& view_;
+  const VectorBlock& block_;
+  std::span<const float> vector_;
+  float inverse_norm_;
+  GraphScratch& scratch_;
+  GraphWalk walk_;
+  std::uint64_t rescored_ = 0;
+};
+
+// As open_graph_index, with other costs.
+Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
+                                                      std::uint64_t owner, const GraphCosts& costs);
+
+}  // namespace pictor

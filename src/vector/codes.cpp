@@ -1,0 +1,121 @@
+#include "vector/codes.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pictor {
+namespace {
+
+constexpr int kLargestCode = 127;
+constexpr std::uint8_t kZeroCode = 128;
+
+// In double: the numbers may be as large as floats get, and their scale as small.
+double scaled(const CodeSpace& space, float number, double factor) {
+  return static_cast<double>(number) * (space.metric == Metric::kCosine ? factor : space.unit);
+}
+
+double power_of_two_for(const float* vectors, std::size_t numbers) {
+  float most = 0;
+  for (std::size_t i = 0; i < numbers; ++i) most = std::max(most, std::fabs(vectors[i]));
+  return most == 0 ? 1.0 : std::ldexp(1.0, -(std::ilogb(most) + 1));
+}
+
+// Codes of `numbers`, which are then no longer needed, and their scale.
+float encode_numbers(std::span<const float> numbers, std::int8_t* out) {
+  float most = 0;
+  for (const float number : numbers) most = std::max(most, std::fabs(number));
+  const float scale = most / static_cast<float>(kLargestCode);
+  const float inverse = scale > 0 ? 1.0F / scale : 0.0F;
+  if (!std::isfinite(inverse)) {
+    std::fill_n(out, numbers.size(), std::int8_t{0});
+    return 0;
+  }
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    // Rounded by adding what leaves no bits for fractions; nearbyint would be a call each.
+    const float rounded = (numbers[i] * inverse + 0x1.8p23F) - 0x1.8p23F;
+    out[i] = static_cast<std::int8_t>(std::clamp(rounded, -127.0F, 127.0F));
+  }
+  return scale;
+}
+
+std::int32_t offset_of(std::span<const std::int8_t> codes) {
+  std::int32_t sum = 0;
+  for (const std::int8_t code : codes) sum += code;
+  return sum * std::int32_t{kZeroCode};
+}
+
+}  // namespace
+
+CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors, const float* inverse_norms,
+                         std::size_t count, std::vector<float>& centre) {
+  CodeSpace space;
+  space.metric = metric;
+  space.dim = dim;
+  if (metric != Metric::kCosine) space.unit = power_of_two_for(vectors, count * dim);
+  std::vector<double> sums(dim, 0.0);
+  double squares = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double factor = metric == Metric::kCosine ? static_cast<double>(inverse_norms[i]) : space.unit;
+    const float* row = vectors + i * dim;
+    for (std::uint32_t j = 0; j < dim; ++j) {
+      const double number = static_cast<double>(row[j]) * factor;
+      sums[j] += number;
+      if (metric == Metric::kInnerProduct) squares += number * number;
+    }
+  }
+  centre.resize(dim);
+  const double rows = std::max<double>(1, static_cast<double>(count));
+  for (std::uint32_t j = 0; j < dim; ++j) centre[j] = static_cast<float>(sums[j] / rows);
+  if (metric == Metric::kInnerProduct) space.length = std::sqrt(squares / rows);
+  space.centre = centre;
+  return space;
+}
+
+CodeTerms encode_row(const CodeSpace& space, const float* vector, float inverse_norm, std::span<std::uint8_t> out) {
+  thread_local std::vector<float> numbers;
+  numbers.resize(space.dim);
+  double bias = 0;
+  for (std::uint32_t j = 0; j < space.dim; ++j) {
+    const double number = scaled(space, vector[j], static_cast<double>(inverse_norm));
+    const auto middle = static_cast<double>(space.centre[j]);
+    const double rest = number - middle;
+    numbers[j] = static_cast<float>(rest);
+    bias += space.metric == Metric::kL2 ? -0.5 * rest * rest : middle * number;
+  }
+  const float scale = encode_numbers(numbers, reinterpret_cast<std::int8_t*>(out.data()));
+  std::fill(out.begin() + space.dim, out.end(), std::uint8_t{0});
+  for (std::uint8_t& code : out) code ^= kZeroCode;  // the same as adding it
+  return {scale, static_cast<float>(bias)};
+}
+
+bool encode_query(const CodeSpace& space, const float* vector, float inverse_norm, CodedQuery& out) {
+  double factor = space.metric == Metric::kCosine ? static_cast<double>(inverse_norm) : space.unit;
+  if (space.metric == Metric::kInnerProduct) {
+    double squares = 0;
+    for (std::uint32_t j = 0; j < space.dim; ++j) {
+      const double number = static_cast<double>(vector[j]);
+      squares += number * number;
+    }
+    if (squares == 0) return false;
+    factor = space.length / std::sqrt(squares);  // the order of an inner product does not depend on the query's length
+  }
+  std::vector<float> numbers(space.dim);
+  for (std::uint32_t j = 0; j < space.dim; ++j) {
+    const double rest = static_cast<double>(vector[j]) * factor - static_cast<double>(space.centre[j]);
+    if (!(std::fabs(rest) < 1e15)) return false;
+    numbers[j] = static_cast<float>(rest);
+  }
+  out.codes.assign(code_bytes(space.dim), 0);
+  out.scale = encode_numbers(numbers, out.codes.data());
+  out.offset = offset_of(out.codes);
+  return true;
+}
+
+void query_of_row(std::span<const std::uint8_t> codes, float scale, CodedQuery& out) {
+  out.codes.resize(codes.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) out.codes[i] = static_cast<std::int8_t>(codes[i] ^ kZeroCode);
+  out.offset = offset_of(out.codes);
+  out.scale = scale;
+}
+
+}  // namespace pictor
