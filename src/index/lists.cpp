@@ -59,7 +59,11 @@ class ListIndex final : public VectorIndex {
   Result<IndexAnswer> search_all(const IndexQuery& query, const ListPlan& plan) const {
     ListSearch search(view_, space_, block_, query.vector);
     if (cost(plan, plan.rows) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
-    search.probe(plan);
+    if (query.k <= kListKs.back()) {
+      search.probe(plan);
+    } else if (!search.probe_on(plan, query.k, {}, block_.count)) {
+      return scan(query, nullptr, search.distances());
+    }
     IndexAnswer answer{search.take(query.k), search.distances(), false};
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, search.distances());
     return answer;
@@ -74,7 +78,7 @@ class ListIndex final : public VectorIndex {
     const auto rows = static_cast<double>(count);
     ListSearch search(view_, space_, block_, query.vector);
     if (count == 0 || cost(plan, std::min(plan.rows, rows)) >= rows || !search.start()) return scan(query, &filter, 0);
-    search.probe_allowed(plan, allowed, count);
+    if (!search.probe_on(plan, query.k, allowed, count)) return scan(query, &filter, search.distances());
     IndexAnswer answer{search.take(query.k), search.distances(), false};
     if (answer.neighbors.size() < std::min(query.k, count)) return scan(query, &filter, search.distances());
     return answer;

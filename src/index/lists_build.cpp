@@ -284,7 +284,7 @@ class ListBuilder {
 
   Status code_lists(const MadeLists& made, std::size_t begin, std::size_t end, std::span<std::uint8_t> buffer) {
     const std::size_t row_bytes = list_row_bytes(block_.dim, options_.bits);
-    const double share = static_cast<double>(first_[end] - first_[begin]) / static_cast<double>(block_.count);
+    const std::uint64_t rows = first_[end] - first_[begin];
     constexpr std::size_t kStretch = kRowsATask * kTasksAtOnce;
     for (std::size_t from = 0; from < block_.count; from += kStretch) {
       const std::size_t to = std::min(block_.count, from + kStretch);
@@ -297,7 +297,7 @@ class ListBuilder {
               code_row(made, i, buffer.subspan((slot - first_[begin]) * row_bytes, row_bytes), squares_[slot]);
         }
       });
-      PICTOR_TRY(report(3, first_[begin] + static_cast<std::uint64_t>(share * static_cast<double>(to))));
+      PICTOR_TRY(report(3, first_[begin] + rows * to / block_.count));
     }
     return Status::ok();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -23,7 +24,14 @@ constexpr std::array<std::uint32_t, 23> kProbes = {1,  2,   3,   4,   6,   8,   
 constexpr std::array<double, 16> kRescored = {1, 1.1, 1.2, 1.4, 1.6, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50};
 // A step is kept when it closes so much of what the one before left open.
 constexpr double kGain = 0.12;
-constexpr double kReached = 0.999;  // share of true neighbours in lists that the reach takes in
+// Share of true neighbours in lists that the reach takes in; and how much further it goes: where a filter allows only
+// far rows, lists are told apart less well than near the queries that are measured.
+constexpr double kReached = 0.999;
+constexpr float kReachMore = 1.25F;
+// The same of likenesses by codes: a true neighbour may seem so much worse, and the k-th by codes better by half as
+// much.
+constexpr double kDoubted = 0.99;
+constexpr float kDoubtMore = 1.5F;
 // Rows that are compared with all queries before the next: they stay in the second-level cache.
 constexpr std::size_t kTruthBytes = 256 * limits::kKiB;
 constexpr std::size_t kRowsATask = 8192;
@@ -35,19 +43,42 @@ std::size_t rescored_of(std::size_t k, std::size_t i) {
 
 }  // namespace
 
+namespace {
+
+void place(const MadeLists& made, std::size_t position, std::span<float> out) {
+  const float inverse_norm = made.space.metric() == Metric::kCosine ? made.block.inverse_norms[position] : 0.0F;
+  made.space.place_row(made.block.vectors + position * made.block.dim, inverse_norm, out);
+}
+
+// The number that so many of all are not above.
+float quantile(std::vector<double>& numbers, double share, float more) {
+  if (numbers.empty()) return 0;
+  const auto at = numbers.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(numbers.size() - 1));
+  std::nth_element(numbers.begin(), at, numbers.end());
+  const float result = more * static_cast<float>(*at);
+  return std::isfinite(result) ? result : 0.0F;
+}
+
+}  // namespace
+
 CodeTerms code_row(const MadeLists& made, std::size_t position, std::span<std::uint8_t> out, float& square) {
   thread_local std::vector<float> placed;
   thread_local std::vector<float> rest;
   const std::size_t width = made.space.width();
   placed.resize(width);
   rest.resize(width);
-  const float inverse_norm = made.space.metric() == Metric::kCosine ? made.block.inverse_norms[position] : 0.0F;
-  made.space.place_row(made.block.vectors + position * made.block.dim, inverse_norm, placed);
+  place(made, position, placed);
   const auto centre = made.centre(made.list_of[position]);
   for (std::size_t j = 0; j < width; ++j) rest[j] = placed[j] - centre[j];
   const ListRow row = code_rest(rest, centre, made.bits, out);
   square = kernels().dot(rest.data(), rest.data(), width);
   return {row.scale, made.space.bias_of(placed) + row.error_along};
+}
+
+float likeness_of_row(const MadeLists& made, const ListQuery& query, std::size_t position) {
+  std::vector<float> placed(made.space.width());
+  place(made, position, placed);
+  return kernels().dot(query.numbers.data(), placed.data(), placed.size()) + made.space.bias_of(placed);
 }
 
 void ListCalibrator::draw() {
@@ -155,6 +186,7 @@ void ListCalibrator::prepare(Drawn& drawn) const {
     const CodeTerms* of_row = &terms;
     Wanted wanted;
     wanted.list = made_.list_of[neighbor.row];
+    wanted.truly = likeness_of_row(made_, drawn.query, neighbor.row);
     const auto centre = made_.centre(wanted.list);
     const float base = kernels().dot(drawn.query.numbers.data(), centre.data(), centre.size());
     list_likenesses(drawn.query, made_.bits, base, &row, &of_row, 1, &wanted.likeness);
@@ -271,31 +303,43 @@ std::vector<ListStep> ListCalibrator::steps_of(std::size_t k, const std::functio
   return steps;
 }
 
+double ListCalibrator::lever_and_spread(const Drawn& drawn, const Wanted& wanted, float product) const {
+  const ListTerms& terms = made_.lists[wanted.list];
+  return made_.space.lever(drawn.query, product, terms.square) * static_cast<double>(terms.spread);
+}
+
 // What a true neighbour's list seemed to promise less than it held, in levers times spreads.
 float ListCalibrator::reach() const {
   std::vector<double> reaches;
   for (const Drawn& drawn : drawn_) {
     for (const std::size_t k : kListKs) {
-      const std::size_t wanted = std::min(k, drawn.wanted.size());
-      float worst = 0;
-      for (std::size_t i = 0; i < wanted; ++i) {
-        worst = i == 0 ? drawn.wanted[i].likeness : std::min(worst, drawn.wanted[i].likeness);
-      }
-      for (std::size_t i = 0; i < wanted; ++i) {
-        const ListTerms& terms = made_.lists[drawn.wanted[i].list];
-        const auto centre = made_.centre(drawn.wanted[i].list);
+      const auto wanted = std::span(drawn.wanted).first(std::min(k, drawn.wanted.size()));
+      float worst = std::numeric_limits<float>::infinity();
+      for (const Wanted& one : wanted) worst = std::min(worst, one.likeness);
+      for (const Wanted& one : wanted) {
+        const auto centre = made_.centre(one.list);
         const float product = kernels().dot(drawn.query.numbers.data(), centre.data(), centre.size());
-        const double most = made_.space.lever(drawn.query, product, terms.square) * static_cast<double>(terms.spread);
-        const double missing = static_cast<double>(worst) - static_cast<double>(product + terms.mean);
+        const double most = lever_and_spread(drawn, one, product);
+        const double missing = static_cast<double>(worst) - static_cast<double>(product + made_.lists[one.list].mean);
         if (most > 0) reaches.push_back(std::max(0.0, missing / most));
       }
     }
   }
-  if (reaches.empty()) return 0;
-  const auto at = reaches.begin() + static_cast<std::ptrdiff_t>(kReached * static_cast<double>(reaches.size() - 1));
-  std::nth_element(reaches.begin(), at, reaches.end());
-  const auto result = static_cast<float>(*at);
-  return std::isfinite(result) ? result : 0.0F;
+  return quantile(reaches, kReached, kReachMore);
+}
+
+// How far codes mistake the likeness of a true neighbour, in the same measure.
+float ListCalibrator::doubt() const {
+  std::vector<double> doubts;
+  for (const Drawn& drawn : drawn_) {
+    for (const Wanted& one : drawn.wanted) {
+      const auto centre = made_.centre(one.list);
+      const float product = kernels().dot(drawn.query.numbers.data(), centre.data(), centre.size());
+      const double most = lever_and_spread(drawn, one, product);
+      if (most > 0) doubts.push_back(std::fabs(static_cast<double>(one.truly - one.likeness)) / most);
+    }
+  }
+  return quantile(doubts, kDoubted, kDoubtMore);
 }
 
 ListCalibration ListCalibrator::finish(const std::function<double(double rows, double rescored)>& cost) const {
@@ -307,6 +351,7 @@ ListCalibration ListCalibrator::finish(const std::function<double(double rows, d
     std::copy(steps.begin(), steps.end(), calibration.steps[i].begin());
   }
   calibration.reach = reach();
+  calibration.doubt = doubt();
   return calibration;
 }
 

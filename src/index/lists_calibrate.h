@@ -28,6 +28,7 @@ struct MadeLists {
 
 // Codes of the row at a position; `square` is the squared length of its rest.
 CodeTerms code_row(const MadeLists& made, std::size_t position, std::span<std::uint8_t> out, float& square);
+float likeness_of_row(const MadeLists& made, const ListQuery& query, std::size_t position);
 
 // The same numbers whatever the threads. Call draw, find_truth, count for all lists, finish.
 class ListCalibrator {
@@ -50,6 +51,7 @@ class ListCalibrator {
   };
   struct Wanted {
     float likeness = 0;       // by codes
+    float truly = 0;          // by its numbers
     std::uint32_t stage = 0;  // at which its list is looked into
     std::uint32_t list = 0;
   };
@@ -77,7 +79,9 @@ class ListCalibrator {
   void count_list(Drawn& drawn, const Looked& looked, const std::uint8_t* codes, const CodeTerms* terms) const;
   std::vector<ListStep> steps_of(std::size_t k, const std::function<double(double, double)>& cost) const;
   void add_recalls(const Drawn& drawn, std::size_t k, std::vector<Sums>& sums) const;
+  double lever_and_spread(const Drawn& drawn, const Wanted& wanted, float product) const;
   float reach() const;
+  float doubt() const;
 
   const MadeLists& made_;
   ThreadPool* pool_;

@@ -161,7 +161,9 @@ Status check_small_sections(const ListView& view) {
   for (const std::uint32_t count : view.calibration->counts) {
     if (count > limits::kListStepsMax) return corrupt("has " + std::to_string(count) + " steps");
   }
-  if (!std::isfinite(view.calibration->reach)) return corrupt("has a reach that is not finite");
+  if (!std::isfinite(view.calibration->reach) || !std::isfinite(view.calibration->doubt)) {
+    return corrupt("has a reach or a doubt that is not finite");
+  }
   return Status::ok();
 }
 

@@ -52,7 +52,8 @@ struct ListCalibration {
   // A list is looked into, if a filter is asked, while mean likeness of its rows + reach * lever * spread is no worse
   // than what is held.
   float reach = 0;
-  float reserved = 0;
+  // A likeness by codes and one by the vectors differ by no more than doubt * lever * spread, nearly always.
+  float doubt = 0;
   std::array<std::array<ListStep, limits::kListStepsMax>, kListKs.size()> steps{};
 };
 

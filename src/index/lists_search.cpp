@@ -9,6 +9,13 @@
 #include "index/graph_walk.h"
 
 namespace pictor {
+namespace {
+
+// Rows held in a search that goes on, as times of those that are re-scored at least.
+constexpr std::size_t kHeldTimes = 16;
+constexpr std::size_t kHeldLeast = 512;
+
+}  // namespace
 
 std::vector<std::uint64_t> rank_lists(const ListQuery& query, const std::uint8_t* centre_codes,
                                       std::span<const ListTerms> lists) {
@@ -41,6 +48,7 @@ ListPlan plan_lists(const ListView& view, std::size_t k, double recall) {
   const ListStep* few = step_of(0);
   if (few == nullptr) return {};
   ListPlan plan{few->probes, few->rescored, static_cast<double>(few->rows)};
+  plan.rescored = std::max(plan.rescored, k);
   if (k <= kListKs[0]) return plan;
   const ListStep* many = step_of(1);
   if (many == nullptr) return {};
@@ -66,21 +74,27 @@ bool ListSearch::start() {
 void ListSearch::probe(const ListPlan& plan) {
   held_most_ = plan.rescored;
   worst_ = -std::numeric_limits<float>::infinity();
-  const auto count = static_cast<std::ptrdiff_t>(std::min(plan.probes, ranked_.size()));
-  std::partial_sort(ranked_.begin(), ranked_.begin() + count, ranked_.end());
-  for (std::ptrdiff_t i = 0; i < count; ++i) scan(node_of(ranked_[static_cast<std::size_t>(i)]), {});
+  const std::size_t count = std::min(plan.probes, ranked_.size());
+  const auto last = ranked_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(ranked_.begin(), last, ranked_.end());
+  for (std::size_t i = 0; i < ranked_.size() && (i < count || seen_ < held_most_); ++i) {
+    if (i == count) std::sort(last, ranked_.end());
+    scan(node_of(ranked_[i]), {});
+  }
 }
 
-void ListSearch::probe_allowed(const ListPlan& plan, std::span<const std::uint8_t> allowed, std::size_t count) {
-  held_most_ = plan.rescored;
+bool ListSearch::probe_on(const ListPlan& plan, std::size_t k, std::span<const std::uint8_t> allowed,
+                          std::size_t count) {
+  held_most_ = std::max(kHeldLeast, kHeldTimes * plan.rescored);
+  best_most_ = plan.rescored;
   worst_ = -std::numeric_limits<float>::infinity();
   std::sort(ranked_.begin(), ranked_.end());
   for (const std::uint64_t ranked : ranked_) {
-    if (seen_ >= count) return;
-    const bool enough = held_.size() >= held_most_ && static_cast<double>(seen_) >= plan.rows;
-    if (enough && !promises(node_of(ranked), -distance_of(ranked))) continue;
-    scan(node_of(ranked), allowed);
+    if (seen_ >= count) break;
+    const bool enough = best_.size() >= best_most_ && static_cast<double>(seen_) >= plan.rows;
+    if (!enough || promises(node_of(ranked), -distance_of(ranked))) scan(node_of(ranked), allowed);
   }
+  return settle(plan, k);
 }
 
 bool ListSearch::promises(std::uint32_t list, float likeness) const {
@@ -88,7 +102,21 @@ bool ListSearch::promises(std::uint32_t list, float likeness) const {
   const float product = likeness - terms.rank;
   const double most = static_cast<double>(view_.calibration->reach) * space_.lever(query_, product, terms.square) *
                       static_cast<double>(terms.spread);
-  return static_cast<double>(product) + static_cast<double>(terms.mean) + most >= static_cast<double>(worst_);
+  return static_cast<double>(product) + static_cast<double>(terms.mean) + most >= -static_cast<double>(best_.front());
+}
+
+// Where a filter allows only rows far off, very many lie at nearly one distance, and the errors of codes decide among
+// them. All that may be one of the k nearest are kept, and at least those that the plan says.
+bool ListSearch::settle(const ListPlan& plan, std::size_t k) {
+  if (held_.size() <= plan.rescored) return true;
+  std::sort_heap(held_.begin(), held_.end());
+  const double enough = static_cast<double>(distance_of(held_[k - 1])) + doubt_;
+  if (held_.size() == held_most_ && static_cast<double>(distance_of(held_.back())) <= enough) return false;
+  const auto beyond =
+      std::partition_point(held_.begin() + static_cast<std::ptrdiff_t>(plan.rescored), held_.end(),
+                           [&](std::uint64_t held) { return static_cast<double>(distance_of(held)) <= enough; });
+  held_.erase(beyond, held_.end());
+  return true;
 }
 
 void ListSearch::scan(std::uint32_t list, std::span<const std::uint8_t> allowed) {
@@ -97,6 +125,7 @@ void ListSearch::scan(std::uint32_t list, std::span<const std::uint8_t> allowed)
   const std::size_t width = space_.width();
   const float base = kernels().dot(query_.numbers.data(), view_.centres.data() + list * width, width);
   std::size_t count = 0;
+  bool held = false;
   for (std::uint32_t slot = view_.first[list]; slot < view_.first[list + 1]; ++slot) {
     const std::uint32_t position = view_.positions[slot];
     if (position >= block_.count) continue;  // a damaged file
@@ -104,13 +133,18 @@ void ListSearch::scan(std::uint32_t list, std::span<const std::uint8_t> allowed)
     positions[count] = position;
     slots[count++] = slot;
     if (count < kListRowsAtOnce) continue;
-    add(positions, slots, base);
+    held |= add(positions, slots, base);
     count = 0;
   }
-  add(std::span(positions).first(count), std::span(slots).first(count), base);
+  held |= add(std::span(positions).first(count), std::span(slots).first(count), base);
+  if (!held) return;
+  const ListTerms& terms = view_.lists[list];
+  doubt_ = std::max(doubt_, static_cast<double>(view_.calibration->doubt) * space_.lever(query_, base, terms.square) *
+                                static_cast<double>(terms.spread));
 }
 
-void ListSearch::add(std::span<const std::uint32_t> positions, std::span<const std::uint32_t> slots, float base) {
+// Whether one of them is held now.
+bool ListSearch::add(std::span<const std::uint32_t> positions, std::span<const std::uint32_t> slots, float base) {
   std::array<const std::uint8_t*, kListRowsAtOnce> rows{};
   std::array<const CodeTerms*, kListRowsAtOnce> terms{};
   std::array<float, kListRowsAtOnce> likeness;
@@ -122,10 +156,14 @@ void ListSearch::add(std::span<const std::uint32_t> positions, std::span<const s
   list_likenesses(query_, view_.header.bits, base, rows.data(), terms.data(), slots.size(), likeness.data());
   seen_ += slots.size();
   distances_ += slots.size();
+  bool held = false;
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (likeness[i] > worst_ || (held_.size() < held_most_ && !std::isnan(likeness[i])))
-      push(likeness[i], positions[i]);
+    const bool room = held_.size() < held_most_ && !std::isnan(likeness[i]);
+    if (!room && !(likeness[i] > worst_)) continue;
+    push(likeness[i], positions[i]);
+    held = true;
   }
+  return held;
 }
 
 void ListSearch::push(float likeness, std::uint32_t position) {
@@ -136,6 +174,13 @@ void ListSearch::push(float likeness, std::uint32_t position) {
   held_.push_back(candidate(-likeness, position));
   std::push_heap(held_.begin(), held_.end());
   if (held_.size() == held_most_) worst_ = -distance_of(held_.front());
+  if (best_most_ == 0 || (best_.size() == best_most_ && !(-likeness < best_.front()))) return;
+  if (best_.size() == best_most_) {
+    std::pop_heap(best_.begin(), best_.end());
+    best_.pop_back();
+  }
+  best_.push_back(-likeness);
+  std::push_heap(best_.begin(), best_.end());
 }
 
 std::vector<Neighbor> ListSearch::take(std::size_t k) {

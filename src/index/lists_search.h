@@ -38,18 +38,21 @@ class ListSearch {
 
   // False when the query cannot be coded.
   bool start();
+  // As many lists as the plan says, and on until there are enough rows to re-score.
   void probe(const ListPlan& plan);
-  // Only rows that are allowed, of which there are `count`: on until the plan's rows were seen and no list that is left
-  // promises more.
-  void probe_allowed(const ListPlan& plan, std::span<const std::uint8_t> allowed, std::size_t count);
+  // On until the plan's rows were seen and no list that is left promises more: for rows that a filter allows, of which
+  // there are `count` (none given: all), and for more neighbours than were measured. False when so many rows may be
+  // among the k nearest, for all that codes tell, that a scan is better.
+  bool probe_on(const ListPlan& plan, std::size_t k, std::span<const std::uint8_t> allowed, std::size_t count);
   // The k nearest of what is held, by the block's vectors.
   std::vector<Neighbor> take(std::size_t k);
   std::uint64_t distances() const { return distances_; }
 
  private:
   bool promises(std::uint32_t list, float likeness) const;
+  bool settle(const ListPlan& plan, std::size_t k);
   void scan(std::uint32_t list, std::span<const std::uint8_t> allowed);
-  void add(std::span<const std::uint32_t> positions, std::span<const std::uint32_t> slots, float base);
+  bool add(std::span<const std::uint32_t> positions, std::span<const std::uint32_t> slots, float base);
   void push(float likeness, std::uint32_t position);
 
   const ListView& view_;
@@ -60,7 +63,10 @@ class ListSearch {
   std::vector<std::uint64_t> ranked_;
   std::vector<std::uint64_t> held_;  // a heap, the worst in front
   std::size_t held_most_ = 0;
-  float worst_ = 0;  // likeness that a row must beat
+  float worst_ = 0;          // likeness that a row must beat
+  std::vector<float> best_;  // of so many rows as are re-scored at least: their unlikeness, a heap, the worst in front
+  std::size_t best_most_ = 0;
+  double doubt_ = 0;  // by how much a likeness may be wrong in the lists that held something
   std::size_t seen_ = 0;
   std::uint64_t distances_ = 0;
 };
