@@ -22,12 +22,15 @@ class AllowedRows final : public RowFilter {
 
 class ListIndex final : public VectorIndex {
  public:
-  ListIndex(const ListView& view, const VectorBlock& block, const ListCosts& costs)
+  ListIndex(const ListView& view, const VectorBlock& block, const ListCosts& costs, WillRead will_read)
       : view_(view),
         block_(block),
         costs_(costs),
+        will_read_(std::move(will_read)),
         space_(view.header.metric, view.header.dim, view.header.unit, view.header.length,
-               {view.mean.begin(), view.mean.end()}) {}
+               {view.mean.begin(), view.mean.end()}) {
+    if (will_read_) will_read_(std::as_bytes(view_.centre_codes));  // every search ranks all lists
+  }
 
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     PICTOR_TRY(check_query(query, block_.dim));
@@ -57,7 +60,7 @@ class ListIndex final : public VectorIndex {
   }
 
   Result<IndexAnswer> search_all(const IndexQuery& query, const ListPlan& plan) const {
-    ListSearch search(view_, space_, block_, query.vector);
+    ListSearch search(view_, space_, block_, query.vector, will_read_);
     if (cost(plan, plan.rows) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
     if (query.k <= kListKs.back()) {
       search.probe(plan);
@@ -76,7 +79,7 @@ class ListIndex final : public VectorIndex {
     const auto count = static_cast<std::size_t>(
         std::count_if(allowed.begin(), allowed.end(), [](std::uint8_t byte) { return byte != 0; }));
     const auto rows = static_cast<double>(count);
-    ListSearch search(view_, space_, block_, query.vector);
+    ListSearch search(view_, space_, block_, query.vector, will_read_);
     if (count == 0 || cost(plan, std::min(plan.rows, rows)) >= rows || !search.start()) return scan(query, &filter, 0);
     if (!search.probe_on(plan, query.k, allowed, count)) return scan(query, &filter, search.distances());
     IndexAnswer answer{search.take(query.k), search.distances(), false};
@@ -87,6 +90,7 @@ class ListIndex final : public VectorIndex {
   ListView view_;
   VectorBlock block_;
   ListCosts costs_;
+  WillRead will_read_;
   ListSpace space_;
 };
 
@@ -120,17 +124,17 @@ ListCosts ListCosts::measured(std::uint32_t dim, std::uint32_t bits) {
 }
 
 Result<std::unique_ptr<VectorIndex>> open_list_index(ByteView file, const VectorBlock& block, Metric metric,
-                                                     std::uint64_t owner, const ListCosts& costs) {
+                                                     std::uint64_t owner, const ListCosts& costs, WillRead will_read) {
   PICTOR_ASSIGN(const auto view, parse_lists_of(file, block, metric, owner));
-  std::unique_ptr<VectorIndex> index = std::make_unique<ListIndex>(view, block, costs);
+  std::unique_ptr<VectorIndex> index = std::make_unique<ListIndex>(view, block, costs, std::move(will_read));
   return index;
 }
 
 Result<std::unique_ptr<VectorIndex>> open_list_index(ByteView file, const VectorBlock& block, Metric metric,
-                                                     std::uint64_t owner) {
+                                                     std::uint64_t owner, WillRead will_read) {
   PICTOR_ASSIGN(const auto view, parse_lists_of(file, block, metric, owner));
   const ListCosts costs = ListCosts::measured(block.dim, view.header.bits);
-  std::unique_ptr<VectorIndex> index = std::make_unique<ListIndex>(view, block, costs);
+  std::unique_ptr<VectorIndex> index = std::make_unique<ListIndex>(view, block, costs, std::move(will_read));
   return index;
 }
 

@@ -68,6 +68,11 @@ Status check_options(const VectorBlock& block, Metric metric, const ListBuildOpt
   if (options.bits != 4 && options.bits != 8) {
     return {Code::kInvalid, "codes of " + std::to_string(options.bits) + " bits are asked for, wanted 4 or 8"};
   }
+  if (options.memory_bytes < limits::kListBuildBytesMin) {
+    return {Code::kInvalid, std::to_string(options.memory_bytes) +
+                                " bytes are given for the making of lists, wanted at least " +
+                                std::to_string(limits::kListBuildBytesMin)};
+  }
   if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
     return {Code::kInvalid, "lists for the cosine metric need inverse norms, the block has none"};
   }
@@ -162,7 +167,7 @@ class ListBuilder {
 
   void train() {
     const std::size_t lists = lists_for(block_.count, options_.lists);
-    const std::size_t affordable = std::max<std::size_t>(lists, limits::kListBuildBytesMax / space_.width());
+    const std::size_t affordable = std::max<std::size_t>(lists, options_.memory_bytes / space_.width());
     const std::size_t wanted = std::max(kSampledLeast, lists * kSampledALists);
     const auto drawn = drawn_rows(block_.count, std::min({block_.count, wanted, affordable}));
     CodedVectors sample(space_.width(), drawn.size());
@@ -330,7 +335,7 @@ Status write_list_index(const VectorBlock& block, Metric metric, const ListBuild
 
 Status write_list_index(const VectorBlock& block, Metric metric, const ListBuildOptions& options, ThreadPool* pool,
                         const ByteSink& sink) {
-  return write_list_index(block, metric, options, pool, sink, limits::kListBuildBytesMax);
+  return write_list_index(block, metric, options, pool, sink, options.memory_bytes);
 }
 
 Result<Bytes> build_list_index(const VectorBlock& block, Metric metric, const ListBuildOptions& options,

@@ -14,6 +14,8 @@ namespace {
 // Rows held in a search that goes on, as times of those that are re-scored at least.
 constexpr std::size_t kHeldTimes = 16;
 constexpr std::size_t kHeldLeast = 512;
+constexpr std::size_t kToldMost =
+    1024;  // re-scored rows that are told of: to tell costs more than to read what is there
 
 }  // namespace
 
@@ -62,13 +64,24 @@ ListPlan plan_lists(const ListView& view, std::size_t k, double recall) {
 }
 
 ListSearch::ListSearch(const ListView& view, const ListSpace& space, const VectorBlock& block,
-                       std::span<const float> vector)
-    : view_(view), space_(space), block_(block), vector_(vector) {}
+                       std::span<const float> vector, const WillRead& will_read)
+    : view_(view), space_(space), block_(block), vector_(vector), will_read_(will_read) {}
 
 bool ListSearch::start() {
   if (!space_.place_query(vector_, query_)) return false;
   ranked_ = rank_lists(query_, view_.centre_codes.data(), view_.lists);
   return true;
+}
+
+void ListSearch::tell(std::uint32_t list) const {
+  if (!will_read_) return;
+  const std::size_t begin = view_.first[list];
+  const std::size_t count = view_.first[list + 1] - begin;
+  const std::size_t row_bytes = list_row_bytes(view_.header.dim, view_.header.bits);
+  will_read_(std::as_bytes(view_.codes.subspan(begin * row_bytes, count * row_bytes)));
+  will_read_(std::as_bytes(view_.terms.subspan(begin, count)));
+  will_read_(std::as_bytes(view_.positions.subspan(begin, count)));
+  will_read_(std::as_bytes(view_.centres.subspan(list * space_.width(), space_.width())));
 }
 
 void ListSearch::probe(const ListPlan& plan) {
@@ -77,6 +90,7 @@ void ListSearch::probe(const ListPlan& plan) {
   const std::size_t count = std::min(plan.probes, ranked_.size());
   const auto last = ranked_.begin() + static_cast<std::ptrdiff_t>(count);
   std::partial_sort(ranked_.begin(), last, ranked_.end());
+  for (std::size_t i = 0; i < count; ++i) tell(node_of(ranked_[i]));
   for (std::size_t i = 0; i < ranked_.size() && (i < count || seen_ < held_most_); ++i) {
     if (i == count) std::sort(last, ranked_.end());
     scan(node_of(ranked_[i]), {});
@@ -92,7 +106,9 @@ bool ListSearch::probe_on(const ListPlan& plan, std::size_t k, std::span<const s
   for (const std::uint64_t ranked : ranked_) {
     if (seen_ >= count) break;
     const bool enough = best_.size() >= best_most_ && static_cast<double>(seen_) >= plan.rows;
-    if (!enough || promises(node_of(ranked), -distance_of(ranked))) scan(node_of(ranked), allowed);
+    if (enough && !promises(node_of(ranked), -distance_of(ranked))) continue;
+    tell(node_of(ranked));
+    scan(node_of(ranked), allowed);
   }
   return settle(plan, k);
 }
@@ -191,6 +207,11 @@ std::vector<Neighbor> ListSearch::take(std::size_t k) {
   positions.erase(std::unique(positions.begin(), positions.end()), positions.end());  // twice in a damaged file
   std::vector<const float*> vectors;
   for (const std::uint32_t position : positions) vectors.push_back(block_.vectors + std::size_t{position} * block_.dim);
+  if (will_read_) {
+    for (std::size_t i = 0; i < std::min(vectors.size(), kToldMost); ++i) {
+      will_read_(std::as_bytes(std::span(vectors[i], block_.dim)));
+    }
+  }
   std::vector<float> sums(positions.size());
   const Metric metric = view_.header.metric;
   const auto sum_rows = metric == Metric::kL2 ? kernels().l2_squared_gather : kernels().dot_gather;

@@ -34,7 +34,8 @@ ListPlan plan_lists(const ListView& view, std::size_t k, double recall);
 // One search, after the query is known to be right. Belongs to one thread.
 class ListSearch {
  public:
-  ListSearch(const ListView& view, const ListSpace& space, const VectorBlock& block, std::span<const float> vector);
+  ListSearch(const ListView& view, const ListSpace& space, const VectorBlock& block, std::span<const float> vector,
+             const WillRead& will_read);
 
   // False when the query cannot be coded.
   bool start();
@@ -49,6 +50,7 @@ class ListSearch {
   std::uint64_t distances() const { return distances_; }
 
  private:
+  void tell(std::uint32_t list) const;
   bool promises(std::uint32_t list, float likeness) const;
   bool settle(const ListPlan& plan, std::size_t k);
   void scan(std::uint32_t list, std::span<const std::uint8_t> allowed);
@@ -59,6 +61,7 @@ class ListSearch {
   const ListSpace& space_;
   const VectorBlock& block_;
   std::span<const float> vector_;
+  const WillRead& will_read_;
   ListQuery query_;
   std::vector<std::uint64_t> ranked_;
   std::vector<std::uint64_t> held_;  // a heap, the worst in front
@@ -73,6 +76,7 @@ class ListSearch {
 
 // As open_list_index, with other costs.
 Result<std::unique_ptr<VectorIndex>> open_list_index(ByteView file, const VectorBlock& block, Metric metric,
-                                                     std::uint64_t owner, const ListCosts& costs);
+                                                     std::uint64_t owner, const ListCosts& costs,
+                                                     WillRead will_read = nullptr);
 
 }  // namespace pictor

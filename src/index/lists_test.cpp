@@ -227,6 +227,44 @@ TEST(Lists, zeros_and_numbers_of_any_size_make_lists) {
   }
 }
 
+// What is read of the codes and of the vectors was told before, so that a disk can fetch it all at once.
+TEST(Lists, what_a_search_will_read_is_told_before) {
+  const ClusteredSet set(kRows, 40, 30, 1);
+  const Bytes file = built(set.block(), Metric::kCosine);
+  const ByteView vectors = std::as_bytes(std::span(set.vectors));
+  std::uint64_t of_file = 0;
+  std::uint64_t of_vectors = 0;
+  const auto told = [&](ByteView part) {
+    const auto within = [&](ByteView all) {
+      return part.data() >= all.data() && part.data() + part.size() <= all.data() + all.size();
+    };
+    EXPECT_TRUE(within(file) || within(vectors));
+    (within(file) ? of_file : of_vectors) += part.size();
+  };
+  const auto index = open_list_index(file, set.block(), Metric::kCosine, 0, kListsForNothing, told).value();
+  const auto view = parse_lists(file).value();
+  EXPECT_EQ(of_file, view.centre_codes.size()) << "all of them are ranked by every search";
+  of_file = 0;
+  std::mt19937 random(6);
+  const auto vector = set.near(3, random);
+  const auto answer = index->search({vector, Metric::kCosine, 10, nullptr, 0.9}).value();
+  ASSERT_FALSE(answer.exact);
+  EXPECT_GE(of_vectors, 10 * set.dim * sizeof(float));
+  const std::uint64_t rescored = of_vectors / (set.dim * sizeof(float));
+  const std::uint64_t codes = (answer.distances - rescored) * list_row_bytes(40, 4);
+  EXPECT_GE(of_file, codes);
+  EXPECT_LE(of_file, codes + (answer.distances - rescored) * 12 + view.header.lists * 4 * 128) << "and no more";
+  EXPECT_EQ(index->search({vector, Metric::kCosine, 10, nullptr, 0.9})->neighbors, answer.neighbors);
+}
+
+TEST(Lists, their_size_is_known_about_before_they_are_made) {
+  const ClusteredSet set(kRows, 128, 30, 1);
+  const auto bytes = static_cast<double>(built(set.block(), Metric::kCosine).size());
+  EXPECT_NEAR(static_cast<double>(expected_list_bytes(kRows, 128)) / bytes, 1.0, 0.35);
+  const auto graph = static_cast<double>(build_graph_index(set.block(), Metric::kCosine, {}, nullptr)->size());
+  EXPECT_NEAR(static_cast<double>(expected_graph_bytes(kRows, 128)) / graph, 1.0, 0.1);
+}
+
 TEST(Lists, a_query_out_of_all_proportion_is_answered_exactly) {
   const ClusteredSet set(kRows, 16, 30, 1);
   const std::vector<float> huge(16, 1e30F);
@@ -259,6 +297,9 @@ TEST(Lists, options_out_of_their_limits_are_refused_with_the_numbers) {
   block = set.block();
   block.inverse_norms = nullptr;
   EXPECT_NE(refused(block, Metric::kCosine, {}).find("inverse norms"), std::string::npos);
+  ListBuildOptions little;
+  little.memory_bytes = limits::kListBuildBytesMin - 1;
+  EXPECT_NE(refused(set.block(), Metric::kL2, little).find("16777215 bytes are given"), std::string::npos);
   // More lists than rows are as many as rows.
   EXPECT_LE(parse_lists(built(set.block(), Metric::kL2, with(limits::kListsMax, 4)))->header.lists, 50U);
 }
