@@ -24,6 +24,7 @@ import ann_ours  # noqa: E402
 import ann_peers  # noqa: E402
 import ann_plot  # noqa: E402
 import ann_sift  # noqa: E402
+import ann_ten_million  # noqa: E402
 import numpy  # noqa: E402
 
 K = 10
@@ -187,6 +188,25 @@ class Sets(unittest.TestCase):
             queries = [ann_data.opened(folder, 10, seed).queries.tolist() for seed in (1, 1, 2)]
         self.assertEqual(queries[0], queries[1])
         self.assertNotEqual(queries[0], queries[2])
+
+
+class TenMillion(unittest.TestCase):
+    def test_the_truth_that_is_found_piece_by_piece_is_that_of_all(self):
+        random = numpy.random.default_rng(3)
+        vectors, queries = random.standard_normal((900, 16)).astype(numpy.float32), random.standard_normal((7, 16)).astype(numpy.float32)
+        truth = ann_ten_million.Truth(queries)
+        for begin, end in ((0, 300), (300, 301), (301, 900)):
+            truth.add(vectors[begin:end])
+        cosines = (queries @ vectors.T) / numpy.linalg.norm(vectors, axis=1)
+        self.assertEqual(numpy.sort(truth.rows, axis=1).tolist(), numpy.sort(numpy.argsort(-cosines, axis=1)[:, :K], axis=1).tolist())
+        self.assertEqual(ann_ten_million.recall_of(truth.rows.tolist(), truth.rows), 1.0)
+        self.assertEqual(ann_ten_million.recall_of([row[:5] for row in truth.rows.tolist()], truth.rows), 0.5)
+
+    def test_sizes_are_read_and_others_refused(self):
+        self.assertEqual(ann_ten_million.size("1.5GiB"), 3 << 29)
+        self.assertEqual(ann_ten_million.budget_text(ann_ten_million.size("512MiB")), "512MiB")
+        with self.assertRaises(argparse.ArgumentTypeError):
+            ann_ten_million.size("2 GB")
 
 
 class Filters(unittest.TestCase):

@@ -1,7 +1,7 @@
 """Claims: with half and a quarter of the memory that faiss's HNSW needs, page cache included, by a control group."""
 import ann_group
 import claims
-from index_house import MIB, bench, claim, not_built, sized
+from index_house import MIB, bench, claim, sized
 from index_speed import SETS, compared
 
 
@@ -29,7 +29,3 @@ for short, data_set in SETS.items():
         claim(f"memory-{label}-{short}", f"with 1/{round(1 / share)} of the memory of faiss's HNSW, page cache included: >= {at_least:.0f} x its "
               "queries a second at recall@10 of 0.99, one thread")(
             lambda context, name=data_set, share=share, at_least=at_least: limited(context, name, share, at_least))
-
-not_built("ten-million", "10,000,000 x 512, built in <= 60 minutes, recall@10 >= .95: opens in < 1 s, first query in < 200 ms with the "
-          "page cache dropped, within the memory budget, held to it by a control group",
-          "no index of codes, without which 10,000,000 x 512 does not fit this machine's memory")

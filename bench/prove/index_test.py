@@ -23,11 +23,13 @@ import index_growth  # noqa: E402
 import index_memory  # noqa: E402
 import index_speed  # noqa: E402
 import index_store  # noqa: E402
+import index_ten_million  # noqa: E402
 
 MUST_BE_SHOWN = (
     "speed-fashion-99", "speed-fashion-95", "speed-fashion-999", "speed-embeddings-99", "speed-embeddings-95", "speed-embeddings-999",
     "build-fashion", "build-fashion-rival", "build-embeddings", "memory-half-fashion", "memory-half-embeddings", "memory-quarter-fashion",
-    "memory-quarter-embeddings", "ten-million", "filters-recall", "filters-recall-deletes", "filters-recall-writers",
+    "memory-quarter-embeddings", "ten-million-build", "ten-million-recall", "ten-million-open", "ten-million-first",
+    "ten-million-memory", "filters-recall", "filters-recall-deletes", "filters-recall-writers",
     "filters-speed-1", "filters-speed-10", "filters-speed-50", "recall-live", "growth", "power-loss-store", "power-loss-merge",
     "power-loss-purge", "power-loss-backup", "kills-store", "erasure", "formats-segment")
 MODULES = (index_speed, index_memory, index_filters, index_growth)
@@ -88,8 +90,38 @@ class Listed(unittest.TestCase):
         self.assertIn("speed-fashion-99: wanted at recall@10 of 0.99", went.stdout)
 
     def test_what_is_not_built_fails_and_says_so(self):
-        for name in ("ten-million", "recall-live", "filters-recall-writers"):
+        for name in ("recall-live", "filters-recall-writers"):
             self.assertRegex(verdict(name).line(), f"^FAIL {name}: not built: ")
+
+
+class TenMillion(unittest.TestCase):
+    def judged(self, name, **bent):
+        made = {"wall_seconds": 3500.0, "rows_per_second": 2857.0, "type": "lists", "why": "graphs are larger", "use": {"peak": 4 << 30}}
+        asked = {"recall": 0.951, "assured": "recall 0.95 by calibration", "distances": 9000, "opened": {"open_seconds": 0.9},
+                 "first_ms": 199.0, "first_round_ms": {"median": 20.0, "n": 999}, "second_round_ms": {"median": 5.0},
+                 "use": {"peak": 1 << 30}, "rss_anon_bytes": 1 << 28}
+        found = {"rows": bent.pop("rows", 10_000_000), "dim": 512, "budget_bytes": 4 << 30, "bytes": {"indexes": 3 << 30},
+                 "build": {**made, **bent.pop("build", {})}, "asked": {**asked, **bent}}
+        with unittest.mock.patch.object(ann_group, "Group", unittest.mock.MagicMock()):
+            return verdict(name, found, index_ten_million)
+
+    def test_each_bound_holds_at_it_and_fails_past_it(self):
+        for name, bent in (("build", {"build": {"rows_per_second": 2777.0}}), ("recall", {"recall": 0.9499}),
+                           ("recall", {"assured": "exact"}), ("open", {"opened": {"open_seconds": 1.0}}), ("first", {"first_ms": 200.0}),
+                           ("memory", {"build": {"use": {"peak": (4 << 30) + 1}}}), ("memory", {"use": {"peak": None}})):
+            with self.subTest(name, bent=bent):
+                self.assertEqual(self.judged(f"ten-million-{name}").verdict, claims.PASS)
+                self.assertEqual(self.judged(f"ten-million-{name}", **bent).verdict, claims.FAIL)
+
+    def test_fewer_vectors_are_told(self):
+        self.assertIn("1,000,000 x 512, a part of 10,000,000", self.judged("ten-million-open", rows=1_000_000).line())
+        self.assertNotIn("a part", self.judged("ten-million-open").line())
+
+    def test_without_a_control_group_nothing_is_shown(self):
+        with unittest.mock.patch.object(ann_group, "Group", side_effect=ann_group.NoGroup("no room")):
+            found = verdict("ten-million-memory", {}, index_ten_million)
+        self.assertEqual(found.verdict, claims.FAIL)
+        self.assertIn("no room", found.figure)
 
 
 class Speed(unittest.TestCase):

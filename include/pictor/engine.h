@@ -280,15 +280,22 @@ struct MeasuredRecall {
 struct IndexesRequest {
   std::string collection;
   bool again = false;  // make those anew that are there and whole
+  // Kept with the collection from now on. "auto": graphs where all of them fit into the memory budget, else lists;
+  // "graph", "lists"; empty: as it is.
+  std::string index_type;
+  std::optional<std::uint64_t> memory_bytes;  // the budget; 0: half of what the machine has; absent: as it is
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  // rows
 };
 
 struct IndexesReport {
-  std::uint64_t made = 0, kept = 0;  // graphs, one a segment and head
+  std::string kind;                  // what was chosen: "graph" or "lists"
+  std::string why;                   // a sentence
+  std::uint64_t memory_bytes = 0;    // the budget that it was chosen by
+  std::uint64_t made = 0, kept = 0;  // indexes, one a segment and head
   std::uint64_t small = 0;           // segments and heads with so few rows that they are scanned
-  std::uint64_t rows = 0;            // of the graphs made
-  std::uint64_t bytes = 0;           // of all graphs
+  std::uint64_t rows = 0;            // of the indexes made
+  std::uint64_t bytes = 0;           // of all indexes
   double seconds = 0;
   bool cancelled = false;
 };
@@ -303,11 +310,18 @@ struct CollectionInfo {
   TokenGrid token_grid;
   std::uint64_t tokens_items = 0, tokens_bytes = 0;  // within database_bytes
   std::uint64_t tokens_item_bytes = 0;               // of one item
+  std::uint64_t vectors = 0;                         // in segments
   std::uint64_t graphs = 0, graph_bytes = 0;         // whole or not: see verify
   std::uint64_t segments_damaged = 0;                // of `segments`: left out of answers
   std::uint64_t items_damaged = 0;                   // whose vectors are there
   std::uint64_t purges_begun = 0;                    // and not ended: what they erase is hidden, and still in files
-  std::vector<MeasuredRecall> recall;                // since the engine was opened; empty: nothing was compared
+  std::uint64_t lists = 0, list_bytes = 0;           // the same
+  std::string index_type = "auto";                   // "auto", "graph", "lists": what segments are to get
+  std::uint64_t memory_budget_bytes = 0;             // that "auto" chooses by
+  bool memory_budget_given = false;                  // else it is half of what this machine has
+  std::uint64_t mapped_bytes = 0;      // of files: of them the system keeps in memory what it has room for
+  std::uint64_t resident_bytes = 0;    // in memory whatever the system does
+  std::vector<MeasuredRecall> recall;  // since the engine was opened; empty: nothing was compared
 };
 
 class Engine {
@@ -346,9 +360,9 @@ class Engine {
   virtual Result<std::vector<CollectionInfo>> collections() = 0;
   virtual Result<CollectionInfo> stats(const std::string& collection) = 0;
   virtual Status drop(const std::string& collection) = 0;
-  // Moves fresh rows into a segment when there are enough for a graph, merges segments where that is worth its
-  // writing, and makes the graphs that are missing or damaged. Searches go on meanwhile. What was made stays when it is
-  // stopped.
+  // Moves fresh rows into a segment when there are enough for an index, merges segments where that is worth its
+  // writing, and makes the indexes that are missing or damaged. Searches go on meanwhile. What was made stays when it
+  // is stopped.
   virtual Result<IndexesReport> build_indexes(const IndexesRequest& request) = 0;
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,

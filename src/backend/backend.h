@@ -40,19 +40,21 @@ struct Candidates {
 };
 
 struct IndexProgress {
-  std::uint64_t rows = 0, rows_total = 0;  // of the graphs that this call makes
+  std::uint64_t rows = 0, rows_total = 0;  // of the indexes that this call makes
 };
 
 struct IndexBuild {
   bool again = false;                              // make those anew that are there and whole
+  IndexKind kind = IndexKind::kGraph;              // kGraph or kLists
+  std::uint64_t memory_bytes = 0;                  // held while lists are made, about; 0: as much as is of use
   std::function<bool(const IndexProgress&)> tell;  // from the calling thread; false: stop, what is done stays
 };
 
 struct IndexReport {
-  std::uint64_t made = 0, kept = 0;  // graphs
+  std::uint64_t made = 0, kept = 0;  // graphs or lists
   std::uint64_t rows = 0;            // of those made
-  std::uint64_t small = 0;           // segments and heads with too few rows for a graph
-  std::uint64_t bytes = 0;           // of all graphs
+  std::uint64_t small = 0;           // segments and heads with too few rows for an index
+  std::uint64_t bytes = 0;           // of all indexes
   bool cancelled = false;
 };
 
@@ -71,10 +73,10 @@ class Backend {
   virtual Result<std::vector<Fault>> verify_indexes(const Collection& collection) const = 0;
 };
 
-// Search over the snapshot's blocks: by the graph of a sealed block where less than an exact answer is wanted and there
-// is one, else by a scan shared out among the pool's threads when there is enough to do; distances have the same bits
-// whatever the threads, the blocks and the machine. The deadline is looked at about every megabyte. `pool` may be
-// null: everything is done by the caller. Both must outlive the backend.
+// Search over the snapshot's blocks: by the graph or the lists of a sealed block where less than an exact answer is
+// wanted and there is one, else by a scan shared out among the pool's threads when there is enough to do; distances
+// have the same bits whatever the threads, the blocks and the machine. The deadline is looked at about every megabyte.
+// `pool` may be null: everything is done by the caller. Both must outlive the backend.
 std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool);
 
 }  // namespace pictor

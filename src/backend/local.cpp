@@ -1,5 +1,5 @@
-// The local backend: walks the graphs of the blocks that have one, cuts the others into ranges of rows, works through
-// both in any order on any thread, and merges by (distance, row), which depends on neither.
+// The local backend: asks the graph or the lists of the blocks that have one, cuts the others into ranges of rows,
+// works through both in any order on any thread, and merges by (distance, row), which depends on neither.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "backend/backend.h"
-#include "backend/graphs.h"
+#include "backend/indexes.h"
 #include "index/index.h"
 
 namespace pictor {
@@ -17,21 +17,21 @@ constexpr std::uint64_t kRangeBytes = limits::kMiB;  // of vectors between two l
 constexpr std::size_t kMarksAtOnce = 1024;
 constexpr std::uint64_t kParallelBytes = 8 * limits::kMiB;  // below, waking threads costs more than it saves
 
-using GraphList = std::vector<std::shared_ptr<const OpenGraph>>;
+using IndexList = std::vector<std::shared_ptr<const OpenIndex>>;
 
 struct RowRange {
   const SnapshotBlock* block;
   std::size_t begin;
   std::size_t count;
-  const VectorIndex* graph;  // over the whole block; null: a scan
+  const VectorIndex* index;  // over the whole block; null: a scan
 };
 
-std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks, const GraphList& graphs) {
+std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks, const IndexList& indexes) {
   std::vector<RowRange> ranges;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const auto& block = blocks[i];
-    if (graphs[i] != nullptr) {
-      ranges.push_back({&block, 0, block.count, graphs[i]->index.get()});
+    if (indexes[i] != nullptr) {
+      ranges.push_back({&block, 0, block.count, indexes[i]->index.get()});
       continue;
     }
     const std::uint64_t row_bytes = std::max<std::uint64_t>(block.dim, 1) * sizeof(float);
@@ -43,11 +43,11 @@ std::vector<RowRange> cut(std::span<const SnapshotBlock> blocks, const GraphList
   return ranges;
 }
 
-// What a search reads at most: a walk reads next to nothing.
+// What a search reads at most: an index reads next to nothing.
 std::uint64_t bytes_of(std::span<const RowRange> ranges) {
   std::uint64_t bytes = 0;
   for (const auto& range : ranges) {
-    if (range.graph == nullptr) bytes += std::uint64_t{range.count} * range.block->dim * sizeof(float);
+    if (range.index == nullptr) bytes += std::uint64_t{range.count} * range.block->dim * sizeof(float);
   }
   return bytes;
 }
@@ -93,7 +93,7 @@ class Search {
   // The nearest of the ranges that this worker took.
   Result<IndexAnswer> work() {
     PICTOR_ASSIGN(FlatScan scan, FlatScan::start({query_.vector, query_.metric, query_.k, nullptr}, dim_));
-    IndexAnswer walked;
+    IndexAnswer asked;
     for (std::size_t i = next_++; i < ranges_.size(); i = next_++) {
       if (late()) {
         complete_ = false;
@@ -101,25 +101,25 @@ class Search {
       }
       const RowRange& range = ranges_[i];
       const VisibleRows visible(range, query_.allowed);
-      if (range.graph == nullptr) {
+      if (range.index == nullptr) {
         PICTOR_TRY(scan.add(vectors_of(range), &visible));
       } else {
-        PICTOR_TRY(walk(range, visible, walked));
+        PICTOR_TRY(ask(range, visible, asked));
       }
     }
     IndexAnswer answer = scan.finish();
-    answer.neighbors.insert(answer.neighbors.end(), walked.neighbors.begin(), walked.neighbors.end());
-    answer.distances += walked.distances;
-    answer.exact = walked.exact;
+    answer.neighbors.insert(answer.neighbors.end(), asked.neighbors.begin(), asked.neighbors.end());
+    answer.distances += asked.distances;
+    answer.exact = asked.exact;
     return answer;
   }
 
   bool complete() const { return complete_; }
 
  private:
-  Status walk(const RowRange& range, const VisibleRows& visible, IndexAnswer& all) const {
+  Status ask(const RowRange& range, const VisibleRows& visible, IndexAnswer& all) const {
     const bool everything = query_.allowed == nullptr && range.block->all_alive;
-    PICTOR_ASSIGN(const IndexAnswer answer, range.graph->search({query_.vector, query_.metric, query_.k,
+    PICTOR_ASSIGN(const IndexAnswer answer, range.index->search({query_.vector, query_.metric, query_.k,
                                                                  everything ? nullptr : &visible, query_.recall}));
     all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
     all.distances += answer.distances;
@@ -153,18 +153,20 @@ Result<Candidates> merge(std::vector<Result<IndexAnswer>> answers, std::size_t k
 
 class LocalBackend final : public Backend {
  public:
-  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool), graphs_(env) {}
+  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool), indexes_(env) {}
 
-  std::string describe() const override { return "local, graphs and scans, " + std::string(simd_name(best_simd())); }
+  std::string describe() const override {
+    return "local, graphs, lists and scans, " + std::string(simd_name(best_simd()));
+  }
 
   Result<CommitResult> apply(Collection& collection, const Batch& batch) override { return collection.commit(batch); }
 
   Result<Candidates> search(const Snapshot& snapshot, const BackendQuery& query) const override {
     PICTOR_ASSIGN(const auto blocks, snapshot.blocks(query.space));
     const bool nothing = query.allowed != nullptr && query.allowed->size() == 0;
-    const bool walks = query.recall < 1 && !nothing;
-    const GraphList graphs = walks ? graphs_.of(blocks, query.metric) : GraphList(blocks.size());
-    const auto ranges = nothing ? std::vector<RowRange>{} : cut(blocks, graphs);
+    const bool asks = query.recall < 1 && !nothing;
+    const IndexList indexes = asks ? indexes_.of(blocks, query.metric) : IndexList(blocks.size());
+    const auto ranges = nothing ? std::vector<RowRange>{} : cut(blocks, indexes);
     // Without rows there is no dimension to compare with: the rest of the query is checked all the same.
     const auto dim = blocks.empty() ? static_cast<std::uint32_t>(query.vector.size()) : blocks[0].dim;
     PICTOR_TRY(check_query({query.vector, query.metric, query.k, nullptr, query.recall}, dim));
@@ -182,17 +184,17 @@ class LocalBackend final : public Backend {
   }
 
   Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) override {
-    return build_graphs(env_, pool_, graphs_, collection, build);
+    return pictor::build_indexes(env_, pool_, indexes_, collection, build);
   }
 
   Result<std::vector<Fault>> verify_indexes(const Collection& collection) const override {
-    return verify_graphs(env_, collection);
+    return pictor::verify_indexes(env_, collection);
   }
 
  private:
   Env& env_;
   ThreadPool* pool_;
-  mutable Graphs graphs_;
+  mutable Indexes indexes_;
 };
 
 }  // namespace

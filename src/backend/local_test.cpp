@@ -104,6 +104,7 @@ class SteppingClock final : public Env {
   Status sync_dir(const std::string& p) override { return real().sync_dir(p); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& p) override { return real().lock(p); }
   Result<std::uint64_t> free_bytes(const std::string& p) override { return real().free_bytes(p); }
+  void will_read(ByteView part) override { real().will_read(part); }
   std::int64_t wall_us() override { return real().wall_us(); }
   void wait_us(std::int64_t us) override { real().wait_us(us); }
   void random(std::span<std::byte> out) override { real().random(out); }
@@ -244,7 +245,7 @@ TEST(LocalBackend, an_answer_from_a_damaged_collection_is_not_complete) {
 
 TEST(LocalBackend, says_what_it_is) {
   EXPECT_EQ(make_local_backend(Env::real(), nullptr)->describe(),
-            "local, graphs and scans, " + std::string(simd_name(best_simd())));
+            "local, graphs, lists and scans, " + std::string(simd_name(best_simd())));
 }
 
 class CountingCollection final : public Collection {
@@ -270,7 +271,9 @@ class CountingCollection final : public Collection {
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::uint64_t> quarantine() override { return unused(); }
-  Status write_graph(std::uint64_t, std::size_t, ByteView) override { return unused(); }
+  IndexPolicy index_policy() const override { return {}; }
+  Status set_index_policy(const IndexPolicy&) override { return unused(); }
+  Status write_index(std::uint64_t, std::size_t, IndexKind, const IndexWriter&) override { return unused(); }
 
  private:
   static Status unused() { return {Code::kInternal, "the backend only commits"}; }

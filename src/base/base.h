@@ -5,6 +5,7 @@
 #include "base/env.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/sign.h"
 #include "base/simulated_env.h"
 #include "base/thread_pool.h"

@@ -83,6 +83,20 @@ TEST_F(RealEnv, a_file_written_atomically_reads_back) {
   EXPECT_EQ(read_file(env_, path, 4).status().code(), Code::kLimit);
 }
 
+TEST_F(RealEnv, a_file_has_the_same_bytes_however_it_is_mapped_and_told_of) {
+  Bytes bytes(3 * 4096 + 5);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7);
+  const auto path = join_path(folder_, "mapped");
+  ASSERT_TRUE(write_file_atomic(env_, path, bytes).is_ok());
+  const auto file = env_.open(path, OpenMode::kRead).value();
+  for (const Access access : {Access::kInOrder, Access::kScattered}) {
+    const auto mapping = file->map(access).value();
+    const ByteView view = mapping->bytes();
+    for (const auto part : {view, view.subspan(5000, 10), view.last(1), view.first(0)}) env_.will_read(part);
+    EXPECT_TRUE(std::equal(view.begin(), view.end(), bytes.begin(), bytes.end()));
+  }
+}
+
 TEST_F(RealEnv, a_private_file_is_read_by_its_owner_alone_and_is_never_another) {
   const auto path = join_path(folder_, "key");
   ASSERT_TRUE(env_.open(path, OpenMode::kCreatePrivate).is_ok());

@@ -27,6 +27,10 @@ enum class OpenMode {
   kCreatePrivate,    // must not exist; nobody but its owner may read it: for keys
 };
 
+// How a mapped file is read. In order: a disk reads far ahead. Scattered: it reads what is touched and no more, so that
+// one row does not drive a thousand others out of memory.
+enum class Access { kInOrder, kScattered };
+
 // Bytes of a file as memory, for as long as this object lives. The file must not shrink meanwhile.
 class Mapping {
  public:
@@ -46,7 +50,8 @@ class File {
   virtual Status sync() = 0;
   virtual Result<std::uint64_t> size() const = 0;
   // Maps the whole file read-only.
-  virtual Result<std::unique_ptr<Mapping>> map() const = 0;
+  virtual Result<std::unique_ptr<Mapping>> map(Access access) const = 0;
+  Result<std::unique_ptr<Mapping>> map() const { return map(Access::kInOrder); }
 };
 
 enum class FileKind { kFile, kFolder, kOther };
@@ -86,6 +91,8 @@ class Env {
   // kBusy when another process (or another lock of this one) holds it. Makes the file when needed.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;  // on the disk that holds `path`
+  // A hint: this part of a Mapping is read soon. Fetched beside whatever is done meanwhile, if it is not in memory.
+  virtual void will_read(ByteView part) = 0;
 
   virtual std::int64_t wall_us() = 0;                 // microseconds since 1970
   virtual std::int64_t monotonic_us() = 0;            // microseconds since some start; never goes back

@@ -35,13 +35,23 @@ inline constexpr std::uint32_t kFilterDepthMax = 32;         // nesting of one f
 inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in one filter
 
 inline constexpr std::uint32_t kGraphRowsMin = 8192;    // rows of a segment below which a scan is as quick as a graph
-inline constexpr std::uint32_t kLiveRecallOneOf = 100;  // queries by an index, of which one is answered exactly as well
-inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that passes, for those exact answers
 inline constexpr std::uint32_t kGraphDegreeMin = 4;     // links of a graph's node on an upper level
 inline constexpr std::uint32_t kGraphDegreeMax = 64;    // the same; twice as many on the lowest
 inline constexpr std::uint32_t kGraphEfMax = 4096;      // candidates one walk of a graph holds
 inline constexpr std::uint32_t kGraphStepsMax = 32;     // measured pairs of candidates and recall in a graph file
 inline constexpr std::uint32_t kGraphScratchKept = 16;  // memories of walks that an idle graph keeps for the next
+
+inline constexpr std::uint32_t kListRowsMax = 268'435'456;      // rows of one block that lists are made of
+inline constexpr std::uint32_t kListsMax = 65'536;              // lists of one block
+inline constexpr std::uint32_t kListStepsMax = 64;              // measured pairs of probes and recall, for one k
+inline constexpr std::uint64_t kListBuildBytesMin = 16 * kMiB;  // codes held before they are written; of little use
+inline constexpr std::uint64_t kListBuildBytesMax = 1 * kGiB;   // the same; more would be of no use
+
+inline constexpr std::uint64_t kMemoryBudgetBytesMin = 64 * kMiB;           // that a collection's indexes are chosen by
+inline constexpr std::uint64_t kMemoryBudgetBytesMax = 1024 * 1024 * kGiB;  // the same
+
+inline constexpr std::uint32_t kLiveRecallOneOf = 100;  // queries by an index, of which one is answered exactly as well
+inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that passes, for those exact answers
 
 inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
 

@@ -112,11 +112,12 @@ class PosixFile : public File {
     return static_cast<std::uint64_t>(info.st_size);
   }
 
-  Result<std::unique_ptr<Mapping>> map() const override {
+  Result<std::unique_ptr<Mapping>> map(Access access) const override {
     PICTOR_ASSIGN(const auto bytes, size());
     if (bytes == 0) return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(nullptr, 0));
     void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_, 0);
     if (data == MAP_FAILED) return error_of("map", path_);
+    if (access == Access::kScattered) static_cast<void>(::madvise(data, bytes, MADV_RANDOM));  // a hint, no more
     return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(data, bytes));
   }
 
@@ -235,6 +236,15 @@ class PosixEnv : public Env {
     struct statvfs info {};
     if (::statvfs(path.c_str(), &info) != 0) return error_of("look at the disk of", path);
     return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+  }
+
+  void will_read(ByteView part) override {
+    static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
+    const std::uintptr_t first = begin / page * page;
+    if (part.empty()) return;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel wants whole pages
+    static_cast<void>(::madvise(reinterpret_cast<void*>(first), begin + part.size() - first, MADV_WILLNEED));
   }
 
   std::int64_t wall_us() override {

@@ -195,7 +195,7 @@ class SimulatedFile : public File {
     return static_cast<std::uint64_t>(node_->content->size());
   }
 
-  Result<std::unique_ptr<Mapping>> map() const override {
+  Result<std::unique_ptr<Mapping>> map(Access) const override {
     const std::lock_guard lock(state_->mutex);
     PICTOR_TRY(alive());
     node_->mapped = true;

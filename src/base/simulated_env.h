@@ -66,6 +66,7 @@ class SimulatedEnv : public Env {
   Status sync_dir(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
   Result<std::uint64_t> free_bytes(const std::string& path) override;
+  void will_read(ByteView) override {}
   std::int64_t wall_us() override;
   std::int64_t monotonic_us() override;
   void wait_us(std::int64_t us) override;  // as advance_us

@@ -409,17 +409,57 @@ TEST_F(CliTest, verify_moves_damaged_segments_aside_when_told_to) {
 }
 
 TEST_F(CliTest, rebuild_makes_all_graphs_or_those_that_are_missing) {
-  engine_->indexes = {2, 1, 3, 20'000, 4096, 1.5, false};
+  engine_->indexes = {"graph", "all of them fit", 1 << 30, 2, 1, 3, 20'000, 4096, 1.5, false};
   ASSERT_EQ(run({"rebuild", "--missing"}), 0) << err();
   EXPECT_EQ(out(),
-            "2 graphs made of 'default' in 1.5 s (20,000 vectors)\n  1 graph was there and whole\n"
-            "  3 segments and heads have fewer than 8,192 vectors: scanned, which is as quick\n  4.0 KiB of graphs\n");
+            "2 graphs made of 'default' in 1.5 s (20,000 vectors)\n  graphs: all of them fit\n"
+            "  1 index was there and whole\n"
+            "  3 segments and heads have fewer than 8,192 vectors: scanned, which is as quick\n  4.0 KiB of indexes\n");
   EXPECT_FALSE(engine_->indexes_requests.at(0).again);
   engine_->indexes.cancelled = true;
   EXPECT_EQ(run({"--json", "rebuild", "-c", "shop"}), static_cast<int>(Code::kCancelled));
   EXPECT_EQ(engine_->indexes_requests.at(1).collection, "shop");
   EXPECT_TRUE(engine_->indexes_requests.at(1).again);
   EXPECT_NE(out().find("\"cancelled\": true"), std::string::npos) << out();
+}
+
+TEST_F(CliTest, rebuild_takes_a_memory_budget_and_an_index_type_and_says_why) {
+  engine_->indexes.kind = "lists";
+  engine_->indexes.why = "graphs would be too large";
+  engine_->indexes.made = 1;
+  ASSERT_EQ(run({"rebuild", "--memory-budget", "1.5GiB", "--index-type", "lists"}), 0) << err();
+  EXPECT_EQ(engine_->indexes_requests.at(0).memory_bytes, std::uint64_t{3} << 29);
+  EXPECT_EQ(engine_->indexes_requests.at(0).index_type, "lists");
+  EXPECT_NE(out().find("1 list file made of 'default'"), std::string::npos) << out();
+  EXPECT_NE(out().find("  lists: graphs would be too large\n"), std::string::npos) << out();
+  ASSERT_EQ(run({"--json", "rebuild", "--memory-budget", "default"}), 0) << err();
+  EXPECT_EQ(engine_->indexes_requests.at(1).memory_bytes, 0U);
+  EXPECT_NE(out().find("\"why\": \"graphs would be too large\""), std::string::npos) << out();
+  ASSERT_EQ(run({"rebuild"}), 0) << err();
+  EXPECT_FALSE(engine_->indexes_requests.at(2).memory_bytes.has_value());
+  EXPECT_EQ(engine_->indexes_requests.at(2).index_type, "");
+}
+
+TEST_F(CliTest, a_memory_budget_that_is_none_is_refused_with_what_was_wanted) {
+  for (const char* wrong : {"lots", "2 apples", "-1GiB", "2GB", "1e9", "nan", "1.5"}) {
+    EXPECT_EQ(run({"rebuild", "--memory-budget", wrong}), 2) << wrong;
+  }
+  EXPECT_EQ(run({"rebuild", "--memory-budget", "lots"}), 2);
+  EXPECT_NE(err().find("'lots' is no memory budget: wanted a number and KiB, MiB, GiB or TiB"), std::string::npos)
+      << err();
+  EXPECT_EQ(run({"rebuild", "--memory-budget", "1MiB"}), 2);
+  EXPECT_NE(err().find("a memory budget of 1.0 MiB was given; wanted 64 MiB to"), std::string::npos) << err();
+  EXPECT_EQ(run({"rebuild", "--index-type", "hnsw"}), 2);
+  EXPECT_TRUE(engine_->indexes_requests.empty());
+}
+
+TEST_F(CliTest, index_takes_a_memory_budget_unless_it_makes_no_indexes) {
+  folder_.write("in/a.png", "x");
+  ASSERT_EQ(run({"index", folder_ / "in", "--memory-budget", "128MiB"}), 0) << err();
+  EXPECT_EQ(engine_->indexes_requests.at(0).memory_bytes, 128 * limits::kMiB);
+  EXPECT_EQ(run({"index", folder_ / "in", "--memory-budget", "128MiB", "--no-graphs"}), 2);
+  EXPECT_EQ(run({"index", folder_ / "in", "--memory-budget", "much"}), 2);
+  EXPECT_EQ(engine_->indexes_requests.size(), 1U);
 }
 
 TEST_F(CliTest, index_makes_graphs_at_its_end_unless_told_not_to) {
@@ -445,7 +485,11 @@ TEST_F(CliTest, search_asks_for_a_recall_or_an_exact_answer) {
 
 TEST_F(CliTest, stats_show_graphs_and_live_recall) {
   ASSERT_EQ(run({"stats"}), 0) << err();
-  EXPECT_NE(out().find("graphs        3, 4.0 KiB\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("graphs        3, 4.0 KiB, 40 bytes a vector\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("lists         1, 2.0 KiB, 20 bytes a vector\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("index type    auto, memory budget 4.0 GiB, half of what this machine has\n"),
+            std::string::npos);
+  EXPECT_NE(out().find("memory        800 bytes resident; 1.0 MiB mapped, of which"), std::string::npos) << out();
   EXPECT_NE(out().find("recall@10     0.9850 (0.9500 to 0.9990, 40 live queries)\n"), std::string::npos) << out();
 }
 

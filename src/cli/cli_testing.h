@@ -380,6 +380,12 @@ class FakeEngine : public Engine {
     info.items = items.size();
     info.graphs = 3;
     info.graph_bytes = 4096;
+    info.lists = 1;
+    info.list_bytes = 2048;
+    info.vectors = 102;
+    info.memory_budget_bytes = std::uint64_t{4} << 30;
+    info.resident_bytes = 800;
+    info.mapped_bytes = 1 << 20;
     info.recall = {{10, 40, 0.985, 0.95, 0.999}};
     info.heads = {{"joint", 2, Metric::kCosine, true, true, std::string(64, 'a')}};
     return info;

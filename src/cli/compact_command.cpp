@@ -57,7 +57,7 @@ Status run(Session& session, const Options& options) {
     return engine->upkeep().compact(request);
   }();
   PICTOR_TRY(made.status());
-  if (!made->stopped) PICTOR_TRY(make_missing_graphs(session, *engine, options.collection));
+  if (!made->stopped) PICTOR_TRY(make_missing_indexes(session, *engine, options.collection));
   if (session.json())
     session.out() << compaction_json(*made) << "\n";
   else if (!session.options().quiet)

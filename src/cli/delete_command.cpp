@@ -116,7 +116,7 @@ Status purge(Session& session, Engine& engine, const Options& options) {
     return engine.upkeep().purge(request);
   }();
   PICTOR_TRY(made.status());
-  if (made->segments > 0) PICTOR_TRY(make_missing_graphs(session, engine, options.collection));
+  if (made->segments > 0) PICTOR_TRY(make_missing_indexes(session, engine, options.collection));
   if (file != nullptr && !made->certificate.empty()) {
     PICTOR_TRY(file->write(made->certificate + "\n"));
     PICTOR_TRY(file->finish());

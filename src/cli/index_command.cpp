@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "cli/indexing.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/output_file.h"
@@ -20,6 +21,7 @@ struct Options {
   std::string collection = "default", encoder, keep, tokens, quarantine;
   std::uint32_t tokens_dim = 0;
   SourceOptions source;
+  IndexingOptions indexing;
   bool reproducible = false;
   bool force = false, no_graphs = false, no_progress = false, strict = false;
   std::size_t batch = 0;
@@ -103,7 +105,7 @@ void print_summary(Session& session, const IndexSummary& summary, const Options&
   row("unchanged", counts.unchanged, "");
   row("reused", counts.reused, "  vectors taken from equal pictures");
   row("refused", counts.quarantined, options.quarantine.empty() ? "" : "  listed in " + printable(options.quarantine));
-  row("graphs", summary.graphs.made,
+  row(summary.graphs.kind == "lists" ? "lists" : "graphs", summary.graphs.made,
       "  over " + plural(summary.graphs.rows, "vector", "vectors") + ", in " + fixed(summary.graphs.seconds, 1) + " s");
   for (const auto& [cause, count] : summary.refused_by_cause) {
     out << "    " << pad_right(cause, 12) << pad_left(with_commas(count), 6) << "\n";
@@ -129,12 +131,11 @@ Status outcome(const IndexSummary& summary, bool strict) {
   return Status::ok();
 }
 
-// Where there is much to search: graphs, so that a search need not look at every picture. All is stored by now: without
-// them, or when this is stopped, answers are the same and only slower.
-Result<IndexesReport> build_graphs(Session& session, Engine& engine, const Options& options,
-                                   const std::atomic<bool>& cancel) {
+// Where there is much to search: graphs or lists, so that a search need not look at every picture. All is stored by
+// now: without them, or when this is stopped, answers are the same and only slower.
+Result<IndexesReport> build_indexes(Session& session, Engine& engine, const Options& options, IndexesRequest request,
+                                    const std::atomic<bool>& cancel) {
   std::unique_ptr<WorkBar> bar = options.no_progress ? nullptr : std::make_unique<WorkBar>(session);
-  IndexesRequest request;
   request.collection = options.collection;
   request.cancel = &cancel;
   if (bar != nullptr) request.progress = bar->function();
@@ -142,6 +143,8 @@ Result<IndexesReport> build_graphs(Session& session, Engine& engine, const Optio
 }
 
 Status run(Session& session, const Options& options) {
+  IndexesRequest indexes;
+  PICTOR_TRY(apply(options.indexing, indexes));
   PICTOR_ASSIGN(const auto source, open_inputs(session.env(), options.inputs, options.source));
   session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
@@ -164,7 +167,7 @@ Status run(Session& session, const Options& options) {
   PICTOR_TRY(report.status());
   IndexSummary summary{options.collection, std::move(report).value(), source->skipped(), reporter.by_cause(), {}};
   if (!summary.report.cancelled && !options.no_graphs) {
-    PICTOR_ASSIGN(summary.graphs, build_graphs(session, *engine, options, interrupt.flag()));
+    PICTOR_ASSIGN(summary.graphs, build_indexes(session, *engine, options, indexes, interrupt.flag()));
   }
   if (session.json()) {
     session.out() << index_json(summary) << "\n";
@@ -235,7 +238,10 @@ Command add_index_command(CLI::App& parent) {
   app.add_option("--batch", options->batch, "Pictures in one batch; 0 chooses")
       ->check(CLI::Range(0, static_cast<int>(limits::kEncodeBatchMax)).description(""))
       ->type_name("N");
-  app.add_flag("--no-graphs", options->no_graphs, "Leave graphs to pictor rebuild --missing");
+  add_indexing_options(app, options->indexing);
+  app.add_flag("--no-graphs", options->no_graphs, "Leave graphs and lists to pictor rebuild --missing")
+      ->excludes("--memory-budget")
+      ->excludes("--index-type");
   app.add_flag("--no-progress", options->no_progress, "No progress bar or lines");
   add_source_options(app, *options);
   set_examples(app, {"pictor index ~/photos", "pictor index photos.tar.zst 'more/**/*.jpg' -c holidays",

@@ -65,8 +65,10 @@ Json recall_array(const std::vector<MeasuredRecall>& measured) {
 }
 
 Json indexes_object(const IndexesReport& report) {
-  return {{"made", report.made},   {"kept", report.kept},       {"small", report.small},        {"rows", report.rows},
-          {"bytes", report.bytes}, {"seconds", report.seconds}, {"cancelled", report.cancelled}};
+  return {{"type", report.kind},          {"why", report.why},     {"memory_budget", report.memory_bytes},
+          {"made", report.made},          {"kept", report.kept},   {"small", report.small},
+          {"rows", report.rows},          {"bytes", report.bytes}, {"seconds", report.seconds},
+          {"cancelled", report.cancelled}};
 }
 
 Json collection_object(const CollectionInfo& info) {
@@ -87,6 +89,15 @@ Json collection_object(const CollectionInfo& info) {
           {"segment_bytes", info.segment_bytes},
           {"graphs", info.graphs},
           {"graph_bytes", info.graph_bytes},
+          {"lists", info.lists},
+          {"list_bytes", info.list_bytes},
+          {"vectors", info.vectors},
+          {"index_type", info.index_type},
+          {"memory",
+           {{"budget", info.memory_budget_bytes},
+            {"budget_given", info.memory_budget_given},
+            {"mapped", info.mapped_bytes},
+            {"resident", info.resident_bytes}}},
           {"recall", recall_array(info.recall)},
           {"blob_bytes", info.blob_bytes},
           {"tokens",

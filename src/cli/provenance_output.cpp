@@ -204,7 +204,7 @@ std::function<void(std::uint64_t, std::uint64_t)> WorkBar::function() {
   };
 }
 
-Status make_missing_graphs(Session& session, Engine& engine, const std::string& collection) {
+Status make_missing_indexes(Session& session, Engine& engine, const std::string& collection) {
   const InterruptGuard interrupt;
   WorkBar bar(session);
   IndexesRequest request;

@@ -27,8 +27,8 @@ void print_fingerprints(Session& session, const std::string& encoder, const Fing
 // kCorrupt, kLimit: no JSON that may be taken for one.
 Result<std::string> receipt_within(const std::string& text);
 
-// Graphs of segments that were written anew, with a bar. Ctrl-C leaves them to `pictor rebuild --missing`.
-Status make_missing_graphs(Session& session, Engine& engine, const std::string& collection);
+// Indexes of segments that were written anew, with a bar. Ctrl-C leaves them to `pictor rebuild --missing`.
+Status make_missing_indexes(Session& session, Engine& engine, const std::string& collection);
 
 // A bar on a terminal while something runs, nothing elsewhere. Must outlive the function it gives.
 class WorkBar {

@@ -18,6 +18,13 @@ const char* metric_text(Metric metric) {
   return "?";
 }
 
+std::string index_row(std::uint64_t files, std::uint64_t bytes, const CollectionInfo& info) {
+  if (files == 0) return "none";
+  const std::uint64_t each = info.vectors == 0 ? 0 : bytes / info.vectors;
+  return with_commas(files) + ", " + bytes_text(bytes) +
+         (each == 0 ? "" : ", " + with_commas(each) + " bytes a vector");
+}
+
 Status run(Session& session, const std::string& collection) {
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const CollectionInfo info, engine->stats(collection));
@@ -38,13 +45,20 @@ Status run(Session& session, const std::string& collection) {
   row("rows", with_commas(info.rows_fresh) + " fresh, " + with_commas(info.rows_dead) + " dead, " +
                   plural(info.segments, "segment", "segments"));
   row("database", bytes_text(info.database_bytes));
-  row("segments", bytes_text(info.segment_bytes));
+  row("segments",
+      bytes_text(info.segment_bytes) +
+          (info.vectors == 0 ? "" : ", " + with_commas(info.segment_bytes / info.vectors) + " bytes a vector"));
   if (info.segments_damaged > 0) {
     row("damaged", plural(info.segments_damaged, "segment", "segments") + ": " +
                        plural(info.items_damaged, "item is", "items are") + " left out of answers, index them again");
   }
   if (info.purges_begun > 0) row("erasures", plural(info.purges_begun, "was", "were") + " begun and not ended: verify");
-  row("graphs", info.graphs == 0 ? "none" : with_commas(info.graphs) + ", " + bytes_text(info.graph_bytes));
+  row("graphs", index_row(info.graphs, info.graph_bytes, info));
+  if (info.lists > 0) row("lists", index_row(info.lists, info.list_bytes, info));
+  row("index type", info.index_type + ", memory budget " + bytes_text(info.memory_budget_bytes) +
+                        (info.memory_budget_given ? "" : ", half of what this machine has"));
+  row("memory", bytes_text(info.resident_bytes) + " resident; " + bytes_text(info.mapped_bytes) +
+                    " mapped, of which the system keeps what it has room for");
   row("pictures", bytes_text(info.blob_bytes));
   for (const MeasuredRecall& at : info.recall) {
     row(("recall@" + std::to_string(at.at)).c_str(), fixed(at.recall, 4) + " (" + fixed(at.low, 4) + " to " +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -201,6 +202,20 @@ std::string bytes_text(std::uint64_t bytes) {
   std::size_t unit = 0;
   for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
   return fixed(value, value < 10 ? 1 : 0) + " " + kUnits[unit];
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  double number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (parsed.ec != std::errc() || !(number >= 0)) return std::nullopt;
+  std::string_view unit(parsed.ptr, static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  constexpr std::array<std::string_view, 5> kUnits = {"", "KiB", "MiB", "GiB", "TiB"};
+  const auto* const found = std::find(kUnits.begin(), kUnits.end(), unit);
+  if (found == kUnits.end()) return std::nullopt;
+  const double bytes = std::ldexp(number, 10 * static_cast<int>(found - kUnits.begin()));
+  if (bytes >= 0x1p63 || (unit.empty() && bytes != std::floor(bytes))) return std::nullopt;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::string duration_text(double seconds) {

@@ -71,6 +71,13 @@ TEST(Text, numbers_are_written_for_people) {
   EXPECT_EQ(bytes_text(1023), "1023 bytes");
   EXPECT_EQ(bytes_text(1536), "1.5 KiB");
   EXPECT_EQ(bytes_text(52428800), "50 MiB");
+  EXPECT_EQ(parse_bytes("50 MiB"), 52428800U);
+  EXPECT_EQ(parse_bytes("1.5GiB"), 1610612736U);
+  EXPECT_EQ(parse_bytes("0"), 0U);
+  EXPECT_EQ(parse_bytes("17"), 17U);
+  for (const char* wrong : {"", "GiB", "1.5", "2GB", "2 gib", "-1", "inf", "nan", "1e3", "9999999999TiB", "2GiB x"}) {
+    EXPECT_FALSE(parse_bytes(wrong).has_value()) << wrong;
+  }
   EXPECT_EQ(duration_text(7), "0:07");
   EXPECT_EQ(duration_text(754), "12:34");
   EXPECT_EQ(duration_text(3723), "1:02:03");

@@ -28,7 +28,7 @@ class LateFile : public File {
   Status write_at(std::uint64_t, ByteView) override { return refused(); }
   Status truncate(std::uint64_t) override { return refused(); }
   Status sync() override { return Status::ok(); }
-  Result<std::unique_ptr<Mapping>> map() const override {
+  Result<std::unique_ptr<Mapping>> map(Access) const override {
     return Status(Code::kUnsupported, "'" + path_ + "' cannot be mapped");
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "engine/index_choice.h"
 #include "observe/observe.h"
 #include "vector/vector.h"
 
@@ -32,12 +33,34 @@ CollectionInfo info_of(const CollectionStats& stats) {
   info.blob_bytes = stats.blob_bytes;
   info.graphs = stats.graphs;
   info.graph_bytes = stats.graph_bytes;
+  info.vectors = stats.vectors;
+  info.lists = stats.lists;
+  info.list_bytes = stats.list_bytes;
+  info.index_type = index_type_name(stats.index_policy.kind);
+  info.memory_budget_given = stats.index_policy.memory_bytes != 0;
+  info.memory_budget_bytes = info.memory_budget_given ? stats.index_policy.memory_bytes : machine_memory_bytes() / 2;
+  info.mapped_bytes = stats.segment_bytes + stats.graph_bytes + stats.list_bytes + stats.column_bytes;
+  info.resident_bytes = stats.resident_bytes;
   info.tokens = codec_name(stats.spec.tokens.codec);
   info.token_grid = stats.spec.tokens.grid;
   info.tokens_items = stats.tokens_items;
   info.tokens_bytes = stats.tokens_bytes;
   info.tokens_item_bytes = packed_tokens_bytes(stats.spec.tokens.codec, stats.spec.tokens.grid);
   return info;
+}
+
+std::uint64_t segment_rows_max(const Collection& collection) {
+  const auto choice = choose_index(collection);
+  return choice.is_ok() ? choice->segment_rows_max : limits::kSegmentMergeRowsMax;
+}
+
+Status set_index_policy(const IndexesRequest& request, Collection& collection) {
+  IndexPolicy policy = collection.index_policy();
+  if (!request.index_type.empty()) {
+    PICTOR_ASSIGN(policy.kind, parse_index_type(request.index_type));
+  }
+  if (request.memory_bytes.has_value()) policy.memory_bytes = *request.memory_bytes;
+  return collection.set_index_policy(policy);
 }
 
 }  // namespace
@@ -82,11 +105,12 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
       tools_(env, encoders_, options.cache_folder, threads),
       vectors_(options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)),
-      merger_(*folder_, options.merge_mib_per_second,
-              [this](Collection& collection, const std::function<bool()>& stop) {
-                return backend_->build_indexes(collection, {false, [&stop](const IndexProgress&) { return !stop(); }})
-                    .status();
-              }),
+      merger_(
+          *folder_, options.merge_mib_per_second,
+          [this](Collection& collection, const std::function<bool()>& stop) {
+            return make_indexes(collection, false, [&stop](const IndexProgress&) { return !stop(); }).status();
+          },
+          &segment_rows_max),
       upkeep_({env_, *folder_, vectors_, merger_,
                [this] {
                  std::vector<std::string> warnings;
@@ -154,30 +178,49 @@ Status EngineImpl::drop(const std::string& collection) {
   return folder_->drop_collection(collection);
 }
 
+Result<IndexReport> EngineImpl::make_indexes(Collection& collection, bool again,
+                                             std::function<bool(const IndexProgress&)> tell) {
+  PICTOR_ASSIGN(const IndexChoice choice, choose_index(collection));
+  // Half of the budget: the other half is for what is being searched meanwhile.
+  return backend_->build_indexes(collection, {again, choice.kind, choice.budget_bytes / 2, std::move(tell)});
+}
+
 Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
   const std::int64_t begin = env_.monotonic_us();
   PICTOR_ASSIGN(const auto collection, folder_->collection(request.collection));
   PICTOR_ASSIGN(const auto stats, collection->stats());
   if (stats.rows_fresh >= limits::kGraphRowsMin) PICTOR_TRY(collection->seal());
-  // First few segments, then their graphs: what the merger has not come to is done here.
+  // First few segments, then their indexes: what the merger has not come to is done here.
   merger_.leave(request.collection);
+  PICTOR_TRY(set_index_policy(request, *collection));
+  PICTOR_ASSIGN(const IndexChoice choice, choose_index(*collection));
   CompactOptions options;
+  options.rows_max = choice.segment_rows_max;
   options.progress = [&](std::uint64_t, std::uint64_t) { return request.cancel == nullptr || !request.cancel->load(); };
   for (bool more = true; more;) {
     PICTOR_ASSIGN(const auto compacted, collection->compact(options));
     more = compacted.merged > 0 && !compacted.stopped;
   }
-  IndexBuild build;
-  build.again = request.again;
-  build.tell = [&](const IndexProgress& progress) {
+  const auto tell = [&](const IndexProgress& progress) {
     if (request.progress) request.progress(progress.rows, progress.rows_total);
     return request.cancel == nullptr || !request.cancel->load();
   };
-  PICTOR_ASSIGN(const auto made, backend_->build_indexes(*collection, build));
-  IndexesReport report{made.made, made.kept, made.small, made.rows, made.bytes, 0, made.cancelled};
+  PICTOR_ASSIGN(const auto made, make_indexes(*collection, request.again, tell));
+  IndexesReport report;
+  report.kind = index_type_name(choice.kind);
+  report.why = choice.why;
+  report.memory_bytes = choice.budget_bytes;
+  report.made = made.made;
+  report.kept = made.kept;
+  report.small = made.small;
+  report.rows = made.rows;
+  report.bytes = made.bytes;
+  report.cancelled = made.cancelled;
   report.seconds = static_cast<double>(env_.monotonic_us() - begin) * 1e-6;
   log(LogLevel::kInfo, "indexes_built",
       {{"collection", request.collection},
+       {"kind", report.kind},
+       {"why", report.why},
        {"made", report.made},
        {"kept", report.kept},
        {"rows", report.rows},

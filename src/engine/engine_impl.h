@@ -72,6 +72,8 @@ class EngineImpl final : public Engine {
   // The collection of that name, made with the encoder's heads when it does not exist; checked against the encoder.
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
   Status keep_to_class_of(const CollectionSpec& spec);
+  // Graphs or lists, as suits the collection now.
+  Result<IndexReport> make_indexes(Collection& collection, bool again, std::function<bool(const IndexProgress&)> tell);
   Result<Hits> answer(const Query& query);  // search, without what is counted of it
   void compare_live(const std::string& collection, const std::shared_ptr<const Snapshot>& snapshot,
                     const BackendQuery& asked, const Candidates& found);

@@ -236,6 +236,7 @@ class MeetingEnv final : public Env {
   Status sync_dir(const std::string& p) override { return real().sync_dir(p); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& p) override { return real().lock(p); }
   Result<std::uint64_t> free_bytes(const std::string& p) override { return real().free_bytes(p); }
+  void will_read(ByteView part) override { real().will_read(part); }
   std::int64_t wall_us() override { return real().wall_us(); }
   std::int64_t monotonic_us() override { return real().monotonic_us(); }
   void wait_us(std::int64_t us) override { real().wait_us(us); }

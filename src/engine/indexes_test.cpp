@@ -1,5 +1,5 @@
-// Graphs through the engine: made, searched for a recall, told by stats, explain and verify. The vectors come from
-// outside, so that no picture need be embedded.
+// Graphs and lists through the engine: chosen, made, searched for a recall, told by stats, explain and verify. The
+// vectors come from outside, so that no picture need be embedded.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -164,6 +164,62 @@ TEST_F(EngineIndexes, verify_reads_the_graph_too) {
   const auto faults = engine_->verify("vectors", none).value();
   ASSERT_EQ(faults.size(), 1U);
   EXPECT_EQ(faults[0].advice, "pictor rebuild -c vectors");
+}
+
+TEST_F(EngineIndexes, lists_are_made_where_they_are_wanted_and_answer) {
+  IndexesRequest request;
+  request.collection = "vectors";
+  request.index_type = "lists";
+  request.memory_bytes = limits::kMemoryBudgetBytesMin;
+  const auto report = engine_->build_indexes(request).value();
+  EXPECT_EQ(report.kind, "lists");
+  EXPECT_EQ(report.made, 1U);
+  EXPECT_EQ(report.memory_bytes, limits::kMemoryBudgetBytesMin);
+  EXPECT_TRUE(report.why.starts_with("the collection is told to have lists")) << report.why;
+  const auto found = engine_->search(query(1'000'001, 0.9));
+  EXPECT_EQ(found->recall, "recall 0.9 by calibration");
+  EXPECT_LT(found->distances, kItems);
+  EXPECT_EQ(found->hits[0].id, engine_->search(query(1'000'001, 1))->hits[0].id);
+  const auto stats = engine_->stats("vectors").value();
+  EXPECT_EQ(stats.lists, 1U);
+  EXPECT_EQ(stats.list_bytes, report.bytes);
+  EXPECT_EQ(stats.graphs, 0U);
+  EXPECT_EQ(stats.vectors, kItems);
+  EXPECT_EQ(stats.index_type, "lists");
+  EXPECT_TRUE(stats.memory_budget_given);
+  EXPECT_EQ(stats.memory_budget_bytes, limits::kMemoryBudgetBytesMin);
+  EXPECT_EQ(stats.resident_bytes, kItems * sizeof(Sequence));
+  EXPECT_GE(stats.mapped_bytes, stats.segment_bytes + stats.list_bytes);
+}
+
+TEST_F(EngineIndexes, what_was_asked_for_once_holds_until_something_else_is) {
+  IndexesRequest request;
+  request.collection = "vectors";
+  request.index_type = "lists";
+  ASSERT_TRUE(engine_->build_indexes(request).is_ok());
+  EXPECT_EQ(build().kind, "lists");
+  engine_.reset();
+  engine_ = std::move(Engine::open(Env::real(), options_)).value();
+  EXPECT_EQ(build().kept, 1U);
+  request.index_type = "auto";
+  request.again = true;
+  const auto report = engine_->build_indexes(request).value();
+  EXPECT_EQ(report.kind, "graph");
+  EXPECT_NE(report.why.find("(half of what this machine has)"), std::string::npos) << report.why;
+  EXPECT_EQ(engine_->stats("vectors")->lists, 0U);
+  EXPECT_EQ(engine_->stats("vectors")->graphs, 1U);
+}
+
+TEST_F(EngineIndexes, a_type_or_a_budget_that_is_none_is_refused_and_nothing_changes) {
+  IndexesRequest request;
+  request.collection = "vectors";
+  request.index_type = "hnsw";
+  EXPECT_EQ(engine_->build_indexes(request).status().code(), Code::kInvalid);
+  request.index_type = "lists";
+  request.memory_bytes = 1;
+  EXPECT_EQ(engine_->build_indexes(request).status().code(), Code::kInvalid);
+  EXPECT_EQ(engine_->stats("vectors")->index_type, "auto");
+  EXPECT_EQ(engine_->stats("vectors")->lists, 0U);
 }
 
 TEST_F(EngineIndexes, what_cannot_be_asked_for_is_refused_with_the_number) {

@@ -76,6 +76,7 @@ Status Merger::merge(const std::string& collection) {
   PICTOR_ASSIGN(const auto found, folder_.collection(collection));
   CompactOptions options;
   options.mib_per_second = mib_per_second_;
+  if (rows_max_) options.rows_max = rows_max_(*found);
   options.progress = [this](std::uint64_t, std::uint64_t) { return !stop_one_; };
   while (true) {
     PICTOR_ASSIGN(const auto report, found->compact(options));

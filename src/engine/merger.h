@@ -24,9 +24,12 @@ class Merger {
   // Called on the merger's thread when a collection's segments are as they should be; ends soon when `stop` says true.
   using After = std::function<Status(Collection& collection, const std::function<bool()>& stop)>;
 
-  // 0 MiB a second: does nothing. `folder` must outlive it. `after` may be null.
-  Merger(DataFolder& folder, std::uint32_t mib_per_second, After after = nullptr)
-      : folder_(folder), mib_per_second_(mib_per_second), after_(std::move(after)) {}
+  // How many rows a segment of the collection is merged to.
+  using RowsMax = std::function<std::uint64_t(const Collection& collection)>;
+
+  // 0 MiB a second: does nothing. `folder` must outlive it. `after` and `rows_max` may be null.
+  Merger(DataFolder& folder, std::uint32_t mib_per_second, After after = nullptr, RowsMax rows_max = nullptr)
+      : folder_(folder), mib_per_second_(mib_per_second), after_(std::move(after)), rows_max_(std::move(rows_max)) {}
   ~Merger();
   Merger(const Merger&) = delete;
   Merger& operator=(const Merger&) = delete;
@@ -44,6 +47,7 @@ class Merger {
   DataFolder& folder_;
   const std::uint32_t mib_per_second_;
   const After after_;
+  const RowsMax rows_max_;
   std::atomic<bool> stop_one_ = false;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

@@ -1,6 +1,7 @@
 #include "engine/upkeep.h"
 
 #include "engine/certificate.h"
+#include "engine/index_choice.h"
 #include "observe/observe.h"
 
 namespace pictor {
@@ -20,6 +21,8 @@ Result<Compaction> UpkeepImpl::compact(const CompactionRequest& request) {
   parts_.merger.leave(request.collection);
   CompactOptions options;
   options.everything = request.everything;
+  PICTOR_ASSIGN(const auto choice, choose_index(*collection));
+  options.rows_max = choice.segment_rows_max;
   options.mib_per_second = request.mib_per_second;
   if (request.drop_history && request.older_than_days == 0) options.drop_history = UINT64_MAX;
   if (request.drop_history && request.older_than_days > 0) {

@@ -1,6 +1,7 @@
 // Every index of this room through the suite of all indexes.
 #include "index/graph_testing.h"
 #include "index/index_testing.h"
+#include "index/lists_testing.h"
 
 namespace pictor {
 
@@ -9,35 +10,44 @@ INSTANTIATE_TEST_SUITE_P(Flat, VectorIndexConformance, ::testing::Values(IndexUn
 
 namespace {
 
-// Graphs of all metrics, asked for a recall: what the conformance suite searches.
-class GraphsUnderTest final : public VectorIndex {
+// Indexes of all metrics, asked for a recall: what the conformance suite searches.
+template <typename Built>
+class BuiltUnderTest final : public VectorIndex {
  public:
-  GraphsUnderTest(const VectorBlock& block, const GraphCosts& costs) : size_(block.count) {
+  template <typename Costs>
+  BuiltUnderTest(const VectorBlock& block, const Costs& costs) : size_(block.count) {
     for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2}) {
-      graphs_.push_back(std::make_unique<BuiltGraph>(block, metric, costs));
+      built_.push_back(std::make_unique<Built>(block, metric, costs));
     }
   }
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     IndexQuery wanted = query;
     wanted.recall = 0.98;
-    return graphs_[static_cast<std::size_t>(query.metric) - 1]->index->search(wanted);
+    return built_[static_cast<std::size_t>(query.metric) - 1]->index->search(wanted);
   }
   std::size_t size() const override { return size_; }
-  std::string describe() const override { return graphs_[0]->index->describe(); }
+  std::string describe() const override { return built_[0]->index->describe(); }
 
  private:
   std::size_t size_;
-  std::vector<std::unique_ptr<BuiltGraph>> graphs_;
+  std::vector<std::unique_ptr<Built>> built_;
 };
 
 std::unique_ptr<VectorIndex> make_graphs(const VectorBlock& block) {
   if (block.count == 0) return make_flat_index(block);
-  return std::make_unique<GraphsUnderTest>(block, kWalksForNothing);
+  return std::make_unique<BuiltUnderTest<BuiltGraph>>(block, kWalksForNothing);
+}
+
+std::unique_ptr<VectorIndex> make_lists(const VectorBlock& block) {
+  if (block.count == 0) return make_flat_index(block);
+  return std::make_unique<BuiltUnderTest<BuiltLists>>(block, kListsForNothing);
 }
 
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Graph, VectorIndexConformance, ::testing::Values(IndexUnderTest{"graph", make_graphs, 0.9}),
+                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Lists, VectorIndexConformance, ::testing::Values(IndexUnderTest{"lists", make_lists, 0.9}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace pictor

@@ -91,6 +91,46 @@ Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const Vecto
 // Reads everything: sums, links within bounds, and that every node is reached from the entry. kCorrupt says which not.
 Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
 
+// How lists are made (IVFADC: Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", TPAMI 2011,
+// with scalar codes of rotated rests). For blocks that are too large for a graph.
+struct ListBuildOptions {
+  std::uint32_t lists = 0;  // 0: about 4 sqrt(rows); about as many are made
+  std::uint32_t bits = 4;   // of a number's code: 4 or 8
+  std::uint64_t owner = 0;  // as of a graph
+  // At most so many bytes of codes are held before they are written, and as many of the sample that is clustered: with
+  // less the vectors are read more often.
+  std::uint64_t memory_bytes = limits::kListBuildBytesMax;
+  // Called from the calling thread with work done and work in all, in rows; false stops the build with kCancelled.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+// Takes the bytes of a file, piece after piece.
+using ByteSink = std::function<Status(ByteView)>;
+
+// Writes lists over the block as a file (docs/formats/lists.md). The same bytes for the same block, options and metric,
+// whatever the threads and the SIMD level. `pool` may be null. Memory: the options' bytes and 28 bytes a row; the
+// vectors are read front to back some times. kInvalid: a block without rows, or as the options' limits say; else what
+// the sink says.
+Status write_list_index(const VectorBlock& block, Metric metric, const ListBuildOptions& options, ThreadPool* pool,
+                        const ByteSink& sink);
+Result<Bytes> build_list_index(const VectorBlock& block, Metric metric, const ListBuildOptions& options,
+                               ThreadPool* pool);
+// Told which bytes of the file or of the block's vectors are read next, so that whoever mapped them can have a disk
+// fetch many at once. Called from any thread; null: nobody is told.
+using WillRead = std::function<void(ByteView)>;
+
+// An index that looks into the lists nearest to a query and scores what it found by the block's vectors. Both must stay
+// where they are. Opening reads little, so that a mapped file is ready at once. kCorrupt: not lists of this block,
+// metric and owner, or damaged where it was looked at.
+Result<std::unique_ptr<VectorIndex>> open_list_index(ByteView file, const VectorBlock& block, Metric metric,
+                                                     std::uint64_t owner, WillRead will_read = nullptr);
+// Reads everything: sums, numbers within bounds, and that every row is in one list. kCorrupt says which not.
+Status check_list_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
+
+// About how many bytes an index of so many rows has: what a choice between them needs.
+std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim);
+std::uint64_t expected_list_bytes(std::uint64_t rows, std::uint32_t dim, std::uint32_t bits = 4);
+
 // The same exact search in steps, for rows that lie in several blocks or are shared out among threads.
 class FlatScan {
  public:

@@ -55,7 +55,7 @@ std::vector<std::vector<float>> vectors_of(const State& state, RowId row) {
   for (std::size_t i = 0; i < state.spaces.size(); ++i) {
     const auto found = state.spaces[i].locate(row);
     if (!found) continue;
-    const float* begin = found->block->vectors() + found->position * found->block->dim();
+    const float* begin = found->block->scattered().vectors + found->position * found->block->dim();
     vectors[i].assign(begin, begin + found->block->dim());
   }
   return vectors;
@@ -129,7 +129,7 @@ Result<CollectionStats> CollectionStore::stats() const {
   stats.tokens_bytes = stats.tokens_items * packed_tokens_bytes(spec_.tokens.codec, spec_.tokens.grid);
   PICTOR_ASSIGN(const auto files, blobs_.count_files());
   stats.leftover_files = files > named ? files - named : 0;
-  PICTOR_TRY(count_graphs(stats));
+  PICTOR_TRY(count_derived(stats));
   PICTOR_TRY(count_damaged(*now, *reader.operator->(), stats));
   for (const char* file : {"collection.db", "collection.db-wal"}) {
     const auto info = env_.info(join_path(folder_, file));

@@ -25,10 +25,13 @@
 
 namespace pictor {
 
-// A mapped segment file, and what its bytes say. The mapping outlives the blocks that look into it.
+// A segment file mapped twice, for those who read it in order and for those who read here and there, and what its bytes
+// say. The mappings outlive the blocks that look into them.
 struct OpenSegment {
   std::shared_ptr<const Mapping> mapping;
   SegmentView view;
+  std::shared_ptr<const Mapping> scattered_mapping;
+  SegmentView scattered;
 };
 
 // The one connection that writes, and what it says.
@@ -82,8 +85,10 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::uint64_t> quarantine() override;
-  Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) override;
-  std::string graph_path(std::uint64_t segment, std::size_t space) const;
+  IndexPolicy index_policy() const override;
+  Status set_index_policy(const IndexPolicy& policy) override;
+  Status write_index(std::uint64_t segment, std::size_t space, IndexKind kind, const IndexWriter& write) override;
+  std::string index_path(std::uint64_t segment, std::size_t space, IndexKind kind) const;
 
   // For snapshot.cpp and verify.cpp.
   Result<std::optional<Bytes>> tokens_of(Reader& reader, RowId row) const;
@@ -158,8 +163,13 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
   void show(const Batch& batch, const Changes& changes, const State& now);
 
-  // graph_files.cpp
-  Status count_graphs(CollectionStats& stats) const;
+  // index_files.cpp
+  Status load_index_policy();
+  bool has_segment(std::uint64_t segment, std::size_t space) const;
+  // The file is made, or refused, while no segment can go.
+  Result<std::unique_ptr<File>> begin_index(std::uint64_t segment, std::size_t space, const std::string& path);
+  Status name_index(std::uint64_t segment, std::size_t space, IndexKind kind, const std::string& path);
+  Status count_derived(CollectionStats& stats) const;
 
   // history.cpp
   Result<Sequence> sequence_of(const AsOf& at, const State& now, Reader& reader) const;
@@ -233,7 +243,11 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Blobs blobs_;
   std::vector<RowId> doomed_;  // ascending: rows of an erasure that is not done; no segment that is made has them
 
-  std::mutex graphs_mutex_;  // held while graph files are written or removed; nothing is locked within
+  std::mutex making_index_;   // one is made at a time; taken before indexes_mutex_
+  std::mutex indexes_mutex_;  // held while index files are begun, named or removed; nothing is locked within
+
+  mutable std::mutex policy_mutex_;
+  IndexPolicy policy_;
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
@@ -244,10 +258,12 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 
 std::string segment_file_name(std::uint64_t id);
 inline constexpr std::string_view kGraphSuffix = ".graph";
-std::string graph_file_name(std::uint64_t segment, std::size_t space);
+inline constexpr std::string_view kListsSuffix = ".lists";
+inline constexpr std::string_view kColumnsSuffix = ".columns";
+std::string index_file_name(std::uint64_t segment, std::size_t space, IndexKind kind);
 std::string columns_file_name(std::uint64_t id);
-// "12.seg" is segment 12's, "12.0.graph" and "12.columns" are derived from it, each with ".tmp" behind it is half of
-// one. 0: the name is neither's.
+// "12.seg" is segment 12's, "12.0.graph", "12.0.lists" and "12.columns" are derived from it, each with ".tmp" behind it
+// is half of one. 0: the name is neither's.
 std::uint64_t segment_id_of(std::string_view name);
 
 Result<OpenSegment> open_segment(Env& env, const std::string& path);

@@ -378,7 +378,8 @@ TEST_F(CompactTest, graphs_go_with_their_segments_and_others_stay) {
   put({{0, 0}});
   put({{1, 0}});
   const std::string folder = "/data/collections/cats/segments/";
-  for (const char* name : {"1.0.graph", "2.1.graph", "2.0.graph.tmp", "99.0.graph", "77.seg.tmp", "notes"}) {
+  for (const char* name :
+       {"1.0.graph", "2.1.graph", "2.0.graph.tmp", "99.0.graph", "98.1.lists", "77.seg.tmp", "notes"}) {
     must(write_file_atomic(env_, folder + name, as_bytes("x")));
   }
   reopen();

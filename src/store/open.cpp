@@ -9,10 +9,12 @@
 namespace pictor {
 namespace {
 
-constexpr std::string_view kColumnsSuffix = ".columns";
-
 std::string database_path(const std::string& folder) { return join_path(folder, "collection.db"); }
 std::string segments_path(const std::string& folder) { return join_path(folder, "segments"); }
+
+RowPlaces places_of(const SegmentSpaceView& space) {
+  return {space.rows.data(), space.born.data(), space.inverse_norms.data(), space.vectors.data()};
+}
 
 Status not_as_named(const std::string& path, const std::string& what) {
   return {Code::kCorrupt, "'" + path + "' " + what + ": restore it from a backup, or index its pictures again"};
@@ -25,8 +27,9 @@ std::uint64_t segment_id_of(std::string_view name) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
   if (error != std::errc()) return 0;
   const std::string_view rest(end, name.data() + name.size());
-  const bool is_graph = rest.starts_with('.') && rest.find(kGraphSuffix, 1) != std::string_view::npos;
-  return rest.starts_with(".seg") || rest.starts_with(kColumnsSuffix) || is_graph ? id : 0;
+  const auto holds = [&](std::string_view suffix) { return rest.find(suffix, 1) != std::string_view::npos; };
+  const bool is_index = rest.starts_with('.') && (holds(kGraphSuffix) || holds(kListsSuffix));
+  return rest.starts_with(".seg") || rest.starts_with(kColumnsSuffix) || is_index ? id : 0;
 }
 
 std::string segment_file_name(std::uint64_t id) { return std::to_string(id) + ".seg"; }
@@ -38,12 +41,15 @@ Result<OpenSegment> open_segment(Env& env, const std::string& path) {
     if (file.status().code() == Code::kNotFound) return not_as_named(path, "is missing");
     return file.status();
   }
-  PICTOR_ASSIGN(auto mapping, (*file)->map());
-  OpenSegment segment{std::move(mapping), {}};
-  auto view = parse_segment(segment.mapping->bytes());
+  OpenSegment segment;
+  PICTOR_ASSIGN(segment.mapping, (*file)->map(Access::kInOrder));
+  PICTOR_ASSIGN(segment.scattered_mapping, (*file)->map(Access::kScattered));
+  // What opening reads is little and lies apart.
+  auto view = parse_segment(segment.scattered_mapping->bytes());
   if (!view.is_ok() && view.status().code() == Code::kCorrupt) return not_as_named(path, view.status().message());
   if (!view.is_ok()) return view.status().in("'" + path + "'");
-  segment.view = std::move(view).value();
+  segment.scattered = std::move(view).value();
+  PICTOR_ASSIGN(segment.view, parse_segment(segment.mapping->bytes()));
   return segment;
 }
 
@@ -62,7 +68,8 @@ Status check_spaces(const OpenSegment& segment, const CollectionSpec& spec) {
                                   "', which collection '" + spec.name + "' does not have"};
     }
     if (space.rows.empty()) continue;
-    if (space.rows.front() < segment.view.first_row || space.rows.back() > segment.view.last_row) {
+    const auto& scattered = segment.scattered.spaces[static_cast<std::size_t>(&space - segment.view.spaces.data())];
+    if (scattered.rows.front() < segment.view.first_row || scattered.rows.back() > segment.view.last_row) {
       return {Code::kCorrupt, "segment " + std::to_string(segment.view.id) + " holds rows that are not its own"};
     }
   }
@@ -74,11 +81,14 @@ Status check_spaces(const OpenSegment& segment, const CollectionSpec& spec) {
 Status add_segment(const OpenSegment& segment, const CollectionSpec& spec, State& state) {
   PICTOR_TRY(check_spaces(segment, spec));
   const SegmentName name{segment.view.id, segment.view.footer_crc};
+  const auto mappings = std::make_shared<std::pair<std::shared_ptr<const Mapping>, std::shared_ptr<const Mapping>>>(
+      segment.mapping, segment.scattered_mapping);
   for (const auto& space : segment.view.spaces) {
     if (space.rows.empty()) continue;
+    const auto& scattered = segment.scattered.spaces[static_cast<std::size_t>(&space - segment.view.spaces.data())];
     auto& blocks = state.spaces[static_cast<std::size_t>(space_of(space, spec) - spec.spaces.begin())];
-    auto block = std::make_shared<RowBlock>(segment.mapping, name, space.dim, space.rows, space.born,
-                                            space.inverse_norms.data(), space.vectors.data());
+    auto block = std::make_shared<RowBlock>(mappings, name, space.dim, space.rows.size(), places_of(space),
+                                            places_of(scattered));
     blocks.blocks.push_back({std::move(block), space.rows.size()});
     blocks.sealed = blocks.blocks.size();
   }
@@ -161,6 +171,7 @@ Status CollectionStore::load() {
   PICTOR_TRY(load_fresh(*state));
   PICTOR_TRY(load_deaths(*state));
   PICTOR_TRY(load_doomed());
+  PICTOR_TRY(load_index_policy());
   const bool left_blobs = has_rows("doomed_blobs");
   remove_leftover_segments(*state);
   remove_leftover_copies();
@@ -305,7 +316,7 @@ void CollectionStore::remove_leftover_segments(const State& state) {
 }
 
 void CollectionStore::remove_segment_files(const std::set<std::uint64_t>& gone) {
-  const std::lock_guard lock(graphs_mutex_);  // see write_graph
+  const std::lock_guard lock(indexes_mutex_);  // see write_index
   const auto files = env_.list(segments_path(folder_));
   if (gone.empty() || !files.is_ok()) return;
   for (const auto& file : *files) {

@@ -173,9 +173,11 @@ TEST_F(PurgeTest, files_derived_from_a_segment_go_with_it) {
   put({{2, 0}});
   must(collection_->seal());
   const std::string folder = "/data/collections/cats/segments/";
-  for (const char* name : {"1.0.graph", "2.0.graph"}) must(write_file_atomic(env_, folder + name, as_bytes("graph")));
+  for (const char* name : {"1.0.graph", "1.1.lists", "2.0.graph"})
+    must(write_file_atomic(env_, folder + name, as_bytes("graph")));
   purge({"item1"});
   EXPECT_FALSE(exists(env_, folder + "1.0.graph"));
+  EXPECT_FALSE(exists(env_, folder + "1.1.lists"));
   EXPECT_TRUE(exists(env_, folder + "2.0.graph"));
 }
 

@@ -108,6 +108,16 @@ INSERT INTO commits(sequence, time_us)
 CREATE INDEX commits_by_time ON commits(time_us);
 )sql";
 
+// Which indexes its segments get: IndexKind, and the memory that they are chosen by (0: half of the machine's).
+constexpr const char* kIndexPolicyTable = R"sql(
+CREATE TABLE index_policy(
+  one INTEGER PRIMARY KEY CHECK(one = 1),
+  kind INTEGER NOT NULL,
+  memory_bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO index_policy VALUES(1, 0, 0);
+)sql";
+
 // Which data folder this is, wherever it is moved, and where backups of it were made.
 constexpr const char* kBackupTables = R"sql(
 CREATE TABLE folder(one INTEGER PRIMARY KEY CHECK(one = 1), id TEXT NOT NULL) STRICT;
@@ -121,7 +131,8 @@ CREATE TABLE backups(
 )sql";
 
 constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
-                                              Migration{3, kHistoryTables}, Migration{4, kCommitsTable}};
+                                              Migration{3, kHistoryTables}, Migration{4, kCommitsTable},
+                                              Migration{5, kIndexPolicyTable}};
 constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
                                              Migration{3, kBackupTables}};
 

@@ -39,7 +39,13 @@ class CollectionSnapshot : public Snapshot {
       block.all_alive = view.count > 0 && view.block->all_alive(state_->sequence, view.count);
       block.segment = view.block->segment().id;
       block.segment_sum = view.block->segment().footer_crc;
-      if (block.segment != 0) block.graph_path = collection_->graph_path(block.segment, *position);
+      block.scattered_vectors = view.block->scattered().vectors;
+      block.scattered_inverse_norms = view.block->scattered().inverse_norms;
+      block.scattered_rows = view.block->scattered().rows;
+      if (block.segment != 0) {
+        block.graph_path = collection_->index_path(block.segment, *position, IndexKind::kGraph);
+        block.lists_path = collection_->index_path(block.segment, *position, IndexKind::kLists);
+      }
       blocks.push_back(std::move(block));
     }
     return blocks;

@@ -20,28 +20,23 @@ std::unique_ptr<std::atomic<Sequence>[]> no_deaths(std::size_t count) {
 
 }  // namespace
 
-RowBlock::RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim,
-                   std::span<const RowId> rows, std::span<const Sequence> born, const float* inverse_norms,
-                   const float* vectors)
+RowBlock::RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim, std::size_t count,
+                   const RowPlaces& in_order, const RowPlaces& scattered)
     : dim_(dim),
-      capacity_(rows.size()),
+      capacity_(count),
       segment_(segment),
       owner_(std::move(owner)),
-      rows_(rows.data()),
-      born_(born.data()),
-      inverse_norms_(inverse_norms),
-      vectors_(vectors),
-      died_(no_deaths(rows.size())) {}
+      in_order_(in_order),
+      scattered_(scattered),
+      died_(no_deaths(count)) {}
 
 RowBlock::RowBlock(std::uint32_t dim, std::size_t capacity)
     : dim_(dim),
       capacity_(capacity),
       own_{std::make_unique_for_overwrite<RowId[]>(capacity), std::make_unique_for_overwrite<Sequence[]>(capacity),
            std::make_unique_for_overwrite<float[]>(capacity), std::make_unique_for_overwrite<float[]>(capacity * dim)},
-      rows_(own_.rows.get()),
-      born_(own_.born.get()),
-      inverse_norms_(own_.inverse_norms.get()),
-      vectors_(own_.vectors.get()),
+      in_order_{own_.rows.get(), own_.born.get(), own_.inverse_norms.get(), own_.vectors.get()},
+      scattered_(in_order_),
       died_(no_deaths(capacity)) {}
 
 void RowBlock::fill(std::size_t position, RowId row, Sequence born, std::span<const float> vector) {
@@ -58,7 +53,7 @@ void RowBlock::bury(std::size_t position, Sequence at) {
 
 bool RowBlock::all_alive(Sequence at, std::size_t count) const {
   // Rows ascend, and with them their births.
-  return born_[count - 1] <= at && at < first_death_.load(std::memory_order_relaxed);
+  return scattered_.born[count - 1] <= at && at < first_death_.load(std::memory_order_relaxed);
 }
 
 void RowBlock::alive(Sequence at, std::size_t begin, std::span<std::uint8_t> out) const {
@@ -67,15 +62,15 @@ void RowBlock::alive(Sequence at, std::size_t begin, std::span<std::uint8_t> out
     std::memset(out.data(), 1, out.size());
     return;
   }
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = born_[begin + i] <= at && at < died(begin + i) ? 1 : 0;
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = born()[begin + i] <= at && at < died(begin + i) ? 1 : 0;
 }
 
 std::optional<BlockPosition> SpaceState::locate(RowId row) const {
   const auto block = std::lower_bound(blocks.begin(), blocks.end(), row, [](const BlockView& view, RowId wanted) {
-    return view.block->rows()[view.count - 1] < wanted;
+    return view.block->scattered().rows[view.count - 1] < wanted;
   });
   if (block == blocks.end()) return std::nullopt;
-  const std::span rows(block->block->rows(), block->count);
+  const std::span rows(block->block->scattered().rows, block->count);
   const auto found = std::lower_bound(rows.begin(), rows.end(), row);
   if (found == rows.end() || *found != row) return std::nullopt;
   return BlockPosition{block->block.get(), static_cast<std::size_t>(found - rows.begin())};

@@ -25,21 +25,31 @@ struct SegmentName {
   std::uint32_t footer_crc = 0;
 };
 
+// Where the numbers of rows lie, one after the other.
+struct RowPlaces {
+  const RowId* rows = nullptr;
+  const Sequence* born = nullptr;
+  const float* inverse_norms = nullptr;
+  const float* vectors = nullptr;
+};
+
 class RowBlock {
  public:
-  // Looks into the memory of `owner`, which is kept: a mapped segment.
-  RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim, std::span<const RowId> rows,
-           std::span<const Sequence> born, const float* inverse_norms, const float* vectors);
+  // Looks into the memory of `owner`, which is kept: a segment that is mapped twice, for those who read it in order and
+  // for those who read here and there.
+  RowBlock(std::shared_ptr<const void> owner, SegmentName segment, std::uint32_t dim, std::size_t count,
+           const RowPlaces& in_order, const RowPlaces& scattered);
   // Empty, in memory of its own, with room for `capacity` rows.
   RowBlock(std::uint32_t dim, std::size_t capacity);
 
   const SegmentName& segment() const { return segment_; }
   std::uint32_t dim() const { return dim_; }
   std::size_t capacity() const { return capacity_; }
-  const RowId* rows() const { return rows_; }
-  const Sequence* born() const { return born_; }
-  const float* inverse_norms() const { return inverse_norms_; }
-  const float* vectors() const { return vectors_; }
+  const RowId* rows() const { return in_order_.rows; }
+  const Sequence* born() const { return in_order_.born; }
+  const float* inverse_norms() const { return in_order_.inverse_norms; }
+  const float* vectors() const { return in_order_.vectors; }
+  const RowPlaces& scattered() const { return scattered_; }  // the same numbers
   Sequence first_death() const { return first_death_.load(std::memory_order_relaxed); }
   Sequence died(std::size_t position) const { return died_[position].load(std::memory_order_relaxed); }
 
@@ -64,10 +74,8 @@ class RowBlock {
   SegmentName segment_;
   std::shared_ptr<const void> owner_;
   Own own_;
-  const RowId* rows_;
-  const Sequence* born_;
-  const float* inverse_norms_;
-  const float* vectors_;
+  RowPlaces in_order_;
+  RowPlaces scattered_;
   std::unique_ptr<std::atomic<Sequence>[]> died_;
   std::atomic<Sequence> first_death_ = kAlive;  // no row of this block died before
 };

@@ -28,6 +28,15 @@ namespace pictor {
 // What is kept of a picture's bytes. Numbers are stored.
 enum class Keep : std::uint8_t { kOriginal = 1, kThumbnail = 2, kReference = 3, kNone = 4 };
 
+// Which index segments get: graphs (fast, a code and links a vector in memory), lists (small, read from the disk where
+// need be), or whichever suits the collection's size and memory. Numbers are stored.
+enum class IndexKind : std::uint8_t { kAuto = 0, kGraph = 1, kLists = 2 };
+struct IndexPolicy {
+  IndexKind kind = IndexKind::kAuto;
+  std::uint64_t memory_bytes = 0;  // that kAuto chooses by; 0: half of what the machine has
+  friend bool operator==(const IndexPolicy&, const IndexPolicy&) = default;
+};
+
 struct SpaceSpec {
   SpaceId id;
   std::string head;  // "visual", "joint"
@@ -105,6 +114,12 @@ struct SnapshotBlock {
   std::uint64_t segment = 0;  // its number: what is derived from it lies beside it. 0: fresh rows
   std::uint32_t segment_sum = 0;  // the sum of its footer, which holds the sums of all else. 0: fresh rows
   std::string graph_path = {};    // where a graph of this block is kept, if there is one. Empty: fresh rows
+  std::string lists_path = {};    // the same of lists
+  // The same numbers for those who read a row here and a row there: what is mapped is then read without the rows
+  // around.
+  const float* scattered_vectors = nullptr;
+  const float* scattered_inverse_norms = nullptr;
+  const RowId* scattered_rows = nullptr;
 };
 
 // How a filter was answered: over how many rows by columns beside segments, over how many by SQL.
@@ -168,8 +183,16 @@ struct CollectionStats {
   std::uint64_t items_damaged = 0;     // alive, with vectors there
   std::uint64_t database_bytes = 0;
   std::uint64_t segment_bytes = 0;
+  std::uint64_t vectors = 0;  // in segments, dead ones and all spaces counted
+  IndexPolicy index_policy = {};
   std::uint64_t graphs = 0;  // files
   std::uint64_t graph_bytes = 0;
+  std::uint64_t lists = 0;  // files
+  std::uint64_t list_bytes = 0;
+  std::uint64_t column_bytes = 0;
+  // What is in memory whatever the system does: vectors of fresh rows, and when each row in segments died. Segments,
+  // indexes and columns are mapped: of them the system keeps what it has room for.
+  std::uint64_t resident_bytes = 0;
   std::uint64_t blob_bytes = 0;
   std::uint64_t tokens_items = 0;    // items with tokens
   std::uint64_t tokens_bytes = 0;    // of them, within the database
@@ -244,6 +267,10 @@ struct KnownVectors {
   std::string receipt;                      // where they came from
 };
 
+// Gives the bytes of a file to the sink, piece after piece, front to back.
+using IndexSink = std::function<Status(ByteView)>;
+using IndexWriter = std::function<Status(const IndexSink&)>;
+
 class Collection {
  public:
   virtual ~Collection() = default;
@@ -277,10 +304,12 @@ class Collection {
   virtual Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const = 0;
   // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
   virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
-  // Keeps a graph of the segment's vectors in the space at that position of the spec: under SnapshotBlock::graph_path,
-  // whole or not at all. It is derived: it goes with its segment, and no sync waits for it. kNotFound: the segment is
-  // gone.
-  virtual Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) = 0;
+  virtual IndexPolicy index_policy() const = 0;
+  virtual Status set_index_policy(const IndexPolicy& policy) = 0;
+  // Keeps an index of the segment's vectors in the space at that position of the spec: under the path that
+  // SnapshotBlock names, whole or not at all, in the place of the one of the other kind. It is derived: it goes with
+  // its segment. kNotFound: the segment is gone. REQUIRES: kind is not kAuto.
+  virtual Status write_index(std::uint64_t segment, std::size_t space, IndexKind kind, const IndexWriter& write) = 0;
 };
 
 class DataFolder {

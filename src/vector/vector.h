@@ -16,6 +16,8 @@
 #include "base/base.h"
 #include "pictor/types.h"
 #include "vector/codes.h"
+#include "vector/nibbles.h"
+#include "vector/rotation.h"
 #include "vector/simd.h"
 #include "vector/token_codes.h"
 

@@ -1,4 +1,4 @@
-// Graphs of a real collection: made, used, left out, damaged, merged away.
+// Graphs and lists of a real collection: made, used, left out, damaged, merged away.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -40,9 +40,9 @@ std::vector<float> point(std::uint32_t seed) {
   return vector;
 }
 
-class GraphsTest : public ::testing::Test {
+class IndexesTest : public ::testing::Test {
  protected:
-  GraphsTest() : pool_(2) {
+  IndexesTest() : pool_(2) {
     std::string name = (std::filesystem::temp_directory_path() / "pictor-graphs-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
     open();
@@ -54,7 +54,7 @@ class GraphsTest : public ::testing::Test {
       put(begin, std::min<std::size_t>(begin + limits::kBatchItemsMax, kItems));
     }
   }
-  ~GraphsTest() override {
+  ~IndexesTest() override {
     collection_ = nullptr;
     folder_ = nullptr;
     std::filesystem::remove_all(path_);
@@ -72,16 +72,18 @@ class GraphsTest : public ::testing::Test {
     }
     ASSERT_TRUE(collection_->commit(batch).is_ok());
   }
-  IndexReport build(Backend& backend, bool again = false) {
-    return must(backend.build_indexes(*collection_, {again, {}}));
+  IndexReport build(Backend& backend, bool again = false, IndexKind kind = IndexKind::kGraph) {
+    return must(backend.build_indexes(*collection_, {again, kind, 0, {}}));
   }
-  std::vector<std::filesystem::path> graph_files() const {
+  std::vector<std::filesystem::path> files_that_end(const std::string& ending) const {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
-      if (entry.path().extension() == ".graph") files.push_back(entry.path());
+      if (entry.path().extension() == ending) files.push_back(entry.path());
     }
     return files;
   }
+  std::vector<std::filesystem::path> graph_files() const { return files_that_end(".graph"); }
+  std::vector<std::filesystem::path> list_files() const { return files_that_end(".lists"); }
   Candidates search(const Backend& backend, std::uint32_t seed, double recall, const RowSet* allowed = nullptr) const {
     const auto vector = point(seed);
     const auto snapshot = must(collection_->snapshot());
@@ -105,7 +107,7 @@ class GraphsTest : public ::testing::Test {
   std::shared_ptr<Collection> collection_;
 };
 
-TEST_F(GraphsTest, a_sealed_segment_gets_a_graph_and_a_search_walks_it) {
+TEST_F(IndexesTest, a_sealed_segment_gets_a_graph_and_a_search_walks_it) {
   const auto backend = make_local_backend(Env::real(), &pool_);
   EXPECT_EQ(build(*backend).made, 0U) << "all rows are fresh";
   ASSERT_TRUE(collection_->seal().is_ok());
@@ -124,7 +126,7 @@ TEST_F(GraphsTest, a_sealed_segment_gets_a_graph_and_a_search_walks_it) {
   EXPECT_EQ(build(*backend, true).made, 1U) << "again was asked for";
 }
 
-TEST_F(GraphsTest, fresh_rows_deaths_and_filters_are_right_beside_a_graph) {
+TEST_F(IndexesTest, fresh_rows_deaths_and_filters_are_right_beside_a_graph) {
   const auto backend = make_local_backend(Env::real(), &pool_);
   ASSERT_TRUE(collection_->seal().is_ok());
   build(*backend);
@@ -150,7 +152,7 @@ TEST_F(GraphsTest, fresh_rows_deaths_and_filters_are_right_beside_a_graph) {
   }
 }
 
-TEST_F(GraphsTest, every_answer_is_right_without_the_file_and_with_a_damaged_one) {
+TEST_F(IndexesTest, every_answer_is_right_without_the_file_and_with_a_damaged_one) {
   ASSERT_TRUE(collection_->seal().is_ok());
   build(*make_local_backend(Env::real(), &pool_));
   const auto file = graph_files().at(0);
@@ -174,7 +176,7 @@ TEST_F(GraphsTest, every_answer_is_right_without_the_file_and_with_a_damaged_one
   EXPECT_TRUE(search(*other, 1, 0.95).exact);
 }
 
-TEST_F(GraphsTest, a_graph_of_another_segment_is_refused) {
+TEST_F(IndexesTest, a_graph_of_another_segment_is_refused) {
   ASSERT_TRUE(collection_->seal().is_ok());
   const auto backend = make_local_backend(Env::real(), &pool_);
   build(*backend);
@@ -191,14 +193,15 @@ TEST_F(GraphsTest, a_graph_of_another_segment_is_refused) {
   EXPECT_GE(mean_recall(*after, 50, 0.95), 0.94) << "that segment is scanned";
 }
 
-TEST_F(GraphsTest, a_build_that_is_stopped_says_so_and_is_made_by_the_next) {
+TEST_F(IndexesTest, a_build_that_is_stopped_says_so_and_is_made_by_the_next) {
   ASSERT_TRUE(collection_->seal().is_ok());
   const auto backend = make_local_backend(Env::real(), &pool_);
   std::uint64_t total = 0;
-  const auto report = must(backend->build_indexes(*collection_, {false, [&](const IndexProgress& progress) {
-                                                                   total = progress.rows_total;
-                                                                   return false;
-                                                                 }}));
+  const auto report =
+      must(backend->build_indexes(*collection_, {false, IndexKind::kGraph, 0, [&](const IndexProgress& progress) {
+                                                   total = progress.rows_total;
+                                                   return false;
+                                                 }}));
   EXPECT_TRUE(report.cancelled);
   EXPECT_EQ(report.made, 0U);
   EXPECT_EQ(total, kItems);
@@ -206,7 +209,7 @@ TEST_F(GraphsTest, a_build_that_is_stopped_says_so_and_is_made_by_the_next) {
   EXPECT_EQ(build(*backend).made, 1U);
 }
 
-TEST_F(GraphsTest, searches_go_on_while_graphs_are_made_again_and_again) {
+TEST_F(IndexesTest, searches_go_on_while_graphs_are_made_again_and_again) {
   ASSERT_TRUE(collection_->seal().is_ok());
   const auto backend = make_local_backend(Env::real(), &pool_);
   std::atomic<bool> stop = false;
@@ -220,20 +223,118 @@ TEST_F(GraphsTest, searches_go_on_while_graphs_are_made_again_and_again) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST_F(GraphsTest, a_graph_is_not_kept_for_a_segment_that_is_not_there) {
+TEST_F(IndexesTest, a_graph_is_not_kept_for_a_segment_that_is_not_there) {
   ASSERT_TRUE(collection_->seal().is_ok());
-  const Bytes bytes(100);
-  EXPECT_EQ(collection_->write_graph(77, 0, bytes).code(), Code::kNotFound);
-  EXPECT_EQ(collection_->write_graph(0, 0, bytes).code(), Code::kNotFound) << "fresh rows have none";
+  const auto write = [](const IndexSink& sink) { return sink(Bytes(100)); };
+  EXPECT_EQ(collection_->write_index(77, 0, IndexKind::kGraph, write).code(), Code::kNotFound);
+  EXPECT_EQ(collection_->write_index(0, 0, IndexKind::kGraph, write).code(), Code::kNotFound) << "fresh rows have none";
   EXPECT_TRUE(graph_files().empty());
 }
 
-TEST_F(GraphsTest, stats_count_graphs) {
+TEST_F(IndexesTest, stats_count_graphs) {
   ASSERT_TRUE(collection_->seal().is_ok());
   EXPECT_EQ(must(collection_->stats()).graphs, 0U);
   const auto report = build(*make_local_backend(Env::real(), &pool_));
   EXPECT_EQ(must(collection_->stats()).graphs, 1U);
   EXPECT_EQ(must(collection_->stats()).graph_bytes, report.bytes);
+}
+
+TEST_F(IndexesTest, lists_are_asked_where_they_are_wanted) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  const auto report = build(*backend, false, IndexKind::kLists);
+  EXPECT_EQ(report.made, 1U);
+  EXPECT_EQ(report.rows, kItems);
+  ASSERT_EQ(list_files().size(), 1U);
+  EXPECT_EQ(report.bytes, std::filesystem::file_size(list_files()[0]));
+  const auto found = search(*backend, 1, 0.95);
+  EXPECT_FALSE(found.exact);
+  EXPECT_LT(found.distances, kItems);
+  EXPECT_TRUE(search(*backend, 1, 1).exact);
+  EXPECT_GE(mean_recall(*backend, 100, 0.95), 0.94);
+  EXPECT_EQ(build(*backend, false, IndexKind::kLists).kept, 1U) << "they are there";
+  const auto other = make_local_backend(Env::real(), nullptr);
+  EXPECT_EQ(search(*other, 1, 0.95).neighbors, found.neighbors) << "opened anew, by one thread";
+}
+
+TEST_F(IndexesTest, lists_take_the_place_of_a_graph_and_give_it_back_only_when_all_is_made_anew) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  build(*backend);
+  const auto walked = search(*backend, 1, 0.95).distances;
+  EXPECT_EQ(build(*backend, false, IndexKind::kLists).made, 1U) << "a graph takes memory that is not to be taken";
+  EXPECT_TRUE(graph_files().empty());
+  EXPECT_EQ(list_files().size(), 1U);
+  EXPECT_NE(search(*backend, 1, 0.95).distances, walked) << "at once, without opening anything again";
+  EXPECT_FALSE(search(*backend, 1, 0.95).exact);
+  EXPECT_EQ(build(*backend).kept, 1U) << "lists are good enough";
+  EXPECT_EQ(build(*backend, true).made, 1U);
+  EXPECT_EQ(graph_files().size(), 1U);
+  EXPECT_TRUE(list_files().empty());
+}
+
+TEST_F(IndexesTest, fresh_rows_deaths_and_filters_are_right_beside_lists) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  build(*backend, false, IndexKind::kLists);
+  put(kItems, kItems + 300);  // fresh
+  Batch batch;
+  batch.id = "deletes";
+  for (std::size_t i = 0; i < kItems; i += 3) {
+    if (batch.deletes.size() < limits::kBatchItemsMax) batch.deletes.push_back("item" + std::to_string(i));
+  }
+  ASSERT_TRUE(collection_->commit(batch).is_ok());
+  EXPECT_GE(mean_recall(*backend, 100, 0.95), 0.94);
+  std::vector<RowId> rows;
+  for (RowId row = 1; row <= kItems + 300; row += 7) rows.push_back(row);
+  const RowSet allowed = RowSet::of(rows);
+  EXPECT_GE(mean_recall(*backend, 100, 0.95, &allowed), 0.94);
+  for (int i = 0; i < 20; ++i) {
+    const auto found = search(*backend, static_cast<std::uint32_t>(i), 0.95, &allowed);
+    for (const auto& neighbor : found.neighbors) {
+      EXPECT_TRUE(allowed.contains(neighbor.row));
+      const bool deleted = neighbor.row <= kItems && (neighbor.row - 1) % 3 == 0;
+      EXPECT_FALSE(deleted) << "row " << neighbor.row;
+    }
+  }
+}
+
+TEST_F(IndexesTest, damaged_lists_are_not_followed_are_told_and_made_anew) {
+  ASSERT_TRUE(collection_->seal().is_ok());
+  build(*make_local_backend(Env::real(), &pool_), false, IndexKind::kLists);
+  const auto file = list_files().at(0);
+  {
+    std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp(20);
+    out.put('\x7f');
+  }
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  EXPECT_TRUE(search(*backend, 1, 0.95).exact) << "a damaged header is not followed";
+  const auto faults = must(backend->verify_indexes(*collection_));
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_EQ(faults[0].where, file.string());
+  EXPECT_EQ(faults[0].advice, "pictor rebuild -c shop");
+  EXPECT_EQ(build(*backend, false, IndexKind::kLists).made, 1U);
+  EXPECT_TRUE(must(backend->verify_indexes(*collection_)).empty());
+  EXPECT_FALSE(search(*backend, 1, 0.95).exact);
+}
+
+TEST_F(IndexesTest, lists_that_are_stopped_say_so_and_leave_no_file) {
+  ASSERT_TRUE(collection_->seal().is_ok());
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  std::uint64_t last = 0;
+  int calls = 0;
+  const auto report = must(backend->build_indexes(
+      *collection_, {false, IndexKind::kLists, limits::kListBuildBytesMin, [&](const IndexProgress& progress) {
+                       EXPECT_GE(progress.rows, last);
+                       EXPECT_LE(progress.rows, progress.rows_total);
+                       last = progress.rows;
+                       return ++calls < 3;
+                     }}));
+  EXPECT_TRUE(report.cancelled);
+  EXPECT_EQ(report.made, 0U);
+  EXPECT_TRUE(list_files().empty());
+  EXPECT_TRUE(files_that_end(".tmp").empty());
 }
 
 }  // namespace

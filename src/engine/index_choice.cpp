@@ -1,0 +1,87 @@
+#include "engine/index_choice.h"
+
+#include <array>
+#include <cstdio>
+
+#include "index/index.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::array kKinds = {IndexKind::kAuto, IndexKind::kGraph, IndexKind::kLists};
+
+std::string size_text(std::uint64_t bytes) {
+  const bool large = bytes >= limits::kGiB;
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), large ? "%.1f GiB" : "%.0f MiB",
+                static_cast<double>(bytes) / static_cast<double>(large ? limits::kGiB : limits::kMiB));
+  return text.data();
+}
+
+// "1,000 vectors of 512 numbers", or without the numbers where they differ.
+std::string vectors_text(std::span<const IndexedVectors> vectors) {
+  std::uint64_t rows = 0;
+  bool alike = !vectors.empty();
+  for (const auto& one : vectors) {
+    rows += one.rows;
+    alike = alike && one.dim == vectors.front().dim;
+  }
+  std::string text = std::to_string(rows) + (rows == 1 ? " vector" : " vectors");
+  return alike ? text + " of " + std::to_string(vectors.front().dim) + " numbers" : text;
+}
+
+}  // namespace
+
+std::string index_type_name(IndexKind kind) {
+  switch (kind) {
+    case IndexKind::kAuto: return "auto";
+    case IndexKind::kGraph: return "graph";
+    case IndexKind::kLists: return "lists";
+  }
+  return "auto";
+}
+
+Result<IndexKind> parse_index_type(std::string_view name) {
+  for (const IndexKind kind : kKinds) {
+    if (index_type_name(kind) == name) return kind;
+  }
+  return Status(Code::kInvalid, "an index type is 'auto', 'graph' or 'lists', not '" + std::string(name) + "'");
+}
+
+IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVectors> vectors,
+                         std::uint64_t machine_bytes) {
+  std::uint64_t graph_bytes = 0;
+  for (const auto& one : vectors) graph_bytes += expected_graph_bytes(one.rows, one.dim);
+  IndexChoice choice;
+  choice.kind = policy.kind;
+  choice.budget_bytes = policy.memory_bytes != 0 ? policy.memory_bytes : machine_bytes / 2;
+  const std::string budget = "the memory budget of " + size_text(choice.budget_bytes) +
+                             (policy.memory_bytes != 0 ? "" : " (half of what this machine has)");
+  const std::string graphs = "graphs over " + vectors_text(vectors) + " take about " + size_text(graph_bytes);
+  const bool fits = graph_bytes <= choice.budget_bytes;
+  if (policy.kind == IndexKind::kAuto) {
+    choice.kind = fits ? IndexKind::kGraph : IndexKind::kLists;
+    choice.why = graphs + (fits ? ", within " : ", more than ") + budget;
+  } else {
+    choice.why = "the collection is told to have " +
+                 std::string(policy.kind == IndexKind::kLists ? "lists" : "graphs") + "; " + graphs + ", " +
+                 (fits ? "within " : "more than ") + budget;
+  }
+  // Lists are the better the longer they are; a graph of so many rows would be long in the making.
+  if (choice.kind == IndexKind::kLists) choice.segment_rows_max = limits::kSegmentRowsMax;
+  return choice;
+}
+
+Result<IndexChoice> choose_index(const Collection& collection) {
+  PICTOR_ASSIGN(const auto snapshot, collection.snapshot());
+  std::vector<IndexedVectors> vectors;
+  for (const auto& space : collection.spec().spaces) {
+    PICTOR_ASSIGN(const auto blocks, snapshot->blocks(space.id));
+    IndexedVectors all{0, space.dim};
+    for (const auto& block : blocks) all.rows += block.count;
+    vectors.push_back(all);
+  }
+  return choose_index(collection.index_policy(), vectors, machine_memory_bytes());
+}
+
+}  // namespace pictor
