@@ -89,6 +89,9 @@ class ByteFilter final : public RowFilter {
   void allowed(std::size_t begin, std::span<std::uint8_t> out) const override {
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(begin), out.size(), out.begin());
   }
+  void allowed_at(std::span<const std::uint32_t> positions, std::span<std::uint8_t> out) const override {
+    for (std::size_t i = 0; i < positions.size(); ++i) out[i] = bytes_[positions[i]];
+  }
 
  private:
   std::vector<std::uint8_t> bytes_;

@@ -128,7 +128,7 @@ class Calibration {
     if (drawn.wanted == 0 || !search.start()) return {};
     search.walk(ef);
     std::size_t hits = 0;
-    for (const Neighbor& neighbor : search.take(kCalibratedK, false)) {
+    for (const Neighbor& neighbor : search.take(kCalibratedK)) {
       if (neighbor.distance <= drawn.worst) ++hits;
     }
     const std::size_t counted = std::min(hits, drawn.wanted);

@@ -5,14 +5,6 @@
 #include "index/distance.h"
 
 namespace pictor {
-namespace {
-
-// Candidates whose exact distances are computed, for k wanted: codes of 8 bits seldom put one of the k nearest further
-// back. The recall that a file promises was measured with it.
-std::size_t rescored_for(std::size_t k) { return 2 * k + 12; }
-
-}  // namespace
-
 GraphSearch::GraphSearch(const GraphView& view, const VectorBlock& block, std::span<const float> vector,
                          GraphScratch& scratch)
     : view_(view),
@@ -38,17 +30,7 @@ Candidate GraphSearch::descend() {
 
 void GraphSearch::walk(std::size_t ef) { walk_.nearest(links(0), scratch_.query, descend(), ef); }
 
-bool GraphSearch::walk_allowed(const GraphWalk::Wanted& wanted) {
-  const auto& allowed = scratch_.allowed;
-  const auto node_allowed = [&](std::uint32_t node) {
-    const auto positions = view_.positions_of(node);
-    return std::any_of(positions.begin(), positions.end(),
-                       [&](std::uint32_t p) { return p < allowed.size() && allowed[p] != 0; });
-  };
-  return walk_.nearest_allowed(links(0), scratch_.query, descend(), wanted, node_allowed);
-}
-
-std::vector<Neighbor> GraphSearch::take(std::size_t k, bool filtered) {
+std::vector<Neighbor> GraphSearch::take(std::size_t k) {
   auto& positions = scratch_.positions;
   auto& vectors = scratch_.vectors;
   positions.clear();
@@ -58,7 +40,6 @@ std::vector<Neighbor> GraphSearch::take(std::size_t k, bool filtered) {
     for (const std::uint32_t position : view_.positions_of(node_of(scratch_.best[i]))) {
       // A damaged file may name a row often; no more are looked at than there are.
       if (position >= block_.count || positions.size() >= block_.count) continue;
-      if (filtered && scratch_.allowed[position] == 0) continue;
       positions.push_back(position);
       vectors.push_back(block_.vectors + std::size_t{position} * block_.dim);
     }

@@ -15,8 +15,13 @@ namespace pictor {
 // anywhere, and keeps its candidates in order. Tests make walks cheap or dear by it.
 struct GraphCosts {
   double walk_distance = 1;
+  double code_row = 0.4;  // of a scan of codes
   static GraphCosts measured(std::uint32_t dim);
 };
+
+// Candidates whose exact distances are computed, for k wanted: codes of 8 bits seldom put one of the k nearest further
+// back. The recall that a file promises was measured with it.
+inline std::size_t rescored_for(std::size_t k) { return 2 * k + 12; }
 
 // One search by a walk, after the query is known to be right. Belongs to one thread, as its scratch does.
 class GraphSearch {
@@ -27,16 +32,17 @@ class GraphSearch {
   bool start();
   void exclude(std::uint32_t node) { walk_.exclude(node); }
   void walk(std::size_t ef);
-  // Only rows with scratch.allowed; false when it gave up.
-  bool walk_allowed(const GraphWalk::Wanted& wanted);
   // The k nearest of what the last walk found, by the block's vectors.
-  std::vector<Neighbor> take(std::size_t k, bool filtered);
+  std::vector<Neighbor> take(std::size_t k);
   std::uint64_t distances() const { return walk_.distances() + rescored_; }
 
- private:
+  // For searches with a filter (graph_filter.h).
   LinkSource links(std::uint32_t level) const;
   Candidate descend();
+  GraphWalk& walker() { return walk_; }
+  float inverse_norm_of_query() const { return inverse_norm_; }
 
+ private:
   const GraphView& view_;
   const VectorBlock& block_;
   std::span<const float> vector_;

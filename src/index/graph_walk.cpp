@@ -1,5 +1,6 @@
 #include "index/graph_walk.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pictor {
@@ -95,26 +96,6 @@ std::size_t GraphWalk::insert(Candidate c, std::size_t ef) {
   const auto index = static_cast<std::size_t>(place - best.begin());
   best.insert(place, c);
   return index;
-}
-
-void GraphWalk::keep(Candidate c, std::size_t ef) {
-  auto& best = scratch_.best;
-  if (best.size() == ef) {
-    if (c > best.front()) return;
-    std::pop_heap(best.begin(), best.end());
-    best.pop_back();
-  }
-  best.push_back(c);
-  std::push_heap(best.begin(), best.end());
-}
-
-// Without a filter the k-th has k - 1 nodes before it and ef are followed: ef / k for each. REQUIRES: ef are held.
-std::size_t GraphWalk::to_follow(const Wanted& wanted) const {
-  std::vector<Candidate> best = scratch_.best;
-  const auto kth = best.begin() + static_cast<std::ptrdiff_t>(wanted.k - 1);
-  std::nth_element(best.begin(), kth, best.end());
-  const auto before = std::count_if(scratch_.seen.begin(), scratch_.seen.end(), [&](Candidate c) { return c <= *kth; });
-  return static_cast<std::size_t>(before) * wanted.ef / wanted.k;
 }
 
 void GraphWalk::nearest(const LinkSource& links, const CodedQuery& query, Candidate start, std::size_t ef) {

@@ -4,7 +4,6 @@
 // from a damaged file: one that is out of bounds is passed over. Inside index/ only.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <functional>
@@ -53,17 +52,28 @@ class Visited {
 
 struct GraphScratch {
   Visited visited;
-  std::vector<Candidate> best;      // of a walk: nearest first; with a filter the allowed ones
-  std::vector<Candidate> frontier;  // with a filter: what is still to be followed, a heap
-  std::vector<Candidate> seen;      // with a filter: all whose distance was computed
+  std::vector<Candidate> best;  // of a walk: nearest first
+  std::vector<Candidate> kept;  // with a filter: the allowed ones that were followed, a heap
   std::vector<std::uint32_t> nodes;
   std::vector<const std::uint8_t*> rows;
   std::vector<std::int32_t> sums;
   CodedQuery query;
-  std::vector<std::uint8_t> allowed;  // a byte a position
+  std::vector<std::uint8_t> allowed;  // a byte a position, where all were asked for
+  std::vector<std::uint8_t> answers;  // of a filter, for a few nodes
+  std::vector<std::uint32_t> closed;  // nodes that are not allowed
+  std::vector<const std::uint8_t*> closed_rows;
+  std::vector<std::uint32_t> candidates;  // nodes of which a filter is asked
   std::vector<std::uint32_t> positions;
   std::vector<const float*> vectors;
   std::vector<float> distances;
+};
+
+// Which nodes have a row that may be returned.
+class NodeFilter {
+ public:
+  virtual ~NodeFilter() = default;
+  // out[i] = 1 when nodes[i] has one, else 0. REQUIRES: out.size() is nodes.size(), nodes are below the graph's number.
+  virtual void allowed(std::span<const std::uint32_t> nodes, std::span<std::uint8_t> out) = 0;
 };
 
 // Memories for walks of many threads; a few idle ones are kept.
@@ -123,18 +133,28 @@ class GraphWalk {
   void nearest(const LinkSource& links, const CodedQuery& query, Candidate start, std::size_t ef);
   // Appends the nodes from begin to end, whatever their distance, to scratch.best.
   void append_range(const CodedQuery& query, std::uint32_t begin, std::uint32_t end);
-  // As nearest(), of the nodes for which allowed(node), into scratch.best; all others are still followed. Where the
-  // allowed ones are not near, it goes on until it has followed as many times the nodes before the `k`-th of them as it
-  // would have without a filter. False when it gave up.
+  // Distances of `nodes`, with a filter or without, appended to `out`. As fast as may be for nodes anywhere.
+  void append(const CodedQuery& query, std::span<const std::uint32_t> nodes, std::vector<Candidate>& out);
+
+  // Walks with a filter, in graph_walk_filter.cpp.
   struct Wanted {
-    std::size_t k = 0;
-    std::size_t ef = 0;        // at least k
-    std::uint64_t budget = 0;  // distances after which it gives up
-    std::size_t follow = 0;    // nodes after whose links it gives up
+    std::size_t ef = 0;        // allowed nodes that are to be followed
+    std::size_t held = 0;      // candidates of all kinds, at least ef
+    double share = 1;          // of the nodes that are allowed, as far as is known
+    std::uint64_t budget = 0;  // distances after which a walk gives up
   };
-  template <typename Allowed>
-  bool nearest_allowed(const LinkSource& links, const CodedQuery& query, Candidate start, const Wanted& wanted,
-                       const Allowed& allowed);
+  enum class Walked : std::uint8_t { kDone, kFew, kDear };
+  // As nearest(), until `ef` allowed nodes were followed and all nearer ones: those are then in scratch.best, nearest
+  // first. The filter is asked of nodes that are followed alone. kFew: so few are allowed near the query that it lies
+  // where the filter allows less than elsewhere; scratch.best holds the walk, for nearest_among. kDear: past the
+  // budget.
+  Walked nearest_filtered(const LinkSource& links, const CodedQuery& query, Candidate start, const Wanted& wanted,
+                          NodeFilter& filter);
+  // The allowed ones of scratch.best and of `others` become the start of a walk that follows allowed nodes alone,
+  // looking past the nearest of their neighbours that are not. `sound` is called now and then with the k-th distance so
+  // far; false ends the walk. Returns whether it came to its end; what it found is in scratch.best.
+  bool nearest_among(const LinkSource& links, const CodedQuery& query, std::span<const Candidate> others, std::size_t k,
+                     std::size_t ef, NodeFilter& filter, const std::function<bool(float)>& sound);
 
   std::uint64_t distances() const { return distances_; }
 
@@ -152,9 +172,13 @@ class GraphWalk {
     return candidate(code_distance(scratch_.sums[i], query, terms_[node]), node);
   }
   void start_walk(const LinkSource& links, Candidate start);
-  // Among the best of a walk with a filter, if it is one.
+  // Among the allowed ones that a walk with a filter followed, if it is one of the nearest.
   void keep(Candidate c, std::size_t ef);
-  std::size_t to_follow(const Wanted& wanted) const;
+  void begin_among(std::span<const Candidate> others, std::size_t ef, NodeFilter& filter);
+  // The unseen allowed neighbours of a node, and those of its nearest neighbours that are not allowed, as look_at().
+  void look_past(const LinkSource& links, const CodedQuery& query, std::uint32_t node, NodeFilter& filter);
+  void sort_out(NodeFilter& filter, bool closed_too);
+  void keep_nearest_closed(const CodedQuery& query);
   // Puts a candidate into its place among the nearest ef; the place, or ef when it is none of them.
   std::size_t insert(Candidate c, std::size_t ef);
 
@@ -166,39 +190,5 @@ class GraphWalk {
   std::uint32_t excluded_ = kNoNode;
   std::uint64_t distances_ = 0;
 };
-
-template <typename Allowed>
-bool GraphWalk::nearest_allowed(const LinkSource& links, const CodedQuery& query, Candidate start, const Wanted& wanted,
-                                const Allowed& allowed) {
-  start_walk(links, start);
-  auto& frontier = scratch_.frontier;
-  auto& best = scratch_.best;  // a heap here, the farthest in front
-  frontier.assign(1, start);
-  scratch_.seen.assign(1, start);
-  if (allowed(node_of(start))) best.push_back(start);
-  std::size_t followed = 0;
-  std::size_t enough = 0;
-  while (!frontier.empty()) {
-    std::pop_heap(frontier.begin(), frontier.end(), std::greater<>{});
-    const Candidate next = frontier.back();
-    frontier.pop_back();
-    if (best.size() == wanted.ef && next > best.front()) {
-      if (followed >= enough) enough = to_follow(wanted);
-      if (followed >= enough) break;
-    }
-    if (distances_ > wanted.budget || followed >= wanted.follow) return false;
-    ++followed;
-    look_at(links, query, node_of(next));
-    for (std::size_t i = 0; i < scratch_.nodes.size(); ++i) {
-      const Candidate c = candidate_at(query, i);
-      scratch_.seen.push_back(c);
-      frontier.push_back(c);
-      std::push_heap(frontier.begin(), frontier.end(), std::greater<>{});
-      if (allowed(node_of(c))) keep(c, wanted.ef);
-    }
-  }
-  std::sort_heap(best.begin(), best.end());
-  return true;
-}
 
 }  // namespace pictor

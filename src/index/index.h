@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/base.h"
@@ -32,6 +33,11 @@ class RowFilter {
   virtual ~RowFilter() = default;
   // Sets out[i] = 1 when the row at position begin + i may be returned, else 0. From any thread.
   virtual void allowed(std::size_t begin, std::span<std::uint8_t> out) const = 0;
+  // The same of positions anywhere: out[i] for positions[i]. An index that looks at few rows asks of those alone; a
+  // filter that can answer for one row cheaply says how. REQUIRES: out.size() is positions.size().
+  virtual void allowed_at(std::span<const std::uint32_t> positions, std::span<std::uint8_t> out) const {
+    for (std::size_t i = 0; i < positions.size(); ++i) allowed(positions[i], out.subspan(i, 1));
+  }
 };
 
 struct IndexQuery {
@@ -42,16 +48,31 @@ struct IndexQuery {
   // The share of the true k nearest that is wanted, as a mean over queries: above 0, at most 1. 1: exact. An index that
   // cannot promise it answers exactly.
   double recall = 1.0;
+  bool explain = false;  // the answer says why it was found the way it was
 };
 
 // What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
 // not finite, a vector without direction for cosine, k outside 1 to limits::kQueryKMax, a recall outside (0, 1].
 Status check_query(const IndexQuery& query, std::uint32_t dim);
 
+// How an answer was found.
+enum class SearchWay : std::uint8_t {
+  kScan,          // the vectors of all allowed rows
+  kCodes,         // the codes of all allowed rows, the vectors of those that may be among the nearest
+  kGraph,         // a walk over a graph, no filter
+  kGraphFilter,   // a walk over all nodes; the filter is asked of those that it follows
+  kGraphAllowed,  // a walk from allowed node to allowed node
+  kLists,         // the lists nearest to the query
+};
+std::string_view name_of(SearchWay way);  // "graph, then filter"
+
 struct IndexAnswer {
   std::vector<Neighbor> neighbors;  // at most k, nearest first by (distance, row), distinct rows
   std::uint64_t distances = 0;      // how many were computed, by codes or by vectors
   bool exact = true;                // every allowed row was looked at
+  SearchWay way = SearchWay::kScan;
+  double share = 1;      // of the rows that the filter allows, or an estimate of it where not all were asked for
+  std::string why = {};  // in words, where the query asks to explain
 };
 
 // Its conformance suite is index_testing.h.

@@ -67,8 +67,9 @@ class ListIndex final : public VectorIndex {
     } else if (!search.probe_on(plan, query.k, {}, block_.count)) {
       return scan(query, nullptr, search.distances());
     }
-    IndexAnswer answer{search.take(query.k), search.distances(), false};
+    IndexAnswer answer{search.take(query.k), search.distances(), false, SearchWay::kLists, 1, {}};
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, search.distances());
+    if (query.explain) answer.why = std::to_string(plan.probes) + " lists promise the recall";
     return answer;
   }
 
@@ -79,10 +80,13 @@ class ListIndex final : public VectorIndex {
     const auto count = static_cast<std::size_t>(
         std::count_if(allowed.begin(), allowed.end(), [](std::uint8_t byte) { return byte != 0; }));
     const auto rows = static_cast<double>(count);
+    const double share = rows / static_cast<double>(block_.count);
     ListSearch search(view_, space_, block_, query.vector, will_read_);
     if (count == 0 || cost(plan, std::min(plan.rows, rows)) >= rows || !search.start()) return scan(query, &filter, 0);
     if (!search.probe_on(plan, query.k, allowed, count)) return scan(query, &filter, search.distances());
-    IndexAnswer answer{search.take(query.k), search.distances(), false};
+    IndexAnswer answer{search.take(query.k), search.distances(), false, SearchWay::kLists, share, {}};
+    if (query.explain)
+      answer.why = std::to_string(plan.probes) + " lists promise the recall, or more where the filter takes them";
     if (answer.neighbors.size() < std::min(query.k, count)) return scan(query, &filter, search.distances());
     return answer;
   }

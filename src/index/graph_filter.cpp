@@ -1,0 +1,421 @@
+#include "index/graph_filter.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "index/distance.h"
+#include "index/graph_calibrate.h"
+
+namespace pictor {
+namespace {
+
+constexpr std::size_t kSample = 256;       // nodes that are asked for first
+constexpr std::size_t kAskAll = 4096;      // rows, and fewer: all are asked for at once
+constexpr double kSampleShare = 1.0 / 16;  // less than that is counted, not estimated
+constexpr double kAskedRow = 0.02;         // what it costs to ask for one row, where one row of a scan costs 1
+constexpr std::size_t kRowsAtOnce = 64;
+
+// Where codes are cheaper than a walk, if the allowed rows are no nearer than others, a walk is tried first for this
+// share of their cost, since the allowed rows may lie near the query.
+constexpr double kTrial = 0.25;
+// For n times as many neighbours a walk needs less than n times as many candidates.
+constexpr double kManyAtOnce = 0.2;
+// Walks among allowed nodes: not for fewer, among whom too few links are left; what they cost beside one without a
+// filter; and the share of all rows that may lie nearer than what they found, in between and at the end.
+constexpr double kAmongShare = 0.25;
+constexpr double kAmongTimes = 1.6;
+constexpr std::size_t kAmongAsked = 600;  // of a filter, for each of ef
+constexpr std::size_t kSeeds = 4;
+constexpr double kDenseMeanwhile = 0.15;
+constexpr double kDense = 0.05;
+
+// Errors of codes were seen as standard deviation; a row this many off is left out of the answer wrongly.
+constexpr double kDoubt = 4;
+constexpr std::size_t kHeldLeast = 128;
+constexpr std::size_t kHeldTimes = 4;
+
+std::string percent(double share) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g %%", 100 * share);
+  return text.data();
+}
+
+std::string whole(double number) { return std::to_string(static_cast<std::uint64_t>(std::llround(number))); }
+
+// Without a branch a row: whether it is allowed cannot be foreseen.
+void list_allowed(std::span<const std::uint8_t> bytes, std::vector<std::uint32_t>& positions) {
+  positions.resize(bytes.size());
+  std::size_t count = 0;
+  std::size_t i = 0;
+  for (; i + sizeof(std::uint64_t) <= bytes.size(); i += sizeof(std::uint64_t)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, bytes.data() + i, sizeof(eight));
+    if (eight == 0) continue;
+    for (std::size_t j = i; j < i + sizeof(eight); ++j) {
+      positions[count] = static_cast<std::uint32_t>(j);
+      count += bytes[j] != 0 ? 1 : 0;
+    }
+  }
+  for (; i < bytes.size(); ++i) {
+    if (bytes[i] != 0) positions[count++] = static_cast<std::uint32_t>(i);
+  }
+  positions.resize(count);
+}
+
+}  // namespace
+
+std::span<const std::uint32_t> NodesAt::get() const {
+  std::call_once(made_, [this] {
+    nodes_.assign(view_.header.rows, 0);
+    for (std::uint32_t node = 0; node < view_.header.nodes; ++node) {
+      for (const std::uint32_t position : view_.positions_of(node)) {
+        if (position < nodes_.size()) nodes_[position] = node;
+      }
+    }
+  });
+  return nodes_;
+}
+
+// The rows of nodes, asked of the filter itself or, once all were asked for, of what it said.
+class FilteredSearch::Nodes final : public NodeFilter {
+ public:
+  explicit Nodes(const FilteredSearch& of) : of_(of) {}
+
+  void allowed(std::span<const std::uint32_t> nodes, std::span<std::uint8_t> out) override {
+    const GraphView& view = of_.graph_.view;
+    const std::size_t rows = of_.graph_.block.count;
+    if (!view.first.empty()) return allowed_of_many(nodes, out);
+    positions_.resize(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      positions_[i] = std::min<std::uint32_t>(view.positions[nodes[i]], static_cast<std::uint32_t>(rows - 1));
+    }
+    ask(positions_, out);
+  }
+
+ private:
+  void ask(std::span<const std::uint32_t> positions, std::span<std::uint8_t> out) const {
+    if (!of_.asked_all_) return of_.query_.filter->allowed_at(positions, out);
+    for (std::size_t i = 0; i < positions.size(); ++i) out[i] = of_.scratch_.allowed[positions[i]];
+  }
+
+  void allowed_of_many(std::span<const std::uint32_t> nodes, std::span<std::uint8_t> out) {
+    positions_.clear();
+    ends_.clear();
+    for (const std::uint32_t node : nodes) {
+      for (const std::uint32_t position : of_.graph_.view.positions_of(node)) {
+        if (position < of_.graph_.block.count) positions_.push_back(position);
+      }
+      ends_.push_back(positions_.size());
+    }
+    answers_.resize(positions_.size());
+    ask(positions_, answers_);
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < nodes.size(); begin = ends_[i++]) {
+      const auto first = answers_.begin() + static_cast<std::ptrdiff_t>(begin);
+      const auto last = answers_.begin() + static_cast<std::ptrdiff_t>(ends_[i]);
+      out[i] = std::any_of(first, last, [](std::uint8_t byte) { return byte != 0; }) ? 1 : 0;
+    }
+  }
+
+  const FilteredSearch& of_;
+  std::vector<std::uint32_t> positions_;
+  std::vector<std::size_t> ends_;
+  std::vector<std::uint8_t> answers_;
+};
+
+FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& query, std::size_t ef,
+                               GraphScratch& scratch)
+    : graph_(graph),
+      query_(query),
+      ef_(ef),
+      scratch_(scratch),
+      search_(graph.view, graph.block, query.vector, scratch) {}
+
+double FilteredSearch::walk_cost(double ef) const {
+  return expected_distances(graph_.view.steps, static_cast<std::size_t>(ef)) * graph_.costs.walk_distance;
+}
+
+double FilteredSearch::codes_cost(double rows) const {
+  const double ask = asked_all_ ? 0.0 : kAskedRow * static_cast<double>(graph_.block.count);
+  return ask + graph_.costs.code_row * rows + 2 * static_cast<double>(rescored_for(query_.k));
+}
+
+// Numbers of nodes go by level and then by place, so that every n-th node is a fair sample.
+void FilteredSearch::draw_sample(NodeFilter& nodes) {
+  const std::uint64_t count = graph_.view.header.nodes;
+  const std::size_t drawn = std::min<std::size_t>(kSample, count);
+  scratch_.candidates.clear();
+  for (std::size_t i = 0; i < drawn; ++i) {
+    scratch_.candidates.push_back(static_cast<std::uint32_t>((2 * i + 1) * count / (2 * drawn)));
+  }
+  scratch_.answers.resize(drawn);
+  nodes.allowed(scratch_.candidates, scratch_.answers);
+  const auto allowed = std::count_if(scratch_.answers.begin(), scratch_.answers.end(), [](auto byte) { return byte; });
+  share_ = (static_cast<double>(allowed) + 0.5) / (static_cast<double>(drawn) + 1);
+}
+
+void FilteredSearch::ask_for_all() {
+  if (asked_all_) return;
+  scratch_.allowed.resize(graph_.block.count);
+  query_.filter->allowed(0, scratch_.allowed);
+  list_allowed(scratch_.allowed, scratch_.positions);
+  share_ = static_cast<double>(scratch_.positions.size()) / static_cast<double>(graph_.block.count);
+  asked_all_ = true;
+}
+
+IndexAnswer FilteredSearch::answer(SearchWay way, std::vector<Neighbor> neighbors, const std::string& why) const {
+  return {std::move(neighbors), search_.distances() + scored_, way == SearchWay::kScan, way, share_, why};
+}
+
+IndexAnswer FilteredSearch::run() {
+  std::string why;
+  const bool codable = search_.start();
+  if (graph_.block.count > kAskAll) {
+    Nodes nodes(*this);
+    draw_sample(nodes);
+  }
+  if (!codable || graph_.block.count <= kAskAll || share_ < kSampleShare) ask_for_all();
+  const double rows = share_ * static_cast<double>(graph_.block.count);
+  if (codable && codes_cost(rows) < rows) {
+    std::vector<Neighbor> found;
+    SearchWay way = SearchWay::kCodes;
+    if (walk(rows, found, way, why)) return answer(way, std::move(found), why);
+    ask_for_all();
+    if (scan_codes(found)) return answer(SearchWay::kCodes, std::move(found), why);
+    if (query_.explain) why += "; too many rows lie at nearly one distance for codes";
+  } else if (query_.explain) {
+    why = codable ? "few rows are allowed" : "the query is out of proportion to the codes";
+  }
+  ask_for_all();
+  return answer(SearchWay::kScan, scan_vectors(), why);
+}
+
+bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& way, std::string& why) {
+  const double codes = codes_cost(rows);
+  const double few = std::pow(share_, kManyAtOnce);
+  const auto least = static_cast<double>(query_.k + query_.k / 8 + 2);
+  const double ef = std::max(least, std::ceil(few * static_cast<double>(ef_)));
+  const double cost = walk_cost(ef / share_);
+  const bool trial = cost >= codes;
+  if (query_.explain) {
+    why = "a walk for " + percent(share_) + " costs about " + whole(cost) + ", codes of " + whole(rows) + " rows " +
+          whole(codes);
+  }
+  if (trial && walk_cost(ef) >= kTrial * codes) return false;
+  const auto held = static_cast<std::size_t>(1.3 * ef / share_) + 16;
+  const auto budget = static_cast<std::uint64_t>((trial ? kTrial : 1.0) * codes / graph_.costs.walk_distance);
+  Nodes nodes(*this);
+  const auto walked = search_.walker().nearest_filtered(
+      search_.links(0), scratch_.query, search_.descend(),
+      {static_cast<std::size_t>(ef), held, share_, search_.distances() + budget}, nodes);
+  way = SearchWay::kGraphFilter;
+  bool good = walked == GraphWalk::Walked::kDone;
+  if (query_.explain && !good) {
+    why += walked == GraphWalk::Walked::kFew ? "; near the query less is allowed than elsewhere"
+                                             : "; a walk came to its budget";
+  }
+  if (walked == GraphWalk::Walked::kFew && share_ >= kAmongShare &&
+      walk_cost(kAmongTimes * static_cast<double>(ef_)) < codes) {
+    way = SearchWay::kGraphAllowed;
+    good = walk_among(nodes, why);
+  }
+  if (!good) return false;
+  positions_of_best();
+  settle(false, found);
+  return found.size() >= query_.k;
+}
+
+// Candidates of nodes become candidates of their allowed positions, in the same order.
+void FilteredSearch::positions_of_best() {
+  std::vector<Candidate> of_positions;
+  std::vector<std::uint32_t> positions;
+  for (const Candidate c : scratch_.best) {
+    for (const std::uint32_t position : graph_.view.positions_of(node_of(c))) {
+      // A damaged file may name a row often; no more are looked at than there are.
+      if (position >= graph_.block.count || positions.size() >= graph_.block.count) continue;
+      positions.push_back(position);
+      of_positions.push_back(candidate(distance_of(c), position));
+    }
+  }
+  if (!graph_.view.first.empty()) {
+    scratch_.answers.resize(positions.size());
+    query_.filter->allowed_at(positions, scratch_.answers);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      if (scratch_.answers[i] != 0) of_positions[kept++] = of_positions[i];
+    }
+    of_positions.resize(kept);
+  }
+  scratch_.best = std::move(of_positions);
+}
+
+double FilteredSearch::share_nearer(float distance) const {
+  const auto nearer =
+      std::count_if(sample_.begin(), sample_.end(), [&](Candidate c) { return distance_of(c) < distance; });
+  return static_cast<double>(nearer) / static_cast<double>(sample_.size());
+}
+
+bool FilteredSearch::walk_among(NodeFilter& nodes, std::string& why) {
+  if (graph_.block.count <= kAmongAsked * ef_) ask_for_all();
+  const std::uint64_t count = graph_.view.header.nodes;
+  std::vector<std::uint32_t> drawn;
+  for (std::size_t i = 0; i < kSample / 2; ++i) {
+    drawn.push_back(static_cast<std::uint32_t>((2 * i + 1) * count / kSample));
+  }
+  GraphWalk& walker = search_.walker();
+  walker.append(scratch_.query, drawn, sample_);
+  scratch_.answers.resize(drawn.size());
+  nodes.allowed(drawn, scratch_.answers);
+  std::vector<Candidate> seeds;
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    if (scratch_.answers[i] != 0) seeds.push_back(sample_[i]);
+  }
+  const auto few = static_cast<std::ptrdiff_t>(std::min(kSeeds, seeds.size()));
+  std::partial_sort(seeds.begin(), seeds.begin() + few, seeds.end());
+  seeds.resize(static_cast<std::size_t>(few));
+  const bool ended = walker.nearest_among(search_.links(0), scratch_.query, seeds, query_.k, ef_, nodes,
+                                          [this](float distance) { return share_nearer(distance) <= kDenseMeanwhile; });
+  if (ended && share_nearer(distance_of(scratch_.best[query_.k - 1])) <= kDense) {
+    if (query_.explain) why += ", but others lie near enough";
+    return true;
+  }
+  if (query_.explain) why += ", and the nearest allowed lie where rows are dense";
+  return false;
+}
+
+// What a difference of one between two code distances is as a difference of distances (codes.h).
+double FilteredSearch::slope() const {
+  const GraphHeader& header = graph_.view.header;
+  if (header.metric == Metric::kCosine) return 1;
+  if (header.metric == Metric::kL2) return 2 / (header.unit * header.unit);
+  double squares = 0;
+  for (const float x : query_.vector) squares += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(squares) / (header.length * header.unit);
+}
+
+// The distances of the rows at `positions`, by their vectors, into scratch_.distances.
+void FilteredSearch::score(std::span<const std::uint32_t> positions) {
+  const VectorBlock& block = graph_.block;
+  const Metric metric = query_.metric;
+  scratch_.vectors.clear();
+  for (const std::uint32_t position : positions) {
+    scratch_.vectors.push_back(block.vectors + std::size_t{position} * block.dim);
+  }
+  scratch_.distances.resize(positions.size());
+  const auto sums = metric == Metric::kL2 ? kernels().l2_squared_gather : kernels().dot_gather;
+  sums(query_.vector.data(), scratch_.vectors.data(), positions.size(), block.dim, scratch_.distances.data());
+  scored_ += positions.size();
+  const float inverse_norm_query = search_.inverse_norm_of_query();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const float inverse_norm_row = metric == Metric::kCosine ? block.inverse_norms[positions[i]] : 0.0F;
+    scratch_.distances[i] = distance_of_sum(metric, scratch_.distances[i], inverse_norm_query, inverse_norm_row).value;
+  }
+}
+
+std::vector<Neighbor> FilteredSearch::scan_vectors() {
+  TopK top(query_.k);
+  const std::span<const std::uint32_t> all(scratch_.positions);
+  for (std::size_t begin = 0; begin < all.size(); begin += kRowsAtOnce) {
+    const auto some = all.subspan(begin, std::min(kRowsAtOnce, all.size() - begin));
+    score(some);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const Distance distance{scratch_.distances[i]};
+      if (!(distance > top.worst())) top.push({distance, graph_.block.rows[some[i]]});
+    }
+  }
+  return top.take_sorted();
+}
+
+// The codes of all allowed rows: the nearest `held`, by position, into scratch_.best; or all up to `cutoff`.
+bool FilteredSearch::hold_by_codes(std::size_t held, float cutoff) {
+  const auto nodes_at = graph_.nodes_at.get();
+  auto& best = scratch_.best;
+  best.clear();
+  std::vector<std::uint32_t> nodes;
+  std::vector<Candidate> some;
+  const std::span<const std::uint32_t> all(scratch_.positions);
+  float worst = cutoff;
+  for (std::size_t begin = 0; begin < all.size(); begin += kRowsAtOnce) {
+    const auto positions = all.subspan(begin, std::min(kRowsAtOnce, all.size() - begin));
+    nodes.clear();
+    some.clear();
+    for (const std::uint32_t position : positions) nodes.push_back(nodes_at[position]);
+    search_.walker().append(scratch_.query, nodes, some);
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      const float distance = distance_of(some[i]);
+      if (distance > worst) continue;
+      if (best.size() == held) {
+        if (std::isfinite(cutoff)) return false;
+        std::pop_heap(best.begin(), best.end());
+        best.pop_back();
+      }
+      best.push_back(candidate(distance, positions[i]));
+      std::push_heap(best.begin(), best.end());
+      if (best.size() == held && !std::isfinite(cutoff)) worst = distance_of(best.front());
+    }
+  }
+  std::sort_heap(best.begin(), best.end());
+  return true;
+}
+
+bool FilteredSearch::scan_codes(std::vector<Neighbor>& found) {
+  constexpr float kAll = std::numeric_limits<float>::infinity();
+  const std::size_t held = std::max(kHeldLeast, kHeldTimes * rescored_for(query_.k));
+  hold_by_codes(held, kAll);
+  const float enough = settle(scratch_.best.size() == held, found);
+  if (enough == kAll) return true;
+  if (std::isnan(enough)) return false;  // numbers so large that distances overflow
+  // More than were held may be among the nearest; that they are too many to be worth it is as likely.
+  const std::size_t most = std::max(4 * held, scratch_.positions.size() / 4);
+  if (!hold_by_codes(most, enough)) return false;
+  settle(false, found);
+  return true;
+}
+
+// Scores scratch_.best, nearest by code first, until no other may be among the k nearest: as far off as that takes, no
+// code was among those that were scored first. Infinity; or, when all were scored and there are more, the code distance
+// up to which they would have to be.
+float FilteredSearch::settle(bool more, std::vector<Neighbor>& found) {
+  const auto& best = scratch_.best;
+  TopK top(query_.k);
+  std::vector<std::uint32_t> positions;
+  const double per_code = slope();
+  double sum = 0, squares = 0, count = 0;
+  const auto score_some = [&](std::size_t begin, std::size_t end) {
+    positions.clear();
+    for (std::size_t i = begin; i < end; ++i) positions.push_back(node_of(best[i]));
+    score(positions);
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      const float distance = scratch_.distances[i];
+      const double error = static_cast<double>(distance) - per_code * static_cast<double>(distance_of(best[begin + i]));
+      sum += error;
+      squares += error * error;
+      ++count;
+      if (!(Distance{distance} > top.worst())) top.push({{distance}, graph_.block.rows[positions[i]]});
+    }
+  };
+  std::size_t scored = std::min(best.size(), rescored_for(query_.k));
+  score_some(0, scored);
+  const double mean = sum / std::max(1.0, count);
+  const double margin = kDoubt * std::sqrt(std::max(0.0, squares / std::max(1.0, count) - mean * mean));
+  // The code distance past which none is near enough.
+  const auto enough = [&] { return (static_cast<double>(top.worst().value) - mean + margin) / per_code; };
+  while (scored < best.size() && !(static_cast<double>(distance_of(best[scored])) > enough())) {
+    const std::size_t end = std::min(best.size(), scored + kRowsAtOnce / 2);
+    score_some(scored, end);
+    scored = end;
+  }
+  const double past = enough();
+  found = top.take_sorted();
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  const bool settled = !more || scored < best.size() || static_cast<double>(distance_of(best.back())) > past;
+  return settled ? std::numeric_limits<float>::infinity() : static_cast<float>(past);
+}
+
+}  // namespace pictor
