@@ -255,6 +255,9 @@ class CountingCollection final : public Collection {
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<KnownSource>> known_source(std::string_view) const override { return unused(); }
+  Result<std::optional<CommitResult>> applied(const std::string&) const override { return unused(); }
+  std::shared_ptr<const Settings> settings() const override { return std::make_shared<const Settings>(); }
+  Status set(const Settings&) override { return unused(); }
   Status write_graph(std::uint64_t, std::size_t, ByteView) override { return unused(); }
 
  private:

@@ -81,6 +81,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::optional<KnownSource>> known_source(std::string_view id) const override;
+  Result<std::optional<CommitResult>> applied(const std::string& batch_id) const override;
+  std::shared_ptr<const Settings> settings() const override;
+  Status set(const Settings& changes) override;
   Status write_graph(std::uint64_t segment, std::size_t space, ByteView graph) override;
   std::string graph_path(std::uint64_t segment, std::size_t space) const;
 
@@ -137,7 +140,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status load_doomed();
 
   // commit.cpp
-  Result<std::optional<CommitResult>> repeated(const std::string& batch_id);
+  Result<std::optional<CommitResult>> repeated(const std::string& batch_id) const;
   Result<std::vector<Hash256>> put_blobs(const Batch& batch);
   Result<Changes> store_batch(const Batch& batch, const std::vector<CheckedJson>& json,
                               const std::vector<Hash256>& blobs, const State& now);
@@ -145,6 +148,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status bury_alive(std::string_view id, Sequence at, std::vector<RowId>& dead);
   Status finish_batch(const std::string& id, const CommitResult& result, const State& now);
   void show(const Batch& batch, const Changes& changes, const State& now);
+
+  // settings.cpp
+  Status load_settings();
 
   // graph_files.cpp
   Status count_graphs(CollectionStats& stats) const;
@@ -223,6 +229,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
 
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
+  std::shared_ptr<const Settings> settings_ = std::make_shared<const Settings>();
   mutable std::multiset<Sequence> held_;  // of snapshots
   double told_fresh_rows_ = 0;            // the writer's
   double told_segments_ = 0;

@@ -108,6 +108,10 @@ INSERT INTO commits(sequence, time_us)
 CREATE INDEX commits_by_time ON commits(time_us);
 )sql";
 
+constexpr const char* kSettingsTable = R"sql(
+CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
 // Which data folder this is, wherever it is moved, and where backups of it were made.
 constexpr const char* kBackupTables = R"sql(
 CREATE TABLE folder(one INTEGER PRIMARY KEY CHECK(one = 1), id TEXT NOT NULL) STRICT;
@@ -121,7 +125,8 @@ CREATE TABLE backups(
 )sql";
 
 constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
-                                              Migration{3, kHistoryTables}, Migration{4, kCommitsTable}};
+                                              Migration{3, kHistoryTables}, Migration{4, kCommitsTable},
+                                              Migration{5, kSettingsTable}};
 constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
                                              Migration{3, kBackupTables}};
 
