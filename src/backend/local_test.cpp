@@ -274,6 +274,9 @@ class CountingCollection final : public Collection {
   IndexPolicy index_policy() const override { return {}; }
   Status set_index_policy(const IndexPolicy&) override { return unused(); }
   Status write_index(std::uint64_t, std::size_t, IndexKind, const IndexWriter&) override { return unused(); }
+  Result<std::optional<CommitResult>> applied(const std::string&) const override { return unused(); }
+  std::shared_ptr<const Settings> settings() const override { return std::make_shared<const Settings>(); }
+  Status set(const Settings&) override { return unused(); }
 
  private:
   static Status unused() { return {Code::kInternal, "the backend only commits"}; }

@@ -84,6 +84,7 @@ inline constexpr std::uint32_t kReadersKept = 8;             // idle database co
 inline constexpr std::uint32_t kFaultsMax = 1000;            // faults one verify reports
 inline constexpr std::uint32_t kReceiptBytesMax = 65'536;    // a receipt that is checked
 inline constexpr std::uint32_t kVersionsListedMax = 10'000;  // versions of an item that its history lists
+inline constexpr std::uint32_t kSettingsMax = 64;            // settings of one collection; each has a short text
 
 // --- backup (store/) ---
 inline constexpr std::uint64_t kBackupManifestBytesMax = 64 * kMiB;  // a backup.json
@@ -158,6 +159,18 @@ inline constexpr std::uint32_t kIngestIdsMax = 16'777'216;          // ids remem
 inline constexpr std::uint32_t kQuarantineListMax = 10'000;         // causes kept in one report; all are counted
 inline constexpr std::uint32_t kThreadsMax = 256;                   // threads of the pool
 inline constexpr std::uint64_t kJsonBytesMax = 64 * kMiB;           // one JSON document from outside
+
+// --- vectors from elsewhere (exchange/, engine) ---
+inline constexpr std::uint64_t kVectorFileRowsMax = 1'000'000'000'000;  // rows of one file
+inline constexpr std::uint32_t kNpyHeaderBytesMax = 64 * 1024;          // header of a .npy
+inline constexpr std::uint64_t kVectorLineBytesMax = 4 * kMiB;          // a line of JSON with a vector and metadata
+inline constexpr std::uint32_t kVectorJsonDepthMax = 32;                // nesting of it
+inline constexpr std::uint32_t kFaissDepthMax = 4;                      // indexes within indexes of a faiss file
+inline constexpr std::uint64_t kFaissListsMax = 1 << 26;                // inverted lists of one
+inline constexpr std::uint32_t kImportBatchRows = 2048;                 // rows of one batch: what an interruption costs
+inline constexpr std::uint64_t kImportBatchBytes = 32 * kMiB;           // bytes of one, if that is less
+inline constexpr std::uint32_t kImportNameBytesMax = 128;               // the name of an encoder that a user declares
+inline constexpr std::uint32_t kTuneQueriesMax = 100'000;               // items that are asked for their neighbours
 
 // --- db ---
 inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row

@@ -89,6 +89,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status set_index_policy(const IndexPolicy& policy) override;
   Status write_index(std::uint64_t segment, std::size_t space, IndexKind kind, const IndexWriter& write) override;
   std::string index_path(std::uint64_t segment, std::size_t space, IndexKind kind) const;
+  Result<std::optional<CommitResult>> applied(const std::string& batch_id) const override;
+  std::shared_ptr<const Settings> settings() const override;
+  Status set(const Settings& changes) override;
 
   // For snapshot.cpp and verify.cpp.
   Result<std::optional<Bytes>> tokens_of(Reader& reader, RowId row) const;
@@ -154,7 +157,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status load_doomed();
 
   // commit.cpp
-  Result<std::optional<CommitResult>> repeated(const std::string& batch_id);
+  Result<std::optional<CommitResult>> repeated(const std::string& batch_id) const;
   Result<std::vector<Hash256>> put_blobs(const Batch& batch);
   Result<Changes> store_batch(const Batch& batch, const std::vector<CheckedJson>& json,
                               const std::vector<Hash256>& blobs, const State& now);
@@ -164,12 +167,13 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   void show(const Batch& batch, const Changes& changes, const State& now);
 
   // index_files.cpp
-  Status load_index_policy();
   bool has_segment(std::uint64_t segment, std::size_t space) const;
   // The file is made, or refused, while no segment can go.
   Result<std::unique_ptr<File>> begin_index(std::uint64_t segment, std::size_t space, const std::string& path);
   Status name_index(std::uint64_t segment, std::size_t space, IndexKind kind, const std::string& path);
   Status count_derived(CollectionStats& stats) const;
+  // settings.cpp
+  Status load_settings();
 
   // history.cpp
   Result<Sequence> sequence_of(const AsOf& at, const State& now, Reader& reader) const;
@@ -246,11 +250,9 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   std::mutex making_index_;   // one is made at a time; taken before indexes_mutex_
   std::mutex indexes_mutex_;  // held while index files are begun, named or removed; nothing is locked within
 
-  mutable std::mutex policy_mutex_;
-  IndexPolicy policy_;
-
   mutable std::mutex state_mutex_;
   std::shared_ptr<const State> state_;
+  std::shared_ptr<const Settings> settings_ = std::make_shared<const Settings>();
   mutable std::multiset<Sequence> held_;  // of snapshots
   double told_fresh_rows_ = 0;            // the writer's
   double told_segments_ = 0;

@@ -42,7 +42,12 @@ Result<CommitResult> CollectionStore::commit(const Batch& batch) {
   return changes.result;
 }
 
-Result<std::optional<CommitResult>> CollectionStore::repeated(const std::string& batch_id) {
+Result<std::optional<CommitResult>> CollectionStore::applied(const std::string& batch_id) const {
+  const std::lock_guard lock(writing_);
+  return repeated(batch_id);
+}
+
+Result<std::optional<CommitResult>> CollectionStore::repeated(const std::string& batch_id) const {
   Use select(*writer_.known_batch);
   select->bind(0, std::string_view(batch_id));
   PICTOR_ASSIGN(const bool found, select->step());

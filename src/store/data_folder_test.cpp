@@ -179,8 +179,8 @@ TEST_F(DataFolderTest, a_folder_from_before_tokens_is_upgraded) {
     must(must(Database::open(env_, "/home/data/" + file))->exec(sql + "; PRAGMA user_version = 1"));
   };
   back("collections/cats/collection.db",
-       "DROP TABLE index_policy; DROP TABLE tokens; DROP TABLE commits; DROP TABLE doomed; DROP TABLE doomed_blobs; "
-       "DROP TABLE purges;"
+       "DROP TABLE tokens; DROP TABLE commits; DROP TABLE settings; DROP TABLE doomed; DROP TABLE doomed_blobs; DROP "
+       "TABLE purges;"
        "DROP TABLE erased; DROP TABLE erasure_salt; DROP INDEX rows_by_blob; ALTER TABLE state DROP COLUMN "
        "history_from");
   std::string drop = "DROP TABLE folder; DROP TABLE backups;";

@@ -221,7 +221,7 @@ TEST_F(HistoryTest, a_collection_from_before_commits_were_dated_can_be_read_at_i
   collection_.reset();
   folder_.reset();
   must(must(Database::open(env_, "/data/collections/cats/collection.db"))
-           ->exec("DROP TABLE index_policy; DROP TABLE commits; PRAGMA user_version = 3"));
+           ->exec("DROP TABLE commits; DROP TABLE settings; PRAGMA user_version = 3"));
   reopen();
   check_all("upgraded");
   commit({1}, {2});

@@ -1,12 +1,16 @@
 // Graphs and lists of segments: derived files of index, kept beside the segments that they are of, and gone with them;
 // and which of the two a collection wants.
 #include <algorithm>
+#include <charconv>
 
 #include "store/collection.h"
 #include "store/schema.h"
 
 namespace pictor {
 namespace {
+
+constexpr const char* kIndexType = "index.type";
+constexpr const char* kMemoryBudget = "index.memory_budget";
 
 Status written(File& file, const IndexWriter& write) {
   std::uint64_t offset = 0;
@@ -76,9 +80,19 @@ Status CollectionStore::name_index(std::uint64_t segment, std::size_t space, Ind
   return env_.sync_dir(join_path(folder_, "segments"));
 }
 
+// Kept among the settings of the collection. What a later version wrote there is none of ours to follow.
 IndexPolicy CollectionStore::index_policy() const {
-  const std::lock_guard lock(policy_mutex_);
-  return policy_;
+  const auto told = settings();
+  IndexPolicy policy;
+  if (const auto kind = told->find(kIndexType); kind != told->end()) {
+    if (kind->second == "graph") policy.kind = IndexKind::kGraph;
+    if (kind->second == "lists") policy.kind = IndexKind::kLists;
+  }
+  if (const auto bytes = told->find(kMemoryBudget); bytes != told->end()) {
+    const std::string& text = bytes->second;
+    static_cast<void>(std::from_chars(text.data(), text.data() + text.size(), policy.memory_bytes));
+  }
+  return policy;
 }
 
 Status CollectionStore::set_index_policy(const IndexPolicy& policy) {
@@ -89,25 +103,8 @@ Status CollectionStore::set_index_policy(const IndexPolicy& policy) {
                                 std::to_string(limits::kMemoryBudgetBytesMax)};
   }
   if (policy == index_policy()) return Status::ok();
-  const std::lock_guard lock(writing_);
-  PICTOR_ASSIGN(const auto update, writer_.database->prepare("UPDATE index_policy SET kind = ?1, memory_bytes = ?2"));
-  update->bind(0, static_cast<std::int64_t>(policy.kind));
-  update->bind(1, static_cast<std::int64_t>(bytes));
-  PICTOR_TRY(update->step().status());
-  const std::lock_guard policy_lock(policy_mutex_);
-  policy_ = policy;
-  return Status::ok();
-}
-
-Status CollectionStore::load_index_policy() {
-  PICTOR_ASSIGN(const auto select, writer_.database->prepare("SELECT kind, memory_bytes FROM index_policy"));
-  PICTOR_ASSIGN(const bool found, select->step());
-  if (!found) return Status::ok();
-  const std::int64_t kind = select->integer(0);
-  // A kind that a later version knows is none of ours to follow.
-  const bool known = kind >= 0 && kind <= static_cast<std::int64_t>(IndexKind::kLists);
-  policy_ = {known ? static_cast<IndexKind>(kind) : IndexKind::kAuto, static_cast<std::uint64_t>(select->integer(1))};
-  return Status::ok();
+  const char* kind = policy.kind == IndexKind::kGraph ? "graph" : policy.kind == IndexKind::kLists ? "lists" : "";
+  return set({{kIndexType, kind}, {kMemoryBudget, bytes == 0 ? "" : std::to_string(bytes)}});
 }
 
 Status CollectionStore::count_derived(CollectionStats& stats) const {

@@ -108,14 +108,8 @@ INSERT INTO commits(sequence, time_us)
 CREATE INDEX commits_by_time ON commits(time_us);
 )sql";
 
-// Which indexes its segments get: IndexKind, and the memory that they are chosen by (0: half of the machine's).
-constexpr const char* kIndexPolicyTable = R"sql(
-CREATE TABLE index_policy(
-  one INTEGER PRIMARY KEY CHECK(one = 1),
-  kind INTEGER NOT NULL,
-  memory_bytes INTEGER NOT NULL
-) STRICT;
-INSERT INTO index_policy VALUES(1, 0, 0);
+constexpr const char* kSettingsTable = R"sql(
+CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 )sql";
 
 // Which data folder this is, wherever it is moved, and where backups of it were made.
@@ -132,7 +126,7 @@ CREATE TABLE backups(
 
 constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
                                               Migration{3, kHistoryTables}, Migration{4, kCommitsTable},
-                                              Migration{5, kIndexPolicyTable}};
+                                              Migration{5, kSettingsTable}};
 constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
                                              Migration{3, kBackupTables}};
 

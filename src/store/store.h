@@ -262,6 +262,10 @@ struct Fault {
   std::string advice;  // the command that mends it, or what to do
 };
 
+// What a collection is told about itself, by name: "search.recall" -> "0.99". At most limits::kSettingsMax, each a
+// short text. What the names mean is the business of the rooms above.
+using Settings = std::map<std::string, std::string>;
+
 struct KnownVectors {
   std::vector<std::vector<float>> vectors;  // one per space
   std::string receipt;                      // where they came from
@@ -310,6 +314,16 @@ class Collection {
   // SnapshotBlock names, whole or not at all, in the place of the one of the other kind. It is derived: it goes with
   // its segment. kNotFound: the segment is gone. REQUIRES: kind is not kAuto.
   virtual Status write_index(std::uint64_t segment, std::size_t space, IndexKind kind, const IndexWriter& write) = 0;
+  // How the batch of that id was answered, if it was applied lately (limits::kBatchesRemembered): it need not be made
+  // again.
+  virtual Result<std::optional<CommitResult>> applied(const std::string& batch_id) const = 0;
+  // As they are now, at the cost of copying a pointer; never null.
+  virtual std::shared_ptr<const Settings> settings() const = 0;
+  // Those that are named change, an empty text takes one away; durable, then seen by all. On error nothing changed.
+  virtual Status set(const Settings& changes) = 0;
+  // Keeps a graph of the segment's vectors in the space at that position of the spec: under SnapshotBlock::graph_path,
+  // whole or not at all. It is derived: it goes with its segment, and no sync waits for it. kNotFound: the segment is
+  // gone.
 };
 
 class DataFolder {
