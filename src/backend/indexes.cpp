@@ -61,8 +61,8 @@ void Indexes::forget(const SnapshotBlock& block) {
 
 std::shared_ptr<const OpenIndex> Indexes::find(const SnapshotBlock& block, Metric metric) {
   Known& known = known_[block.graph_path];
-  if (known.owner == index_owner(block) && known.vectors == block.vectors) return known.index;
-  known = {index_owner(block), block.vectors, nullptr};
+  if (known.owner == index_owner(block) && known.vectors == block.scattered_vectors) return known.index;
+  known = {index_owner(block), block.scattered_vectors, nullptr};
   for (const IndexKind kind : {IndexKind::kGraph, IndexKind::kLists}) {
     auto opened = open_index(env_, block, metric, kind);
     if (opened.is_ok()) {

@@ -15,9 +15,9 @@ constexpr const char* kMemoryBudget = "index.memory_budget";
 Status written(File& file, const IndexWriter& write) {
   std::uint64_t offset = 0;
   PICTOR_TRY(write([&](ByteView bytes) {
-    const Status put = file.write_at(offset, bytes);
+    const std::uint64_t at = offset;
     offset += bytes.size();
-    return put;
+    return file.write_at(at, bytes);
   }));
   return file.sync();
 }
