@@ -15,6 +15,8 @@ pkg_check_modules(Avif REQUIRED IMPORTED_TARGET libavif>=0.11)
 pkg_check_modules(Lcms REQUIRED IMPORTED_TARGET lcms2>=2.12)
 # net/: src/net/http_client.cpp is the only file that knows it.
 find_package(CURL 7.85 REQUIRED)
+# exchange/: src/exchange/hdf5*.cpp are the only files that know it.
+pkg_check_modules(Hdf5 REQUIRED IMPORTED_TARGET hdf5-serial>=1.10)
 find_package(CLI11 2.1 REQUIRED)
 find_package(LibArchive 3.6 REQUIRED)
 find_package(spdlog 1.10 REQUIRED)

@@ -7,7 +7,7 @@ import sys
 FLOORS = {
     "base": 0,
     "db": 1, "vector": 1, "infer": 1, "image": 1, "observe": 1, "net": 1,
-    "store": 2, "index": 2, "encode": 2, "rank": 2, "learn": 2, "match": 2, "measure": 2, "govern": 2,
+    "store": 2, "index": 2, "encode": 2, "exchange": 2, "rank": 2, "learn": 2, "match": 2, "measure": 2, "govern": 2,
     "backend": 3,
     "engine": 4,
     "serve": 5, "cli": 5, "mcp": 5,
@@ -31,6 +31,7 @@ STRANGERS = {
     r"CLI/|CLI\.hpp": ["cli/"],
     r"utf8proc\.h": ["encode/unicode"],
     r"oniguruma\.h": ["encode/pattern"],
+    r"hdf5\.h": ["exchange/hdf5"],
     r"spdlog/": ["observe/log.cpp"],
     r"zstd\.h": [],
     r"curl/": ["net/http_client"],

@@ -21,6 +21,7 @@
 #include "pictor/status.h"
 #include "pictor/types.h"
 #include "pictor/upkeep.h"
+#include "pictor/vectors.h"
 
 namespace pictor {
 
@@ -128,11 +129,11 @@ struct Query {
   bool with_vectors = false;
   bool explain = false;
   // The share of the true k nearest that is wanted, as a mean over queries, above 0; 1: an exact answer. What has no
-  // index that promises it is answered exactly.
-  double recall = 0.98;
-  // On Env::monotonic_us; 0: none. A picture or text that cannot be embedded by then is refused with kCancelled; a scan
-  // that cannot end by then answers with complete = false.
-  std::int64_t deadline_us = 0;
+  // index that promises it is answered exactly. Absent: the collection's own (VectorTools::tune), else 0.98.
+  std::optional<double> recall;
+  // On Env::monotonic_us; 0: none; absent: the collection's own, if it has one. A picture or text that cannot be
+  // embedded by then is refused with kCancelled; a scan that cannot end by then answers with complete = false.
+  std::optional<std::int64_t> deadline_us;
 };
 
 struct Hit {
@@ -171,7 +172,7 @@ struct StoredItem {
   std::string source;
   std::string metadata;
   std::string text;
-  std::string content;  // SHA-256 of the picture file, 64 hexadecimal digits
+  std::string content;  // SHA-256 of the picture file, 64 hexadecimal digits; empty: there was none
   std::string format;
   std::uint32_t width = 0, height = 0;
   std::string receipt;  // a JSON object: where the vectors came from
@@ -319,9 +320,12 @@ struct CollectionInfo {
   std::string index_type = "auto";                   // "auto", "graph", "lists": what segments are to get
   std::uint64_t memory_budget_bytes = 0;             // that "auto" chooses by
   bool memory_budget_given = false;                  // else it is half of what this machine has
-  std::uint64_t mapped_bytes = 0;      // of files: of them the system keeps in memory what it has room for
-  std::uint64_t resident_bytes = 0;    // in memory whatever the system does
-  std::vector<MeasuredRecall> recall;  // since the engine was opened; empty: nothing was compared
+  std::uint64_t mapped_bytes = 0;                  // of files: of them the system keeps in memory what it has room for
+  std::uint64_t resident_bytes = 0;                // in memory whatever the system does
+  std::vector<MeasuredRecall> recall;              // since the engine was opened; empty: nothing was compared
+  std::optional<double> search_recall;             // of searches that name none, if it was written down
+  std::optional<std::int64_t> search_deadline_ms;  // likewise
+  bool external = false;                           // its vectors were made elsewhere: `encoder` is "external:NAME"
 };
 
 class Engine {
@@ -403,6 +407,8 @@ class Engine {
   virtual EncoderTools& encoder_tools() = 0;
   // Compaction and deleting for good; lives as long as the engine.
   virtual Upkeep& upkeep() = 0;
+  // Importing vectors, and finding the recall to search with; lives as long as the engine.
+  virtual VectorTools& vector_tools() = 0;
   // Vectors of pictures or texts without storing anything: n * dim numbers. For `bench`, `embed` and foreign tools.
   // `encoder` empty: the default one; `head` empty: its first that takes what is given.
   virtual Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,

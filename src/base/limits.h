@@ -167,6 +167,7 @@ inline constexpr std::uint64_t kVectorLineBytesMax = 4 * kMiB;          // a lin
 inline constexpr std::uint32_t kVectorJsonDepthMax = 32;                // nesting of it
 inline constexpr std::uint32_t kFaissDepthMax = 4;                      // indexes within indexes of a faiss file
 inline constexpr std::uint64_t kFaissListsMax = 1 << 26;                // inverted lists of one
+inline constexpr std::uint64_t kChildBytesMax = 1 * kGiB;               // memory of a process that reads a file
 inline constexpr std::uint32_t kImportBatchRows = 2048;                 // rows of one batch: what an interruption costs
 inline constexpr std::uint64_t kImportBatchBytes = 32 * kMiB;           // bytes of one, if that is less
 inline constexpr std::uint32_t kImportNameBytesMax = 128;               // the name of an encoder that a user declares

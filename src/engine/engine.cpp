@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "engine/external.h"
 #include "engine/index_choice.h"
+#include "engine/settings.h"
 #include "observe/observe.h"
 #include "vector/vector.h"
 
@@ -18,8 +20,9 @@ CollectionInfo info_of(const CollectionStats& stats) {
   info.isa_class = stats.spec.isa_class;
   info.keep = keep_name(stats.spec.keep);
   for (const auto& space : stats.spec.spaces) {
-    info.heads.push_back({space.head, space.dim, space.metric, true, false, space.id});
+    info.heads.push_back({space.head, space.dim, space.metric, !is_external(stats.spec), false, space.id});
   }
+  info.external = is_external(stats.spec);
   info.sequence = stats.sequence;
   info.items = stats.items;
   info.rows_dead = stats.rows_dead;
@@ -116,6 +119,9 @@ EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threa
                  std::vector<std::string> warnings;
                  return signing_key(warnings);
                }}),
+      vector_tools_({env_, pool_, *folder_, *backend_, merger_,
+                     [this](std::vector<std::string>& warnings) { return signing_key(warnings); },
+                     [this](const Query& query) { return answer(query, false); }}),
       live_recall_(env, pool_) {}
 
 std::string EngineImpl::batch_id() {
@@ -164,6 +170,10 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
   PICTOR_ASSIGN(const auto stats, found->stats());
   auto info = info_of(stats);
   info.recall = live_recall_.of(collection);
+  const auto settings = search_settings(*found->settings());
+  info.search_recall = settings.recall;
+  info.search_deadline_ms = settings.deadline_ms;
+  if (info.external) return info;
   if (const auto card = encoders_.card(info.encoder); card.is_ok()) {
     for (auto& head : info.heads) {
       const auto* known = card->head(head.name);

@@ -15,6 +15,7 @@
 #include "engine/merger.h"
 #include "engine/upkeep.h"
 #include "engine/vector_cache.h"
+#include "engine/vector_tools.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -63,6 +64,7 @@ class EngineImpl final : public Engine {
   Status remove_encoder(const std::string& name) override;
   EncoderTools& encoder_tools() override { return tools_; }
   Upkeep& upkeep() override { return upkeep_; }
+  VectorTools& vector_tools() override { return vector_tools_; }
   Result<std::vector<float>> embed_texts(const std::string& encoder, const std::string& head,
                                          std::span<const std::string> texts) override;
   Result<std::vector<float>> embed_picture(const std::string& encoder, const std::string& head,
@@ -74,7 +76,8 @@ class EngineImpl final : public Engine {
   Status keep_to_class_of(const CollectionSpec& spec);
   // Graphs or lists, as suits the collection now.
   Result<IndexReport> make_indexes(Collection& collection, bool again, std::function<bool(const IndexProgress&)> tell);
-  Result<Hits> answer(const Query& query);  // search, without what is counted of it
+  // search, without what is counted of it. `live`: a share of the queries is compared with exact answers.
+  Result<Hits> answer(const Query& query, bool live);
   void compare_live(const std::string& collection, const std::shared_ptr<const Snapshot>& snapshot,
                     const BackendQuery& asked, const Candidates& found);
   std::string batch_id();
@@ -97,6 +100,7 @@ class EngineImpl final : public Engine {
   UpkeepImpl upkeep_;
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
   std::optional<SigningKey> signing_key_;
+  VectorToolsImpl vector_tools_;
   LiveRecall live_recall_;  // the last: what it runs uses the others
 };
 

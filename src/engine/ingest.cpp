@@ -10,6 +10,7 @@
 #include <set>
 
 #include "engine/engine_impl.h"
+#include "engine/external.h"
 #include "engine/receipt.h"
 #include "image/image.h"
 #include "observe/observe.h"
@@ -427,6 +428,7 @@ Result<std::shared_ptr<Collection>> EngineImpl::collection_to_write(const Ingest
   auto existing = folder_->collection(request.collection);
   if (existing.is_ok()) {
     const auto& spec = (*existing)->spec();
+    if (is_external(spec)) return without_encoder(spec, "indexed into", "index pictures into another collection");
     if (!request.encoder.empty() && request.encoder != spec.encoder) {
       return Status(Code::kMismatch, "collection '" + spec.name + "' was made by encoder '" + spec.encoder +
                                          "', not '" + request.encoder + "': index into another collection");

@@ -6,13 +6,18 @@
 namespace pictor {
 namespace {
 
+// Vectors from elsewhere come without a picture.
+std::string content_of(const Item& item) {
+  return item.data.content == Hash256{} ? std::string() : item.data.content.hex();
+}
+
 StoredItem stored_of(const Item& item, const CollectionSpec& spec, bool with_vectors) {
   StoredItem out;
   out.id = item.data.id;
   out.source = item.data.source;
   out.metadata = item.data.metadata;
   out.text = item.data.text;
-  out.content = item.data.content.hex();
+  out.content = content_of(item);
   out.format = item.data.format;
   out.width = item.data.width;
   out.height = item.data.height;
@@ -45,7 +50,7 @@ StoredVersion stored_version(const Version& version) {
   out.born_us = version.born_us;
   out.died_us = version.died_us;
   out.batch = version.batch;
-  out.content = version.item.data.content.hex();
+  out.content = content_of(version.item);
   out.source = version.item.data.source;
   out.spaces = spaces_of(version.item.data.receipt);
   return out;

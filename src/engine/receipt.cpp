@@ -191,6 +191,29 @@ Result<std::string> ReceiptMaker::reused(const KnownVectors& from, const Hash256
   return signed_by(key_, std::move(receipt));
 }
 
+ImportReceiptMaker::ImportReceiptMaker(const CollectionSpec& spec, const VectorOrigin& origin, bool declared,
+                                       SigningKey key)
+    : spec_(spec), key_(std::move(key)) {
+  Json imported = {{"declared", declared}, {"file", origin.file}, {"format", origin.format}, {"sha256", origin.sha256}};
+  if (!origin.ids.empty()) imported["ids"] = origin.ids;
+  Json fields = {{"code", "pictor " + version_text()},
+                 {"encoder", spec.encoder},
+                 {"imported", imported},
+                 {"key", key_name(key_.public_key())}};
+  for (const auto& space : spec.spaces) fields["spaces"][space.head] = space.id;
+  // A file's name may have any bytes.
+  origin_ = fields.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<std::string> ImportReceiptMaker::made(const std::string& place, std::span<const std::vector<float>> vectors,
+                                             std::int64_t now_us) const {
+  Json receipt = Json::parse(origin_, nullptr, false);
+  receipt["imported"]["place"] = place;
+  receipt["time_us"] = now_us;
+  receipt["vectors"] = hashes_of(spec_, vectors);
+  return signed_by(key_, std::move(receipt));
+}
+
 Status ReceiptMaker::may_reuse(const KnownVectors& from, const Hash256& content) const {
   PICTOR_ASSIGN(const auto receipt, parse_receipt(from.receipt));
   // What `reused` says of a signed parent is signed again: so its signature must be right, not only be there.

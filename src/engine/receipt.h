@@ -15,6 +15,7 @@
 #include "base/base.h"
 #include "encode/encode.h"
 #include "pictor/provenance.h"
+#include "pictor/vectors.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -66,6 +67,23 @@ class ReceiptMaker {
   const SigningKey key_;
   const std::string key_name_;
   KnownKeys keys_;
+  std::string origin_;  // the fields that all receipts of the run share, JSON
+};
+
+// Writes the receipts of one import: they say which file the vectors came from and who is said to have made them, and
+// nothing of how.
+class ImportReceiptMaker {
+ public:
+  // `declared`: the user named the encoder; else nobody did.
+  ImportReceiptMaker(const CollectionSpec& spec, const VectorOrigin& origin, bool declared, SigningKey key);
+
+  // `place`: where in the file.
+  Result<std::string> made(const std::string& place, std::span<const std::vector<float>> vectors,
+                           std::int64_t now_us) const;
+
+ private:
+  const CollectionSpec spec_;
+  const SigningKey key_;
   std::string origin_;  // the fields that all receipts of the run share, JSON
 };
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "engine/engine_impl.h"
+#include "engine/external.h"
 #include "engine/receipt.h"
 #include "image/image.h"
 
@@ -233,6 +234,32 @@ Status check_rows(const Rederiver& rederiver, const RederiveRequest& request, Th
   return Status::ok();
 }
 
+// What makes vectors again.
+struct Maker {
+  std::shared_ptr<const Encoder> encoder;  // null: there is none, or it cannot be opened, which is a fault
+  std::string card;                        // SHA-256
+};
+
+Maker maker_of(Encoders& encoders, const CollectionSpec& spec,
+               const std::function<void(const std::string& where, const Status&)>& fault) {
+  // Vectors from elsewhere have nothing to be made again with: their receipts and sums are checked alone.
+  if (is_external(spec)) return {};
+  Maker maker;
+  const auto card = encoders.card(spec.encoder);
+  if (card.is_ok()) maker.card = sha256(as_bytes(card->json)).hex();
+  const Status fits = card.is_ok() ? check_spaces(spec, *card) : card.status();
+  if (!fits.is_ok()) fault("the card of encoder '" + spec.encoder + "'", fits);
+  const Status weights = card.is_ok() ? encoders.verify(spec.encoder) : Status::ok();
+  if (!weights.is_ok()) fault("the weights of encoder '" + spec.encoder + "'", weights);
+  if (!fits.is_ok() || !weights.is_ok()) return maker;
+  // Tried before the items, so that a network that cannot run is one fault and not one of each picture.
+  auto opened = encoders.open(spec.encoder, EncodeFor::kBulk);
+  const Status runs = opened.is_ok() ? try_encoder(**opened, {}) : opened.status();
+  if (runs.is_ok()) maker.encoder = std::move(opened).value();
+  if (!runs.is_ok()) fault("encoder '" + spec.encoder + "'", runs);
+  return maker;
+}
+
 }  // namespace
 
 Result<RederiveReport> EngineImpl::rederive(const RederiveRequest& request) {
@@ -247,22 +274,9 @@ Result<RederiveReport> EngineImpl::rederive(const RederiveRequest& request) {
   auto keys = read_known_keys(env_, folder_->path());
   for (const auto& problem : keys.problems) fault("the keys of receipts", problem, "");
 
-  const auto card = encoders_.card(spec.encoder);
-  const Status fits = card.is_ok() ? check_spaces(spec, *card) : card.status();
-  if (!fits.is_ok()) fault("the card of encoder '" + spec.encoder + "'", fits, "");
-  const Status weights = card.is_ok() ? encoders_.verify(spec.encoder) : Status::ok();
-  if (!weights.is_ok()) fault("the weights of encoder '" + spec.encoder + "'", weights, "");
-  std::shared_ptr<const Encoder> encoder;
-  if (fits.is_ok() && weights.is_ok()) {
-    // Tried before the items, so that a network that cannot run is one fault and not one of each picture.
-    auto opened = encoders_.open(spec.encoder, EncodeFor::kBulk);
-    const Status runs = opened.is_ok() ? try_encoder(**opened, {}) : opened.status();
-    if (runs.is_ok()) encoder = std::move(opened).value();
-    if (!runs.is_ok()) fault("encoder '" + spec.encoder + "'", runs, "");
-  }
-  const Rederiver rederiver{env_,          spec,
-                            *snapshot,     std::move(keys),
-                            encoder.get(), card.is_ok() ? sha256(as_bytes(card->json)).hex() : std::string()};
+  const auto maker =
+      maker_of(encoders_, spec, [&fault](const std::string& where, const Status& status) { fault(where, status, ""); });
+  const Rederiver rederiver{env_, spec, *snapshot, std::move(keys), maker.encoder.get(), maker.card};
   const auto seed = request.seed != 0 ? request.seed : (random_seed() >> 11 | 1);  // JSON's numbers hold 53 bits
   if (request.sample != 0) report.seed = seed;
   // What was found so far is told whatever stops the rest.
@@ -297,7 +311,7 @@ Result<CheckedReceipt> EngineImpl::receipt(const std::string& collection, const 
 }
 
 Status EngineImpl::keep_to_class_of(const CollectionSpec& spec) {
-  if (!reproducible_) return Status::ok();
+  if (!reproducible_ || is_external(spec)) return Status::ok();
   return encoders_.keep_to_class(spec.encoder, spec.isa_class).in("collection '" + spec.name + "'");
 }
 

@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "engine/engine_impl.h"
+#include "engine/external.h"
 #include "engine/plan.h"
 #include "engine/score.h"
+#include "engine/settings.h"
 #include "observe/observe.h"
 #include "vector/vector.h"
 
@@ -38,8 +40,8 @@ Status check_query(const Query& query) {
     return {Code::kInvalid,
             "k is " + std::to_string(query.k) + ", it must be 1 to " + std::to_string(limits::kQueryKMax)};
   }
-  if (!(query.recall > 0 && query.recall <= 1)) {
-    return {Code::kInvalid, "a recall of " + recall_text(query.recall) +
+  if (query.recall.has_value() && !(*query.recall > 0 && *query.recall <= 1)) {
+    return {Code::kInvalid, "a recall of " + recall_text(*query.recall) +
                                 " was asked for, it must be above 0 and at most 1 (1: an exact answer)"};
   }
   if (query.parts.empty() || query.parts.size() > limits::kQueryPartsMax) {
@@ -56,6 +58,29 @@ Status check_query(const Query& query) {
     }
   }
   return Status::ok();
+}
+
+// What the query takes where it says nothing.
+struct Terms {
+  double recall;
+  std::int64_t deadline_us;  // 0: none
+};
+
+Terms terms_of(const Query& query, const Settings& settings, std::int64_t now_us) {
+  const auto own = search_settings(settings);
+  const std::int64_t by_setting = own.deadline_ms.has_value() ? now_us + *own.deadline_ms * 1000 : 0;
+  return {query.recall.value_or(own.recall.value_or(kRecallOfSearches)), query.deadline_us.value_or(by_setting)};
+}
+
+// Vectors from elsewhere can be asked for by other vectors alone.
+Status check_kinds(const Query& query, const CollectionSpec& spec) {
+  if (!is_external(spec)) return Status::ok();
+  const bool embeds = std::any_of(query.parts.begin(), query.parts.end(), [](const QueryPart& part) {
+    return part.kind == QueryPart::Kind::kImage || part.kind == QueryPart::Kind::kText;
+  });
+  if (!embeds) return Status::ok();
+  return without_encoder(spec, "searched by picture or by words",
+                         "search by an item (--id) or by a vector that the same encoder made (--vector)");
 }
 
 bool has_text(const Query& query) {
@@ -208,7 +233,7 @@ QueryKind kind_of(const Query& query) {
 
 Result<Hits> EngineImpl::search(const Query& query) {
   auto& metrics = Metrics::global();
-  auto hits = answer(query);
+  auto hits = answer(query, true);
   if (!hits.is_ok()) {
     metrics.add(metric::kSearchFailures);
     log(LogLevel::kWarning, "search_failed",
@@ -241,17 +266,20 @@ void EngineImpl::compare_live(const std::string& collection, const std::shared_p
                    });
 }
 
-Result<Hits> EngineImpl::answer(const Query& query) {
+Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   Hits hits;
   Stages stages(env_, query, hits);
   PICTOR_TRY(check_query(query));
   PICTOR_ASSIGN(const auto collection, folder_->collection(query.collection));
   const auto& spec = collection->spec();
+  PICTOR_TRY(check_kinds(query, spec));
+  const Terms terms = terms_of(query, *collection->settings(), env_.monotonic_us());
   PICTOR_ASSIGN(auto taken, collection->snapshot_as_of(query.as_of));
   const std::shared_ptr<const Snapshot> snapshot = std::move(taken);
   stages.done("store", "snapshot " + std::to_string(snapshot->sequence()));
 
-  const auto card = encoders_.card(spec.encoder);
+  const auto card = is_external(spec) ? Result<EncoderCard>(Status(Code::kNotFound, "vectors from elsewhere"))
+                                      : encoders_.card(spec.encoder);
   PICTOR_ASSIGN(const auto position, choose_space(query, spec, card.is_ok() ? &card.value() : nullptr));
   const auto& space = spec.spaces[position];
   const auto encoder = [&]() -> Result<std::shared_ptr<Batcher>> {
@@ -267,11 +295,11 @@ Result<Hits> EngineImpl::answer(const Query& query) {
     return opened;
   };
   PICTOR_ASSIGN(const auto vector,
-                (QueryMaker{spec, *snapshot, position, encoder, vectors_, query.deadline_us}.mix(query.parts)));
+                (QueryMaker{spec, *snapshot, position, encoder, vectors_, terms.deadline_us}.mix(query.parts)));
   stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
   Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, query.k + named_items(query),
-            snapshot->size(), query.recall};
+            snapshot->size(), terms.recall};
   std::optional<RowSet> allowed;
   if (!query.where.empty()) {
     PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
@@ -284,11 +312,11 @@ Result<Hits> EngineImpl::answer(const Query& query) {
 
   const BackendQuery asked{
       plan.space,        vector,      plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
-      query.deadline_us, query.recall};
+      terms.deadline_us, terms.recall};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
-  if (!found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
+  if (live && !found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;
-  hits.recall = found.exact ? "exact" : "recall " + recall_text(query.recall) + " by calibration";
+  hits.recall = found.exact ? "exact" : "recall " + recall_text(terms.recall) + " by calibration";
   hits.distances = found.distances;
   hits.candidates = plan.candidates;
   hits.head = space.head;
