@@ -6,6 +6,7 @@
 
 #include "index/graph_calibrate.h"
 #include "index/graph_insert.h"
+#include "index/graph_pack.h"
 #include "index/graph_search.h"
 
 namespace pictor {
@@ -38,6 +39,11 @@ Status check_options(const VectorBlock& block, Metric metric, const GraphBuildOp
     return {Code::kInvalid,
             "ef of a graph is " + std::to_string(options.ef) + ", wanted 1 to " + std::to_string(limits::kGraphEfMax)};
   }
+  if (options.codes != GraphCodes::kFull && options.codes != GraphCodes::kHalf &&
+      options.codes != GraphCodes::kQuarter) {
+    return {Code::kInvalid, "codes of a graph are of kind " +
+                                std::to_string(static_cast<std::uint32_t>(options.codes)) + ", wanted 1 to 3"};
+  }
   if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
     return {Code::kInvalid, "a graph for the cosine metric needs inverse norms, the block has none"};
   }
@@ -56,6 +62,15 @@ class AllowedBytes final : public RowFilter {
   std::span<const std::uint8_t> bytes_;
 };
 
+std::string text_of(GraphCodes codes) {
+  switch (codes) {
+    case GraphCodes::kFull: return "8-bit codes";
+    case GraphCodes::kHalf: return "12-bit codes";
+    case GraphCodes::kQuarter: return "12-bit and 4-bit codes";
+  }
+  return "codes";
+}
+
 class GraphIndex final : public VectorIndex {
  public:
   GraphIndex(const GraphView& view, const VectorBlock& block, const GraphCosts& costs)
@@ -63,16 +78,16 @@ class GraphIndex final : public VectorIndex {
 
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     PICTOR_TRY(check_query(query, block_.dim));
-    const std::size_t ef =
-        query.metric == view_.header.metric && query.recall < 1 ? ef_for(view_.steps, query.k, query.recall) : 0;
-    if (ef == 0 || ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
+    const bool walks = query.metric == view_.header.metric && query.recall < 1;
+    const GraphPlan plan = walks ? plan_for(view_.steps, query.k, query.recall) : GraphPlan{};
+    if (plan.ef == 0 || plan.ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
     GraphScratchPool::Lease scratch(scratches_);
-    return query.filter == nullptr ? search_all(query, ef, *scratch) : search_allowed(query, ef, *scratch);
+    return query.filter == nullptr ? search_all(query, plan, *scratch) : search_allowed(query, plan, *scratch);
   }
   std::size_t size() const override { return block_.count; }
   std::string describe() const override {
-    return "hnsw, " + std::to_string(block_.count) + " x " + std::to_string(block_.dim) + ", 8-bit codes, degree " +
-           std::to_string(view_.header.degree);
+    return "hnsw, " + std::to_string(block_.count) + " x " + std::to_string(block_.dim) + ", " +
+           text_of(view_.header.codes) + ", degree " + std::to_string(view_.header.degree);
   }
 
  private:
@@ -84,18 +99,26 @@ class GraphIndex final : public VectorIndex {
     return answer;
   }
 
-  double walk_cost(std::size_t ef) const { return expected_distances(view_.steps, ef) * costs_.walk_distance; }
+  double walk_cost(const GraphPlan& plan) const { return expected_distances(view_.steps, plan) * costs_.walk_distance; }
 
-  Result<IndexAnswer> search_all(const IndexQuery& query, std::size_t ef, GraphScratch& scratch) const {
+  IndexAnswer taken(GraphSearch& search, const IndexQuery& query, const GraphPlan& plan) const {
+    const bool coded = query.coded_distances && plan.ranking == GraphRanking::kCodes;
+    IndexAnswer answer{search.take({query.k, query.filter != nullptr, plan.ranking, coded}), 0, false};
+    answer.distances = search.distances();
+    if (coded) answer.distance_error = view_.header.distance_error;
+    return answer;
+  }
+
+  Result<IndexAnswer> search_all(const IndexQuery& query, const GraphPlan& plan, GraphScratch& scratch) const {
     GraphSearch search(view_, block_, query.vector, scratch);
-    if (walk_cost(ef) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
-    search.walk(ef);
-    IndexAnswer answer{search.take(query.k, false), search.distances(), false};
+    if (walk_cost(plan) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
+    search.walk(plan.ef);
+    IndexAnswer answer = taken(search, query, plan);
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, answer.distances);
     return answer;
   }
 
-  Result<IndexAnswer> search_allowed(const IndexQuery& query, std::size_t ef, GraphScratch& scratch) const {
+  Result<IndexAnswer> search_allowed(const IndexQuery& query, const GraphPlan& plan, GraphScratch& scratch) const {
     scratch.allowed.resize(block_.count);
     query.filter->allowed(0, scratch.allowed);
     const AllowedBytes filter(scratch.allowed);
@@ -103,16 +126,16 @@ class GraphIndex final : public VectorIndex {
         std::count_if(scratch.allowed.begin(), scratch.allowed.end(), [](std::uint8_t byte) { return byte != 0; }));
     const auto scan_cost = static_cast<double>(rows);
     GraphSearch search(view_, block_, query.vector, scratch);
-    if (rows == 0 || walk_cost(ef) >= scan_cost || !search.start()) return scan(query, &filter, 0);
+    if (rows == 0 || walk_cost(plan) >= scan_cost || !search.start()) return scan(query, &filter, 0);
     // If they lie as rows do, so many candidates hold ef that are allowed.
-    const double spread = static_cast<double>(ef) * static_cast<double>(block_.count) / scan_cost;
-    const double share = walk_cost(static_cast<std::size_t>(spread)) >= scan_cost ? kTrial : 1.0;
+    const double spread = static_cast<double>(plan.ef) * static_cast<double>(block_.count) / scan_cost;
+    const double share = walk_cost({static_cast<std::size_t>(spread), plan.ranking}) >= scan_cost ? kTrial : 1.0;
     const auto budget = static_cast<std::uint64_t>(share * scan_cost / costs_.walk_distance);
     // As the steps were measured: fewer than 10 are taken for 10.
-    const std::size_t k = std::min(ef, std::max<std::size_t>(query.k, kCalibratedK));
+    const std::size_t k = std::min(plan.ef, std::max<std::size_t>(query.k, kCalibratedK));
     const auto follow = static_cast<std::size_t>(kFartherThanDrawn * spread);
-    if (!search.walk_allowed({k, ef, budget, follow})) return scan(query, &filter, search.distances());
-    IndexAnswer answer{search.take(query.k, true), search.distances(), false};
+    if (!search.walk_allowed({k, plan.ef, budget, follow})) return scan(query, &filter, search.distances());
+    IndexAnswer answer = taken(search, query, plan);
     if (answer.neighbors.size() < std::min(query.k, rows)) return scan(query, &filter, answer.distances);
     return answer;
   }
@@ -157,10 +180,12 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
   PICTOR_TRY(check_options(block, metric, options));
   GraphNodes nodes = make_graph_nodes(block, metric, options, pool);
   PICTOR_TRY(insert_graph_nodes(nodes, options, pool));
-  const auto steps = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
+  if (options.codes != GraphCodes::kFull) nodes = pack_graph(nodes, options.codes, block, pool);
+  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
   const auto section = graph_section<GraphStep>(nodes.file, nodes.header, GraphSection::kSteps);
-  std::copy(steps.begin(), steps.end(), section.begin());
-  nodes.header.steps = static_cast<std::uint32_t>(steps.size());
+  std::copy(found.steps.begin(), found.steps.end(), section.begin());
+  nodes.header.steps = static_cast<std::uint32_t>(found.steps.size());
+  nodes.header.distance_error = found.distance_error;
   finish_graph_file(nodes.header, nodes.file);
   return std::move(nodes.file);
 }
@@ -182,8 +207,7 @@ Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, 
   PICTOR_TRY(check_graph_sections(file, view));
   for (std::uint32_t level = 0; level < view.header.levels(); ++level) {
     const std::uint32_t nodes = view.header.level_nodes[level];
-    const LinkSource links(view.links(level, 0).data(), view.header.link_stride(level), nullptr, nodes);
-    const std::size_t reached = count_reached(links);
+    const std::size_t reached = count_reached(view.links(level));
     if (reached == nodes) continue;
     return {Code::kCorrupt, "graph file has " + std::to_string(nodes - reached) + " of " + std::to_string(nodes) +
                                 " nodes on level " + std::to_string(level) + " that nothing leads to"};

@@ -29,13 +29,27 @@ class GraphSearch {
   void walk(std::size_t ef);
   // Only rows with scratch.allowed; false when it gave up.
   bool walk_allowed(const GraphWalk::Wanted& wanted);
-  // The k nearest of what the last walk found, by the block's vectors.
-  std::vector<Neighbor> take(std::size_t k, bool filtered);
+  // The k nearest of what the last walk found. REQUIRES: the graph has planes where codes are to rank or to give
+  // distances, and these rank where they give distances.
+  struct Wanted {
+    std::size_t k = 0;
+    bool filtered = false;
+    GraphRanking ranking = GraphRanking::kVectors;
+    bool coded_distances = false;
+  };
+  std::vector<Neighbor> take(const Wanted& wanted);
   std::uint64_t distances() const { return walk_.distances() + rescored_; }
 
  private:
-  LinkSource links(std::uint32_t level) const;
+  const CodedQuery& query() const { return view_.planes ? scratch_.planes.walked : scratch_.query; }
   Candidate descend();
+  // Positions of rows of the nearest `nodes` found that may be answered.
+  template <typename Act>
+  void for_found(std::size_t nodes, bool filtered, const Act& act) const;
+  std::vector<Neighbor> ranked_by_codes(const Wanted& wanted);
+  void fetch_planes(std::uint32_t node) const;
+  // The k nearest of scratch.positions by the block's vectors.
+  std::vector<Neighbor> by_vectors(std::size_t k);
 
   const GraphView& view_;
   const VectorBlock& block_;
