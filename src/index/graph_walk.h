@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kNoNode = 0x7FFFFFFF;
 inline constexpr std::uint32_t kNoLink = 0xFFFFFFFF;  // fills a list of links to its end
 // Bytes that follow links of fewer than 32 bits, so that eight can be read wherever one begins.
 inline constexpr std::size_t kLinkSlack = 8;
-using LinkBuffer = std::array<std::uint32_t, 2 * limits::kGraphDegreeMax>;
+using LinkBuffer = std::array<std::uint32_t, std::size_t{2} * limits::kGraphDegreeMax>;
 
 // A node and its distance as one number that sorts by (distance, node), whatever the bits of the distance: sign and
 // magnitude are turned into two's complement. The last bit says that the node's links were followed.
