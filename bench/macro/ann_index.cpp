@@ -6,9 +6,11 @@
 // VECTORS and QUERIES are files of little-endian float32, row after row; METRIC is cosine, inner_product or l2. The
 // vectors are mapped as a segment's are. One line of JSON on standard output says that it is ready; then each line of
 // standard input is answered by one line of JSON:
-//   build FILE THREADS DEGREE EF           makes a graph and writes it; 0: the default degree or ef
+//   build FILE THREADS DEGREE EF CODES     makes a graph and writes it; 0: the default degree or ef; CODES: full, half or
+//                                          quarter
 //   open FILE                              searches go through this graph from now on
 //   check FILE                             reads everything in it
+//   distances vectors|codes                where distances of what is found come from, if the graph can choose
 //   flat                                   searches go through every allowed row
 //   filter FILE|none                       a byte a row: 1 may be returned, 0 not
 //   time FIRST COUNT RECALL K              one query after the other, on this thread
@@ -124,6 +126,7 @@ class Bench {
     if (command == "build") return build(words);
     if (command == "open") return open(words);
     if (command == "check") return check(words);
+    if (command == "distances") return use_distances(words);
     if (command == "flat") return flat();
     if (command == "filter") return use_filter(words);
     if (command == "time") return time(words);
@@ -133,12 +136,14 @@ class Bench {
 
  private:
   Result<std::string> build(std::istringstream& words) const {
-    std::string path;
+    std::string path, codes;
     std::size_t threads = 0;
     std::uint32_t degree = 0, ef = 0;
-    words >> path >> threads >> degree >> ef;
-    if (!words || threads < 1 || threads > limits::kThreadsMax) return wrong("build FILE THREADS DEGREE EF");
+    words >> path >> threads >> degree >> ef >> codes;
+    if (!words || threads < 1 || threads > limits::kThreadsMax) return wrong("build FILE THREADS DEGREE EF CODES");
     GraphBuildOptions options;
+    if (codes == "half") options.codes = GraphCodes::kHalf;
+    if (codes == "quarter") options.codes = GraphCodes::kQuarter;
     if (degree > 0) options.degree = degree;
     if (ef > 0) options.ef = ef;
     // The caller works along with the pool, so that a pool has a thread less than the build.
@@ -176,6 +181,14 @@ class Bench {
     return std::string("{\"good\": true}");
   }
 
+  Result<std::string> use_distances(std::istringstream& words) {
+    std::string from;
+    words >> from;
+    if (from != "vectors" && from != "codes") return wrong("distances vectors|codes");
+    coded_distances_ = from == "codes";
+    return "{\"distances\": \"" + from + "\"}";
+  }
+
   Result<std::string> flat() {
     index_ = make_flat_index(block_);
     return "{\"describe\": \"" + index_->describe() + "\"}";
@@ -202,6 +215,7 @@ class Bench {
     query.metric = metric_;
     query.k = asked.k;
     query.recall = asked.recall;
+    query.coded_distances = coded_distances_;
     query.filter = filter_ ? &*filter_ : nullptr;
     return index_->search(query);
   }
@@ -266,6 +280,7 @@ class Bench {
   std::unique_ptr<Mapping> graph_;  // outlives index_, which looks into it
   std::unique_ptr<VectorIndex> index_;
   std::optional<ByteFilter> filter_;
+  bool coded_distances_ = false;
 };
 
 Result<Metric> metric_of(const std::string& name) {

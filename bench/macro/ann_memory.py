@@ -3,7 +3,8 @@
 
 What faiss needs is the size of its index alone; its Python process around it is given to it. Ours runs in a control group
 whose limit is a share of that, program, heap and the page cache of the mapped files together: the files are taken out of the
-page cache first, so that all of it is charged to the group. faiss has all memory of the machine. Rounds are taken in turn
+page cache first, so that all of it is charged to the group. Our graphs have the codes that are made for such a share, and
+distances come from those codes: no vector is read. faiss has all memory of the machine. Rounds are taken in turn
 as in ann.py. Writes bench/results/ann-memory-SET.json, or --out.
 """
 import argparse
@@ -24,7 +25,7 @@ import ann_group  # noqa: E402
 import ann_ours  # noqa: E402
 import ann_peers  # noqa: E402
 
-SHARES = (0.5, 0.25)
+CODES = {0.5: "half", 0.25: "quarter"}  # share of the memory: which codes the graph has
 BUDGET, SLICE = 2.0, 5  # seconds of one setting in one round, and queries between looks at the clock
 CHECKED = 20  # queries whose answers are compared with those without a limit
 LEAST = 0.93  # of recall: what lies below has no part in the claims
@@ -60,6 +61,7 @@ def judged(steps, timed, rounds, queries):
 def raced(ours, peers, steps, group, given):
     """Ours inside its group, the peers beside it. Memory changes no answer: that is looked at, and recalls hold."""
     opened = ours.open()
+    ours.distances("codes")
     recall, answers = steps["checked"]
     if ours.answer(recall, 0, len(answers)) != answers:
         raise RuntimeError("with less memory other rows were answered")
@@ -92,20 +94,24 @@ def ladders(ours, peers, truth):
 def measure(one, folder, given):
     truth = ann_curve.Truth(one.vectors, one.queries, one.metric,
                             ann_peers.candidates(one.vectors, one.queries, one.metric, given.k), given.k)
-    # A file of our own: what another process has mapped stays in the page cache, charged to that process.
+    # Files of our own: what another process has mapped stays in the page cache, charged to that process.
     own = dataclasses.replace(one, path=None)
     peers = ann_peers.every(one.vectors, one.queries, one.metric, given.k, only=("faiss HNSW",))
     for peer in peers:
         peer.build(2)
-    with ann_ours.Ours(own, folder, given.k) as ours:
-        build = ours.build(2)
-        ours.open()
-        steps = ladders(ours, peers, truth)
-    own = dataclasses.replace(own, path=folder / "vectors.f32")
     needs = peers[0].index_bytes()
+    groups = []
+    for share, codes in CODES.items():
+        own = dataclasses.replace(one, path=None)
+        with ann_ours.Ours(own, folder, given.k) as ours:
+            build = ours.build(2, codes=codes)
+            ours.open()
+            ours.distances("codes")
+            steps = ladders(ours, peers, truth)
+        own = dataclasses.replace(own, path=folder / "vectors.f32")
+        groups.append({"codes": codes, "build": build, **in_group(own, folder, peers, needs, steps, share, given)})
     return {"set": one.name, "count": len(one.vectors), "dim": one.dim, "k": given.k, "queries": len(one.queries),
-            "faiss_bytes": needs, "build": build,
-            "groups": [in_group(own, folder, peers, needs, steps, share, given) for share in SHARES]}
+            "faiss_bytes": needs, "groups": groups}
 
 
 def table(found):
@@ -113,7 +119,8 @@ def table(found):
     for group in found["groups"]:
         use = group["use"]
         lines.append(f"  limit {group['limit_bytes'] / 2**20:,.0f} MiB, held at most {(use['peak'] or 0) / 2**20:,.0f} MiB, "
-                     f"{use['cache'] / 2**20:,.0f} MiB of it page cache")
+                     f"{use['cache'] / 2**20:,.0f} MiB of it page cache; {group['codes']} codes, {group['build']['bytes'] / found['count']:,.0f} "
+                     "bytes a vector")
         if group.get("ended"):
             lines.append("    Pictor was ended by the kernel: it does not run in so little")
         for name, side in group["sides"].items():

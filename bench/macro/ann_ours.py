@@ -56,9 +56,9 @@ class Ours:
             pass  # line() tells how it ended
         return self.line()
 
-    def build(self, threads, degree=0, ef=0):
+    def build(self, threads, degree=0, ef=0, codes="full"):
         """The graph as a file; the wall and CPU seconds of making it, and its bytes."""
-        return self.request("build", self.graph, threads, degree, ef)
+        return self.request("build", self.graph, threads, degree, ef, codes)
 
     def open(self):
         return self.request("open", self.graph)
@@ -80,6 +80,10 @@ class Ours:
         path = self.folder / "allowed.u8"
         numpy.asarray(allowed, numpy.uint8).tofile(path)
         return self.request("filter", path)
+
+    def distances(self, come_from):
+        """"vectors" or "codes"."""
+        return self.request("distances", come_from)
 
     def flat(self):
         return self.request("flat")

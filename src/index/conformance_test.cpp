@@ -14,10 +14,10 @@ namespace {
 template <typename Built>
 class BuiltUnderTest final : public VectorIndex {
  public:
-  template <typename Costs>
-  BuiltUnderTest(const VectorBlock& block, const Costs& costs) : size_(block.count) {
+  template <typename Costs, typename... Options>
+  BuiltUnderTest(const VectorBlock& block, const Costs& costs, const Options&... options) : size_(block.count) {
     for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2}) {
-      built_.push_back(std::make_unique<Built>(block, metric, costs));
+      built_.push_back(std::make_unique<Built>(block, metric, costs, options...));
     }
   }
   Result<IndexAnswer> search(const IndexQuery& query) const override {
@@ -33,9 +33,12 @@ class BuiltUnderTest final : public VectorIndex {
   std::vector<std::unique_ptr<Built>> built_;
 };
 
+template <GraphCodes kCodes>
 std::unique_ptr<VectorIndex> make_graphs(const VectorBlock& block) {
   if (block.count == 0) return make_flat_index(block);
-  return std::make_unique<BuiltUnderTest<BuiltGraph>>(block, kWalksForNothing);
+  GraphBuildOptions options;
+  options.codes = kCodes;
+  return std::make_unique<BuiltUnderTest<BuiltGraph>>(block, kWalksForNothing, options);
 }
 
 std::unique_ptr<VectorIndex> make_lists(const VectorBlock& block) {
@@ -45,7 +48,10 @@ std::unique_ptr<VectorIndex> make_lists(const VectorBlock& block) {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Graph, VectorIndexConformance, ::testing::Values(IndexUnderTest{"graph", make_graphs, 0.9}),
+INSTANTIATE_TEST_SUITE_P(Graph, VectorIndexConformance,
+                         ::testing::Values(IndexUnderTest{"graph", make_graphs<GraphCodes::kFull>, 0.9},
+                                           IndexUnderTest{"half", make_graphs<GraphCodes::kHalf>, 0.9},
+                                           IndexUnderTest{"quarter", make_graphs<GraphCodes::kQuarter>, 0.9}),
                          [](const auto& info) { return info.param.name; });
 INSTANTIATE_TEST_SUITE_P(Lists, VectorIndexConformance, ::testing::Values(IndexUnderTest{"lists", make_lists, 0.9}),
                          [](const auto& info) { return info.param.name; });

@@ -7,6 +7,7 @@
 #include "index/graph_calibrate.h"
 #include "index/graph_filter.h"
 #include "index/graph_insert.h"
+#include "index/graph_pack.h"
 #include "index/graph_search.h"
 
 namespace pictor {
@@ -31,10 +32,24 @@ Status check_options(const VectorBlock& block, Metric metric, const GraphBuildOp
     return {Code::kInvalid,
             "ef of a graph is " + std::to_string(options.ef) + ", wanted 1 to " + std::to_string(limits::kGraphEfMax)};
   }
+  if (options.codes != GraphCodes::kFull && options.codes != GraphCodes::kHalf &&
+      options.codes != GraphCodes::kQuarter) {
+    return {Code::kInvalid, "codes of a graph are of kind " +
+                                std::to_string(static_cast<std::uint32_t>(options.codes)) + ", wanted 1 to 3"};
+  }
   if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
     return {Code::kInvalid, "a graph for the cosine metric needs inverse norms, the block has none"};
   }
   return Status::ok();
+}
+
+std::string text_of(GraphCodes codes) {
+  switch (codes) {
+    case GraphCodes::kFull: return "8-bit codes";
+    case GraphCodes::kHalf: return "12-bit codes";
+    case GraphCodes::kQuarter: return "12-bit and 4-bit codes";
+  }
+  return "codes";
 }
 
 class GraphIndex final : public VectorIndex {
@@ -44,17 +59,17 @@ class GraphIndex final : public VectorIndex {
 
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     PICTOR_TRY(check_query(query, block_.dim));
-    const std::size_t ef =
-        query.metric == view_.header.metric && query.recall < 1 ? ef_for(view_.steps, query.k, query.recall) : 0;
-    if (ef == 0 || ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
+    const bool walks = query.metric == view_.header.metric && query.recall < 1;
+    const GraphPlan plan = walks ? plan_for(view_.steps, query.k, query.recall) : GraphPlan{};
+    if (plan.ef == 0 || plan.ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
     GraphScratchPool::Lease scratch(scratches_);
-    if (query.filter == nullptr) return search_all(query, ef, *scratch);
-    return FilteredSearch({view_, block_, costs_, nodes_at_}, query, ef, *scratch).run();
+    if (query.filter == nullptr) return search_all(query, plan, *scratch);
+    return FilteredSearch({view_, block_, costs_, nodes_at_}, query, plan, *scratch).run();
   }
   std::size_t size() const override { return block_.count; }
   std::string describe() const override {
-    return "hnsw, " + std::to_string(block_.count) + " x " + std::to_string(block_.dim) + ", 8-bit codes, degree " +
-           std::to_string(view_.header.degree);
+    return "hnsw, " + std::to_string(block_.count) + " x " + std::to_string(block_.dim) + ", " +
+           text_of(view_.header.codes) + ", degree " + std::to_string(view_.header.degree);
   }
 
  private:
@@ -67,15 +82,26 @@ class GraphIndex final : public VectorIndex {
     return answer;
   }
 
-  double walk_cost(std::size_t ef) const { return expected_distances(view_.steps, ef) * costs_.walk_distance; }
+  double walk_cost(const GraphPlan& plan) const { return expected_distances(view_.steps, plan) * costs_.walk_distance; }
 
-  Result<IndexAnswer> search_all(const IndexQuery& query, std::size_t ef, GraphScratch& scratch) const {
+  IndexAnswer taken(GraphSearch& search, const IndexQuery& query, const GraphPlan& plan) const {
+    const bool coded = query.coded_distances && plan.ranking == GraphRanking::kCodes;
+    IndexAnswer answer;
+    answer.neighbors = search.take({query.k, plan.ranking, coded});
+    answer.distances = search.distances();
+    answer.exact = false;
+    answer.way = SearchWay::kGraph;
+    if (coded) answer.distance_error = view_.header.distance_error;
+    return answer;
+  }
+
+  Result<IndexAnswer> search_all(const IndexQuery& query, const GraphPlan& plan, GraphScratch& scratch) const {
     GraphSearch search(view_, block_, query.vector, scratch);
-    if (walk_cost(ef) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
-    search.walk(ef);
-    IndexAnswer answer{search.take(query.k), search.distances(), false, SearchWay::kGraph, 1, {}};
+    if (walk_cost(plan) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
+    search.walk(plan.ef);
+    IndexAnswer answer = taken(search, query, plan);
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, answer.distances);
-    if (query.explain) answer.why = "ef " + std::to_string(ef) + " promises the recall";
+    if (query.explain) answer.why = "ef " + std::to_string(plan.ef) + " promises the recall";
     return answer;
   }
 
@@ -121,10 +147,12 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
   PICTOR_TRY(check_options(block, metric, options));
   GraphNodes nodes = make_graph_nodes(block, metric, options, pool);
   PICTOR_TRY(insert_graph_nodes(nodes, options, pool));
-  const auto steps = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
+  if (options.codes != GraphCodes::kFull) nodes = pack_graph(nodes, options.codes, block, pool);
+  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
   const auto section = graph_section<GraphStep>(nodes.file, nodes.header, GraphSection::kSteps);
-  std::copy(steps.begin(), steps.end(), section.begin());
-  nodes.header.steps = static_cast<std::uint32_t>(steps.size());
+  std::copy(found.steps.begin(), found.steps.end(), section.begin());
+  nodes.header.steps = static_cast<std::uint32_t>(found.steps.size());
+  nodes.header.distance_error = found.distance_error;
   finish_graph_file(nodes.header, nodes.file);
   return std::move(nodes.file);
 }
@@ -146,8 +174,7 @@ Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, 
   PICTOR_TRY(check_graph_sections(file, view));
   for (std::uint32_t level = 0; level < view.header.levels(); ++level) {
     const std::uint32_t nodes = view.header.level_nodes[level];
-    const LinkSource links(view.links(level, 0).data(), view.header.link_stride(level), nullptr, nodes);
-    const std::size_t reached = count_reached(links);
+    const std::size_t reached = count_reached(view.links(level));
     if (reached == nodes) continue;
     return {Code::kCorrupt, "graph file has " + std::to_string(nodes - reached) + " of " + std::to_string(nodes) +
                                 " nodes on level " + std::to_string(level) + " that nothing leads to"};

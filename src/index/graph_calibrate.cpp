@@ -15,9 +15,10 @@ constexpr std::size_t kQueries = 400;
 constexpr float kStray = 0.2F;  // share of another row in a query: a near miss, as a picture of the same thing is
 constexpr double kOneSided95 = 1.645;
 constexpr double kGoodEnough = 0.9985;  // past it more candidates are not tried
-constexpr std::array<std::uint32_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64,  80,  96,  128,
+constexpr std::array<std::uint16_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64,  80,  96,  128,
                                                 160, 192, 256, 320, 384, 512, 640, 768, 1024};
-static_assert(kEfs.size() <= limits::kGraphStepsMax);
+static_assert(kEfs.size() + 2 <= limits::kGraphStepsMax);
+constexpr float kRising = 0.0005F;  // of recall from one step by codes to the one after the next, or it has stopped
 // Rows that are compared with all queries before the next: they stay in the second-level cache.
 constexpr std::size_t kTruthBytes = 16 * limits::kKiB;
 
@@ -34,20 +35,66 @@ class Calibration {
   Calibration(const GraphView& view, const VectorBlock& block, ThreadPool* pool)
       : view_(view), block_(block), pool_(pool) {}
 
-  std::vector<GraphStep> run() {
+  GraphCalibration run() {
+    GraphCalibration found;
     draw();
-    if (drawn_.empty()) return {};
+    if (drawn_.empty()) return found;
     find_truth();
-    std::vector<GraphStep> steps;
-    for (const std::uint32_t ef : kEfs) {
-      const GraphStep step = measure(ef);
-      steps.push_back(step);
-      if (static_cast<double>(step.recall_low) >= kGoodEnough || ef >= view_.header.nodes) break;
+    std::size_t first = 0;
+    if (view_.planes) {
+      first = climb(0, GraphRanking::kCodes, found.steps);
+      found.distance_error = distance_error(found.steps.back().ef);
     }
-    return steps;
+    if (first < kEfs.size()) climb(first, GraphRanking::kVectors, found.steps);
+    return found;
   }
 
  private:
+  // Appends steps from kEfs[first] on. Where a search by vectors should begin, if these steps are not good enough.
+  std::size_t climb(std::size_t first, GraphRanking ranking, std::vector<GraphStep>& steps) {
+    float before = 0;
+    for (std::size_t i = first; i < kEfs.size(); ++i) {
+      const GraphStep step = measure(kEfs[i], ranking);
+      steps.push_back(step);
+      if (static_cast<double>(step.recall_low) >= kGoodEnough || kEfs[i] >= view_.header.nodes) return kEfs.size();
+      // The errors of codes remain, however many candidates are put in order by them.
+      if (ranking == GraphRanking::kCodes && i > first + 1 && step.recall_mean - before < kRising) return i - 1;
+      if (i > first) before = steps[steps.size() - 2].recall_mean;
+    }
+    return kEfs.size() - 1;
+  }
+
+  // Of distances by codes, from those by vectors: the root mean square over what is answered.
+  double distance_error(std::size_t ef) {
+    std::vector<double> squares(drawn_.size(), 0.0);
+    std::vector<std::size_t> counts(drawn_.size(), 0);
+    for_each_index(pool_, drawn_.size(), [&](std::size_t i) {
+      GraphScratchPool::Lease scratch(scratches_);
+      GraphSearch search(view_, block_, drawn_[i].vector, *scratch);
+      if (!search.start()) return;
+      search.walk(ef);
+      GraphSearch::Wanted wanted{kCalibratedK, GraphRanking::kCodes, true};
+      const auto coded = search.take(wanted);
+      wanted.coded_distances = false;
+      for (const Neighbor& exact : search.take(wanted)) {
+        const auto same =
+            std::find_if(coded.begin(), coded.end(), [&](const Neighbor& n) { return n.row == exact.row; });
+        if (same == coded.end()) continue;
+        const double error = static_cast<double>(same->distance.value) - static_cast<double>(exact.distance.value);
+        squares[i] += error * error;
+        ++counts[i];
+      }
+    });
+    double sum = 0;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < squares.size(); ++i) {
+      sum += squares[i];
+      count += counts[i];
+    }
+    const double error = count == 0 ? 0 : std::sqrt(sum / static_cast<double>(count));
+    return std::isfinite(error) ? error : 0;
+  }
+
   // Nodes are in a drawn order within a level, so every n-th is a sample. Node 0, the entry, cannot be left out.
   void draw() {
     const std::uint32_t nodes = view_.header.nodes;
@@ -121,23 +168,23 @@ class Calibration {
     std::uint64_t distances = 0;
   };
 
-  Found ask(const Drawn& drawn, std::size_t ef) {
+  Found ask(const Drawn& drawn, std::size_t ef, GraphRanking ranking) {
     GraphScratchPool::Lease scratch(scratches_);
     GraphSearch search(view_, block_, drawn.vector, *scratch);
     search.exclude(drawn.node);
     if (drawn.wanted == 0 || !search.start()) return {};
     search.walk(ef);
     std::size_t hits = 0;
-    for (const Neighbor& neighbor : search.take(kCalibratedK)) {
+    for (const Neighbor& neighbor : search.take({kCalibratedK, ranking})) {
       if (neighbor.distance <= drawn.worst) ++hits;
     }
     const std::size_t counted = std::min(hits, drawn.wanted);
     return {static_cast<double>(counted) / static_cast<double>(drawn.wanted), search.distances()};
   }
 
-  GraphStep measure(std::uint32_t ef) {
+  GraphStep measure(std::uint16_t ef, GraphRanking ranking) {
     std::vector<Found> found(drawn_.size());
-    for_each_index(pool_, drawn_.size(), [&](std::size_t i) { found[i] = ask(drawn_[i], ef); });
+    for_each_index(pool_, drawn_.size(), [&](std::size_t i) { found[i] = ask(drawn_[i], ef, ranking); });
     double sum = 0;
     double squares = 0;
     double distances = 0;
@@ -152,7 +199,7 @@ class Calibration {
     // What none of so few queries showed: the "rule of three" for a share that was never seen.
     const double unseen = 3.0 / (count * kCalibratedK);
     const double low = std::max(0.0, mean - kOneSided95 * spread - unseen);
-    return {ef, static_cast<float>(low), static_cast<float>(mean), static_cast<float>(distances / count)};
+    return {ef, ranking, static_cast<float>(low), static_cast<float>(mean), static_cast<float>(distances / count)};
   }
 
   const GraphView& view_;
@@ -164,24 +211,28 @@ class Calibration {
 
 }  // namespace
 
-std::vector<GraphStep> calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool) {
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool) {
   return Calibration(view, block, pool).run();
 }
 
-std::size_t ef_for(std::span<const GraphStep> steps, std::size_t k, double recall) {
+GraphPlan plan_for(std::span<const GraphStep> steps, std::size_t k, double recall) {
   for (const GraphStep& step : steps) {
     if (!(static_cast<double>(step.recall_low) >= recall)) continue;
     const std::size_t scaled = (step.ef * std::max<std::size_t>(k, kCalibratedK) + kCalibratedK - 1) / kCalibratedK;
-    return std::max(scaled, k + k / 8 + 2);
+    return {std::max(scaled, k + k / 8 + 2), step.ranking};
   }
-  return 0;
+  return {};
 }
 
-double expected_distances(std::span<const GraphStep> steps, std::size_t ef) {
-  const auto next = std::find_if(steps.begin(), steps.end(), [&](const GraphStep& step) { return step.ef >= ef; });
-  const GraphStep& step = next == steps.end() ? steps.back() : *next;
-  if (step.ef == 0) return 0;
-  return static_cast<double>(step.distances) * static_cast<double>(ef) / static_cast<double>(step.ef);
+double expected_distances(std::span<const GraphStep> steps, const GraphPlan& plan) {
+  const GraphStep* nearest = nullptr;
+  for (const GraphStep& step : steps) {
+    if (step.ranking != plan.ranking) continue;
+    nearest = &step;
+    if (step.ef >= plan.ef) break;
+  }
+  if (nearest == nullptr || nearest->ef == 0) return 0;
+  return static_cast<double>(nearest->distances) * static_cast<double>(plan.ef) / static_cast<double>(nearest->ef);
 }
 
 }  // namespace pictor

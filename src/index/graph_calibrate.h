@@ -7,13 +7,25 @@
 
 namespace pictor {
 
-// Steps of growing ef; the last has the recall that the graph is good for, or its cost is past use. The same numbers
-// whatever the threads. `view` is the finished graph but for its steps.
-std::vector<GraphStep> calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool);
+struct GraphCalibration {
+  // Where the graph has planes, first those ranked by codes, then, where these do not reach all that is useful, those
+  // ranked by vectors. Of each kind ef grows; the last has the recall that the graph is good for, or its cost is past
+  // use.
+  std::vector<GraphStep> steps;
+  double distance_error = 0;  // GraphHeader's
+};
 
-// The fewest candidates with which a search for k promises `recall`; 0 when none do.
-std::size_t ef_for(std::span<const GraphStep> steps, std::size_t k, double recall);
-// Distances that a walk with ef candidates takes, by the steps.
-double expected_distances(std::span<const GraphStep> steps, std::size_t ef);
+// The same numbers whatever the threads. `view` is the finished graph but for its steps.
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool);
+
+// How a search is done.
+struct GraphPlan {
+  std::size_t ef = 0;  // candidates; 0: the graph does not promise what is wanted
+  GraphRanking ranking = GraphRanking::kVectors;
+};
+// The first step's that promises `recall` for k.
+GraphPlan plan_for(std::span<const GraphStep> steps, std::size_t k, double recall);
+// Distances that such a search takes, by the steps.
+double expected_distances(std::span<const GraphStep> steps, const GraphPlan& plan);
 
 }  // namespace pictor

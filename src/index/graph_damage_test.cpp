@@ -8,15 +8,17 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kFrameEnd = 128 + 8 * 24;
+constexpr std::size_t kTable = 144;
+constexpr std::size_t kFrameEnd = kTable + kGraphSections * 24;
 
-class DamagedGraph : public ::testing::Test {
+class GraphToDamage : public ::testing::Test {
  protected:
-  DamagedGraph() : set_(500, 12, 8, 1) {
-    for (std::uint32_t j = 0; j < set_.dim; ++j) set_.vectors[12 * 400 + j] = set_.vectors[12 * 300 + j];
+  GraphToDamage(std::uint32_t dim, GraphCodes codes) : set_(500, dim, 8, 1) {
+    for (std::uint32_t j = 0; j < dim; ++j) set_.vectors[dim * 400 + j] = set_.vectors[dim * 300 + j];
     set_.inverse_norms[400] = set_.inverse_norms[300];  // one pair of copies, so that all sections have something
     GraphBuildOptions options;
     options.owner = 77;
+    options.codes = codes;
     good_ = build_graph_index(set_.block(), Metric::kCosine, options, nullptr).value();
     layout_ = layout_of(parse_graph(good_)->header);
   }
@@ -29,10 +31,10 @@ class DamagedGraph : public ::testing::Test {
   static void repair(Bytes& file) {
     for (std::size_t i = 0; i < kGraphSections; ++i) {
       std::uint64_t offset = 0, bytes = 0;
-      std::memcpy(&offset, file.data() + 128 + i * 24 + 8, 8);
-      std::memcpy(&bytes, file.data() + 128 + i * 24 + 16, 8);
+      std::memcpy(&offset, file.data() + kTable + i * 24 + 8, 8);
+      std::memcpy(&bytes, file.data() + kTable + i * 24 + 16, 8);
       const std::uint32_t sum = crc32c(ByteView(file).subspan(offset, bytes));
-      std::memcpy(file.data() + 128 + i * 24 + 4, &sum, 4);
+      std::memcpy(file.data() + kTable + i * 24 + 4, &sum, 4);
     }
     const std::uint32_t sum = crc32c(ByteView(file).first(kFrameEnd));
     std::memcpy(file.data() + kFrameEnd, &sum, 4);
@@ -45,10 +47,13 @@ class DamagedGraph : public ::testing::Test {
     const auto index = open_graph_index(file, set_.block(), Metric::kCosine, 77, kWalksForNothing);
     if (!index.is_ok()) return;
     std::mt19937 random(3);
-    const auto answer = (*index)->search({set_.near(1, random), Metric::kCosine, 10, nullptr, 0.5});
-    ASSERT_TRUE(answer.is_ok());
-    for (std::size_t i = 1; i < answer->neighbors.size(); ++i) {
-      EXPECT_LT(answer->neighbors[i - 1], answer->neighbors[i]);
+    const auto vector = set_.near(1, random);
+    for (const bool coded_distances : {false, true}) {
+      const auto answer = (*index)->search({vector, Metric::kCosine, 10, nullptr, 0.5, coded_distances});
+      ASSERT_TRUE(answer.is_ok());
+      for (std::size_t i = 1; i < answer->neighbors.size(); ++i) {
+        EXPECT_LT(answer->neighbors[i - 1], answer->neighbors[i]);
+      }
     }
   }
   static void expect_words(const Status& status, const char* words) {
@@ -61,7 +66,21 @@ class DamagedGraph : public ::testing::Test {
   GraphLayout layout_;
 };
 
-TEST_F(DamagedGraph, a_whole_one_opens_and_passes) {
+class DamagedGraph : public GraphToDamage {
+ protected:
+  DamagedGraph() : GraphToDamage(12, GraphCodes::kFull) {}
+};
+
+class DamagedGraphOfEachKind : public GraphToDamage, public ::testing::WithParamInterface<GraphCodes> {
+ protected:
+  DamagedGraphOfEachKind() : GraphToDamage(GetParam() == GraphCodes::kFull ? 12 : 80, GetParam()) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(Codes, DamagedGraphOfEachKind,
+                         ::testing::Values(GraphCodes::kFull, GraphCodes::kHalf, GraphCodes::kQuarter),
+                         [](const auto& info) { return std::to_string(static_cast<int>(info.param)); });
+
+TEST_P(DamagedGraphOfEachKind, a_whole_one_opens_and_passes) {
   EXPECT_TRUE(opened(good_).is_ok());
   EXPECT_TRUE(checked(good_).is_ok()) << checked(good_).message();
 }
@@ -77,7 +96,7 @@ TEST_F(DamagedGraph, one_of_another_block_owner_or_metric_is_refused) {
   expect_words(open_graph_index(good_, set_.block(), Metric::kL2, 77).status(), "metric is 1, wanted 3");
 }
 
-TEST_F(DamagedGraph, no_byte_of_the_frame_may_change_and_no_end_may_miss) {
+TEST_P(DamagedGraphOfEachKind, no_byte_of_the_frame_may_change_and_no_end_may_miss) {
   for (std::size_t i = 0; i < kFrameEnd + 4; ++i) {
     Bytes file = good_;
     file[i] ^= std::byte{1};
@@ -88,8 +107,11 @@ TEST_F(DamagedGraph, no_byte_of_the_frame_may_change_and_no_end_may_miss) {
   }
 }
 
-TEST_F(DamagedGraph, a_byte_of_any_section_is_found_by_the_check) {
-  for (const std::uint64_t offset : layout_.offsets) {
+TEST_P(DamagedGraphOfEachKind, a_byte_of_any_section_is_found_by_the_check) {
+  const GraphHeader header = parse_graph(good_)->header;
+  for (std::size_t i = 0; i < kGraphSections; ++i) {
+    if (header.section_bytes(static_cast<GraphSection>(i + 1)) == 0) continue;
+    const std::uint64_t offset = layout_.offsets[i];
     Bytes file = good_;
     file[offset + 1] ^= std::byte{4};
     EXPECT_FALSE(checked(file).is_ok()) << "at " << offset;
@@ -132,7 +154,14 @@ TEST_F(DamagedGraph, links_positions_and_terms_that_cannot_be_are_found_by_the_c
   }
 }
 
-TEST_F(DamagedGraph, noise_in_every_section_gives_an_answer_in_order_or_an_error) {
+TEST_F(DamagedGraph, steps_that_rank_by_codes_which_are_not_there_are_refused) {
+  Bytes file = good_;
+  put(file, layout_.offsets[0] + 2, std::uint16_t{1});
+  repair(file);
+  expect_words(opened(file), "a step that ranks by 1");
+}
+
+TEST_P(DamagedGraphOfEachKind, noise_in_every_section_gives_an_answer_in_order_or_an_error) {
   std::mt19937 random(1);
   for (int round = 0; round < 200; ++round) {
     Bytes file = good_;
@@ -146,7 +175,7 @@ TEST_F(DamagedGraph, noise_in_every_section_gives_an_answer_in_order_or_an_error
   }
 }
 
-TEST_F(DamagedGraph, headers_that_claim_the_impossible_are_refused_also_with_good_sums) {
+TEST_P(DamagedGraphOfEachKind, headers_that_claim_the_impossible_are_refused_also_with_good_sums) {
   for (std::size_t at = 12; at < kFrameEnd; at += 4) {
     for (const std::uint32_t value : {0U, 1U, 0x7FFFFFFFU, 0xFFFFFFFFU}) {
       Bytes file = good_;

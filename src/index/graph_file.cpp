@@ -1,6 +1,7 @@
 #include "index/graph_file.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string>
 
@@ -8,7 +9,7 @@ namespace pictor {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x4850524752544350;  // "PCTRGRPH"
-constexpr std::size_t kHeaderBytes = 128;
+constexpr std::size_t kHeaderBytes = 144;
 constexpr std::size_t kEntryBytes = 24;
 constexpr std::size_t kTableEnd = kHeaderBytes + kGraphSections * kEntryBytes;
 constexpr std::size_t kFrameBytes = kTableEnd + 2 * sizeof(std::uint32_t);  // with the sum and a zero
@@ -46,20 +47,28 @@ Bytes header_bytes(const GraphHeader& header, std::uint64_t file_bytes) {
   writer.put(header.degree);
   writer.put(header.ef);
   writer.put(header.steps);
-  writer.put(std::uint32_t{0});
+  writer.put(static_cast<std::uint32_t>(header.codes));
   writer.put(header.unit);
   writer.put(header.length);
   for (const auto nodes : header.level_nodes) writer.put(nodes);
+  writer.put(header.distance_error);
+  writer.put(header.front);
+  writer.put(std::uint32_t{0});
   return writer.take();
 }
 
-bool get_header(ByteReader& reader, GraphHeader& header, std::uint32_t& metric) {
-  std::uint32_t reserved = 0;
-  bool whole = reader.get(header.owner) && reader.get(metric) && reader.get(header.dim) && reader.get(header.rows) &&
-               reader.get(header.nodes) && reader.get(header.degree) && reader.get(header.ef) &&
-               reader.get(header.steps) && reader.get(reserved) && reader.get(header.unit) && reader.get(header.length);
+struct StoredEnums {
+  std::uint32_t metric = 0;
+  std::uint32_t codes = 0;
+};
+
+bool get_header(ByteReader& reader, GraphHeader& header, StoredEnums& enums) {
+  bool whole = reader.get(header.owner) && reader.get(enums.metric) && reader.get(header.dim) &&
+               reader.get(header.rows) && reader.get(header.nodes) && reader.get(header.degree) &&
+               reader.get(header.ef) && reader.get(header.steps) && reader.get(enums.codes) &&
+               reader.get(header.unit) && reader.get(header.length);
   for (auto& nodes : header.level_nodes) whole = whole && reader.get(nodes);
-  return whole;
+  return whole && reader.get(header.distance_error) && reader.get(header.front);
 }
 
 Status check_levels(const GraphHeader& header) {
@@ -73,8 +82,20 @@ Status check_levels(const GraphHeader& header) {
   return Status::ok();
 }
 
-Status check_header(const GraphHeader& header, std::uint32_t metric) {
-  if (metric < 1 || metric > 3) return corrupt("has metric " + std::to_string(metric) + ", wanted 1 to 3");
+Status check_planes(const GraphHeader& header) {
+  const std::uint32_t wanted = header.codes == GraphCodes::kFull ? 0 : graph_front(header.dim);
+  if (header.front != wanted) return corrupt(seen_wanted("number of front numbers", header.front, wanted));
+  if (header.distance_error >= 0 && std::isfinite(header.distance_error)) return Status::ok();
+  return corrupt("has an error of distances that is none");
+}
+
+Status check_header(const GraphHeader& header, const StoredEnums& enums) {
+  if (enums.metric < 1 || enums.metric > 3) {
+    return corrupt("has metric " + std::to_string(enums.metric) + ", wanted 1 to 3");
+  }
+  if (enums.codes < 1 || enums.codes > 3) {
+    return corrupt("has codes of kind " + std::to_string(enums.codes) + ", wanted 1 to 3");
+  }
   if (header.dim < 1 || header.dim > limits::kVectorDimMax) {
     return corrupt("has vectors of " + std::to_string(header.dim) + " numbers");
   }
@@ -91,6 +112,7 @@ Status check_header(const GraphHeader& header, std::uint32_t metric) {
   if (!(header.unit > 0 && std::isfinite(header.unit) && header.length >= 0 && std::isfinite(header.length))) {
     return corrupt("has a unit or a length that is no number of its kind");
   }
+  PICTOR_TRY(check_planes(header));
   return check_levels(header);
 }
 
@@ -111,14 +133,15 @@ Result<GraphHeader> parse_header(ByteView file) {
   if (file_bytes != file.size()) return corrupt(seen_wanted("size", file.size(), file_bytes));
   if (sections != kGraphSections) return corrupt(seen_wanted("number of sections", sections, kGraphSections));
   GraphHeader header;
-  std::uint32_t metric = 0;
-  if (!get_header(reader, header, metric)) return corrupt("ends within its header");
+  StoredEnums enums;
+  if (!get_header(reader, header, enums)) return corrupt("ends within its header");
   std::uint32_t sum = 0;
   std::memcpy(&sum, file.data() + kTableEnd, sizeof(sum));
   const std::uint32_t seen = crc32c(file.first(kTableEnd));
   if (seen != sum) return corrupt(seen_wanted("sum of the header", seen, sum));
-  PICTOR_TRY(check_header(header, metric));
-  header.metric = static_cast<Metric>(metric);
+  header.codes = static_cast<GraphCodes>(enums.codes);
+  PICTOR_TRY(check_header(header, enums));
+  header.metric = static_cast<Metric>(enums.metric);
   return header;
 }
 
@@ -162,14 +185,15 @@ std::span<const T> typed(ByteView file, const GraphHeader& header, GraphSection 
   return {reinterpret_cast<const T*>(file.data() + offset), header.section_bytes(section) / sizeof(T)};
 }
 
-Status check_lists(std::span<const std::uint32_t> table, std::size_t stride, std::uint32_t nodes, std::size_t level) {
-  for (std::size_t node = 0; node < nodes; ++node) {
+Status check_lists(const LinkSource& links, std::size_t level) {
+  LinkBuffer buffer;
+  for (std::uint32_t node = 0; node < links.nodes(); ++node) {
     bool ended = false;
-    for (const std::uint32_t link : table.subspan(node * stride, stride)) {
+    for (const std::uint32_t link : links.of(node, buffer)) {
       if (link == kNoLink) ended = true;
-      if (link == kNoLink || (!ended && link < nodes && link != node)) continue;
+      if (link == kNoLink || (!ended && link < links.nodes() && link != node)) continue;
       return corrupt("has a link of node " + std::to_string(node) + " on level " + std::to_string(level) + " to " +
-                     std::to_string(link) + ", wanted another one below " + std::to_string(nodes));
+                     std::to_string(link) + ", wanted another one below " + std::to_string(links.nodes()));
     }
   }
   return Status::ok();
@@ -202,18 +226,43 @@ std::uint32_t GraphHeader::levels() const {
   return count;
 }
 
+std::size_t GraphHeader::walked_bytes() const {
+  return codes == GraphCodes::kFull ? code_bytes(dim) : planes().front_bytes();
+}
+
+// All bits of a link that is none are ones, and no node has that number.
+std::uint32_t GraphHeader::link_bits() const {
+  return codes == GraphCodes::kQuarter ? static_cast<std::uint32_t>(std::bit_width(nodes)) : 32;
+}
+
+std::size_t GraphHeader::link_bytes() const { return (link_stride(0) * link_bits() + 7) / 8; }
+
+std::uint32_t graph_front(std::uint32_t dim) {
+  const std::uint32_t quarter = (dim + 2 * kGraphAlignment) / (4 * kGraphAlignment) * kGraphAlignment;
+  return std::min<std::uint32_t>(dim, std::clamp<std::uint32_t>(quarter, kGraphAlignment, 4 * kGraphAlignment));
+}
+
 std::uint64_t GraphHeader::section_bytes(GraphSection section) const {
   std::uint64_t upper = 0;
   for (std::size_t level = 1; level < kGraphLevels; ++level) upper += level_nodes[level];
   switch (section) {
     case GraphSection::kSteps: return limits::kGraphStepsMax * sizeof(GraphStep);
     case GraphSection::kCentre: return std::uint64_t{dim} * sizeof(float);
-    case GraphSection::kCodes: return nodes * code_bytes(dim);
+    case GraphSection::kCodes: return nodes * walked_bytes();
     case GraphSection::kTerms: return std::uint64_t{nodes} * sizeof(CodeTerms);
-    case GraphSection::kLinks: return nodes * link_stride(0) * sizeof(std::uint32_t);
+    case GraphSection::kLinks: return nodes * link_bytes() + (link_bits() < 32 ? kLinkSlack : 0);
     case GraphSection::kUpperLinks: return upper * link_stride(1) * sizeof(std::uint32_t);
     case GraphSection::kFirst: return nodes == rows ? 0 : (std::uint64_t{nodes} + 1) * sizeof(std::uint32_t);
     case GraphSection::kPositions: return std::uint64_t{rows} * sizeof(std::uint32_t);
+    default: break;
+  }
+  if (codes == GraphCodes::kFull) return 0;
+  switch (section) {
+    case GraphSection::kReflections: return front < dim ? std::uint64_t{front} * dim * sizeof(float) : 0;
+    case GraphSection::kRest: return nodes * planes().rest_bytes();
+    case GraphSection::kFine: return nodes * planes().fine_bytes();
+    case GraphSection::kRestScales: return std::uint64_t{nodes} * sizeof(float);
+    default: break;
   }
   return 0;
 }
@@ -229,12 +278,20 @@ GraphLayout layout_of(const GraphHeader& header) {
   return layout;
 }
 
-std::span<const std::uint32_t> GraphView::links(std::uint32_t level, std::uint32_t node) const {
-  const std::size_t stride = header.link_stride(level);
-  if (level == 0) return link_table.subspan(node * stride, stride);
+LinkSource GraphView::links(std::uint32_t level) const {
+  const std::uint32_t nodes = header.level_nodes[level];
+  if (level == 0) return {link_table.data(), header.link_stride(0), header.link_bits(), nodes};
   std::size_t before = 0;
   for (std::uint32_t below = 1; below < level; ++below) before += header.level_nodes[below];
-  return upper_link_table.subspan((before + node) * stride, stride);
+  return {upper_link_table.data() + before * header.link_stride(level), header.link_stride(level), nullptr, nodes};
+}
+
+PlaneRow GraphView::plane_row(std::uint32_t node) const {
+  const PlaneShape shape = header.planes();
+  return {codes.data() + node * shape.front_bytes(),
+          rest.data() + node * shape.rest_bytes(),
+          fine.data() + node * shape.fine_bytes(),
+          {terms[node], rest_scales[node]}};
 }
 
 std::span<const std::uint32_t> GraphView::positions_of(std::uint32_t node) const {
@@ -252,10 +309,15 @@ GraphView view_graph(ByteView file, const GraphHeader& header) {
   view.steps = typed<GraphStep>(file, header, GraphSection::kSteps).first(header.steps);
   view.codes = typed<std::uint8_t>(file, header, GraphSection::kCodes);
   view.terms = typed<CodeTerms>(file, header, GraphSection::kTerms);
-  view.link_table = typed<std::uint32_t>(file, header, GraphSection::kLinks);
+  view.link_table = typed<std::uint8_t>(file, header, GraphSection::kLinks);
   view.upper_link_table = typed<std::uint32_t>(file, header, GraphSection::kUpperLinks);
   view.first = typed<std::uint32_t>(file, header, GraphSection::kFirst);
   view.positions = typed<std::uint32_t>(file, header, GraphSection::kPositions);
+  view.reflections = typed<float>(file, header, GraphSection::kReflections);
+  view.rest = typed<std::uint8_t>(file, header, GraphSection::kRest);
+  view.fine = typed<std::uint8_t>(file, header, GraphSection::kFine);
+  view.rest_scales = typed<float>(file, header, GraphSection::kRestScales);
+  if (header.codes != GraphCodes::kFull) view.planes.emplace(view.space, header.planes(), view.reflections);
   return view;
 }
 
@@ -266,7 +328,14 @@ Result<GraphView> parse_graph(ByteView file) {
   PICTOR_ASSIGN(const auto header, parse_header(file));
   PICTOR_TRY(check_table(file, header));
   PICTOR_TRY(check_sum(file, 0));
-  return view_graph(file, header);
+  GraphView view = view_graph(file, header);
+  for (const GraphStep& step : view.steps) {
+    if (step.ranking == GraphRanking::kVectors) continue;
+    if (step.ranking != GraphRanking::kCodes || header.codes == GraphCodes::kFull) {
+      return corrupt("has a step that ranks by " + std::to_string(static_cast<unsigned>(step.ranking)));
+    }
+  }
+  return view;
 }
 
 Status check_graph_sections(ByteView file, const GraphView& view) {
@@ -274,13 +343,11 @@ Status check_graph_sections(ByteView file, const GraphView& view) {
   for (const CodeTerms& terms : view.terms) {
     if (!std::isfinite(terms.scale) || !std::isfinite(terms.bias)) return corrupt("has a scale that is not finite");
   }
-  const GraphHeader& header = view.header;
-  PICTOR_TRY(check_lists(view.link_table, header.link_stride(0), header.nodes, 0));
-  std::size_t before = 0;
-  for (std::uint32_t level = 1; level < header.levels(); ++level) {
-    const std::size_t stride = header.link_stride(level);
-    PICTOR_TRY(check_lists(view.upper_link_table.subspan(before * stride), stride, header.level_nodes[level], level));
-    before += header.level_nodes[level];
+  for (const float scale : view.rest_scales) {
+    if (!std::isfinite(scale)) return corrupt("has a scale of a rest that is not finite");
+  }
+  for (std::uint32_t level = 0; level < view.header.levels(); ++level) {
+    PICTOR_TRY(check_lists(view.links(level), level));
   }
   return check_positions(view);
 }

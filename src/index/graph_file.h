@@ -8,20 +8,21 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/base.h"
+#include "index/graph_walk.h"
 #include "index/index.h"
 #include "vector/vector.h"
 
 namespace pictor {
 
-inline constexpr std::uint32_t kGraphVersion = 1;
+inline constexpr std::uint32_t kGraphVersion = 2;
 inline constexpr std::size_t kGraphAlignment = 64;
-inline constexpr std::size_t kGraphLevels = 12;       // of 4^11 rows one is on level 11, at the smallest degree
-inline constexpr std::uint32_t kNoLink = 0xFFFFFFFF;  // fills a list of links to its end
-inline constexpr std::uint32_t kCalibratedK = 10;     // neighbours that the steps were measured with
+inline constexpr std::size_t kGraphLevels = 12;    // of 4^11 rows one is on level 11, at the smallest degree
+inline constexpr std::uint32_t kCalibratedK = 10;  // neighbours that the steps were measured with
 
 // Kinds of sections, in this order. Numbers are stored and never reused.
 enum class GraphSection : std::uint32_t {
@@ -32,13 +33,21 @@ enum class GraphSection : std::uint32_t {
   kLinks = 5,
   kUpperLinks = 6,
   kFirst = 7,
-  kPositions = 8
+  kPositions = 8,
+  kReflections = 9,
+  kRest = 10,
+  kFine = 11,
+  kRestScales = 12
 };
-inline constexpr std::size_t kGraphSections = 8;
+inline constexpr std::size_t kGraphSections = 12;
+
+// Whose distances put what a walk found in order.
+enum class GraphRanking : std::uint16_t { kVectors = 0, kCodes = 1 };
 
 // What a walk that held `ef` candidates found of the true 10 nearest of drawn queries, and what it cost.
 struct GraphStep {
-  std::uint32_t ef = 0;
+  std::uint16_t ef = 0;
+  GraphRanking ranking = GraphRanking::kVectors;
   float recall_low = 0;  // lower end of the 95 % interval of the mean
   float recall_mean = 0;
   float distances = 0;  // a query, mean
@@ -56,11 +65,20 @@ struct GraphHeader {
   double unit = 1;  // CodeSpace
   double length = 1;
   std::array<std::uint32_t, kGraphLevels> level_nodes{};  // not increasing; [0] is nodes; 0 past the highest level
+  GraphCodes codes = GraphCodes::kFull;
+  std::uint32_t front = 0;    // PlaneShape; 0 for full codes, which have no planes
+  double distance_error = 0;  // of distances by codes, root mean square; 0 for full codes
 
   std::uint32_t levels() const;  // how many have nodes, at least 1
   std::size_t link_stride(std::uint32_t level) const { return level == 0 ? 2 * degree : degree; }
+  std::size_t walked_bytes() const;  // of a node's codes that walks look at
+  PlaneShape planes() const { return {dim, front, codes == GraphCodes::kHalf}; }
+  std::uint32_t link_bits() const;  // of a link on level 0
+  std::size_t link_bytes() const;   // of a node's links on level 0
   std::uint64_t section_bytes(GraphSection section) const;
 };
+// Numbers at the front of turned rows.
+std::uint32_t graph_front(std::uint32_t dim);
 
 struct GraphLayout {
   std::array<std::uint64_t, kGraphSections> offsets{};
@@ -72,14 +90,21 @@ struct GraphView {
   GraphHeader header;
   CodeSpace space;
   std::span<const GraphStep> steps;
-  std::span<const std::uint8_t> codes;              // nodes * code_bytes(dim)
+  std::span<const std::uint8_t> codes;              // nodes * walked_bytes(): of the whole row, or of its front
   std::span<const CodeTerms> terms;                 // nodes
-  std::span<const std::uint32_t> link_table;        // of level 0
+  std::span<const std::uint8_t> link_table;         // of level 0
   std::span<const std::uint32_t> upper_link_table;  // level 1, then 2, ...
   std::span<const std::uint32_t> first;             // nodes + 1, or none when every node has one row
   std::span<const std::uint32_t> positions;         // of rows in the block, node by node
+  std::span<const float> reflections;               // of the turn
+  std::span<const std::uint8_t> rest;               // of rows behind the front
+  std::span<const std::uint8_t> fine;
+  std::span<const float> rest_scales;
+  std::optional<Planes> planes;  // none for full codes
 
-  std::span<const std::uint32_t> links(std::uint32_t level, std::uint32_t node) const;
+  LinkSource links(std::uint32_t level) const;
+  // REQUIRES: not full codes.
+  PlaneRow plane_row(std::uint32_t node) const;
   // Positions of a node's rows; each may be past the end in a damaged file.
   std::span<const std::uint32_t> positions_of(std::uint32_t node) const;
 };

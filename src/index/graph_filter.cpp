@@ -129,16 +129,18 @@ class FilteredSearch::Nodes final : public NodeFilter {
   std::vector<std::uint8_t> answers_;
 };
 
-FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& query, std::size_t ef,
+FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& query, const GraphPlan& plan,
                                GraphScratch& scratch)
     : graph_(graph),
       query_(query),
-      ef_(ef),
+      plan_(plan),
+      ef_(plan.ef),
       scratch_(scratch),
       search_(graph.view, graph.block, query.vector, scratch) {}
 
 double FilteredSearch::walk_cost(double ef) const {
-  return expected_distances(graph_.view.steps, static_cast<std::size_t>(ef)) * graph_.costs.walk_distance;
+  return expected_distances(graph_.view.steps, {static_cast<std::size_t>(ef), plan_.ranking}) *
+         graph_.costs.walk_distance;
 }
 
 double FilteredSearch::codes_cost(double rows) const {
@@ -212,7 +214,7 @@ bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& 
   const auto budget = static_cast<std::uint64_t>((trial ? kTrial : 1.0) * codes / graph_.costs.walk_distance);
   Nodes nodes(*this);
   const auto walked = search_.walker().nearest_filtered(
-      search_.links(0), scratch_.query, search_.descend(),
+      search_.links(0), search_.query(), search_.descend(),
       {static_cast<std::size_t>(ef), held, share_, search_.distances() + budget}, nodes);
   way = SearchWay::kGraphFilter;
   bool good = walked == GraphWalk::Walked::kDone;
@@ -269,7 +271,7 @@ bool FilteredSearch::walk_among(NodeFilter& nodes, std::string& why) {
     drawn.push_back(static_cast<std::uint32_t>((2 * i + 1) * count / kSample));
   }
   GraphWalk& walker = search_.walker();
-  walker.append(scratch_.query, drawn, sample_);
+  walker.append(search_.query(), drawn, sample_);
   scratch_.answers.resize(drawn.size());
   nodes.allowed(drawn, scratch_.answers);
   std::vector<Candidate> seeds;
@@ -279,7 +281,7 @@ bool FilteredSearch::walk_among(NodeFilter& nodes, std::string& why) {
   const auto few = static_cast<std::ptrdiff_t>(std::min(kSeeds, seeds.size()));
   std::partial_sort(seeds.begin(), seeds.begin() + few, seeds.end());
   seeds.resize(static_cast<std::size_t>(few));
-  const bool ended = walker.nearest_among(search_.links(0), scratch_.query, seeds, query_.k, ef_, nodes,
+  const bool ended = walker.nearest_among(search_.links(0), search_.query(), seeds, query_.k, ef_, nodes,
                                           [this](float distance) { return share_nearer(distance) <= kDenseMeanwhile; });
   if (ended && share_nearer(distance_of(scratch_.best[query_.k - 1])) <= kDense) {
     if (query_.explain) why += ", but others lie near enough";
@@ -346,7 +348,7 @@ bool FilteredSearch::hold_by_codes(std::size_t held, float cutoff) {
     nodes.clear();
     some.clear();
     for (const std::uint32_t position : positions) nodes.push_back(nodes_at[position]);
-    search_.walker().append(scratch_.query, nodes, some);
+    search_.walker().append(search_.query(), nodes, some);
     for (std::size_t i = 0; i < positions.size(); ++i) {
       const float distance = distance_of(some[i]);
       if (distance > worst) continue;

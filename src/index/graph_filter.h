@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "index/graph_calibrate.h"
 #include "index/graph_search.h"
 
 namespace pictor {
@@ -40,8 +41,8 @@ struct FilteredGraph {
 // One search. Belongs to one thread.
 class FilteredSearch {
  public:
-  // REQUIRES: the query is right and has a filter, ef is what its recall takes without one.
-  FilteredSearch(const FilteredGraph& graph, const IndexQuery& query, std::size_t ef, GraphScratch& scratch);
+  // REQUIRES: the query is right and has a filter, the plan is what its recall takes without one.
+  FilteredSearch(const FilteredGraph& graph, const IndexQuery& query, const GraphPlan& plan, GraphScratch& scratch);
   IndexAnswer run();
 
  private:
@@ -65,7 +66,8 @@ class FilteredSearch {
 
   const FilteredGraph graph_;
   const IndexQuery& query_;
-  std::size_t ef_;
+  const GraphPlan plan_;
+  const std::size_t ef_;
   GraphScratch& scratch_;
   GraphSearch search_;
   double share_ = 1;

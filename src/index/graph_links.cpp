@@ -162,10 +162,11 @@ std::size_t count_reached(const LinkSource& links) {
   std::vector<std::uint32_t> queue(1, 0);
   reached[0] = true;
   std::size_t count = 1;
+  LinkBuffer buffer;
   while (!queue.empty()) {
     const std::uint32_t node = queue.back();
     queue.pop_back();
-    for (const std::uint32_t link : links.of(node)) {
+    for (const std::uint32_t link : links.of(node, buffer)) {
       if (link >= links.nodes() || reached[link]) continue;
       reached[link] = true;
       queue.push_back(link);

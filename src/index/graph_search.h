@@ -32,17 +32,32 @@ class GraphSearch {
   bool start();
   void exclude(std::uint32_t node) { walk_.exclude(node); }
   void walk(std::size_t ef);
-  // The k nearest of what the last walk found, by the block's vectors.
-  std::vector<Neighbor> take(std::size_t k);
+  // The k nearest of what the last walk found. REQUIRES: the graph has planes where codes are to rank or to give
+  // distances, and these rank where they give distances.
+  struct Wanted {
+    std::size_t k = 0;
+    GraphRanking ranking = GraphRanking::kVectors;
+    bool coded_distances = false;
+  };
+  std::vector<Neighbor> take(const Wanted& wanted);
   std::uint64_t distances() const { return walk_.distances() + rescored_; }
 
   // For searches with a filter (graph_filter.h).
-  LinkSource links(std::uint32_t level) const;
+  const CodedQuery& query() const { return view_.planes ? scratch_.planes.walked : scratch_.query; }
+  LinkSource links(std::uint32_t level) const { return view_.links(level); }
   Candidate descend();
   GraphWalk& walker() { return walk_; }
   float inverse_norm_of_query() const { return inverse_norm_; }
 
  private:
+  // Positions of rows of the nearest `nodes` found that may be answered.
+  template <typename Act>
+  void for_found(std::size_t nodes, const Act& act) const;
+  std::vector<Neighbor> ranked_by_codes(const Wanted& wanted);
+  void fetch_planes(std::uint32_t node) const;
+  // The k nearest of scratch.positions by the block's vectors.
+  std::vector<Neighbor> by_vectors(std::size_t k);
+
   const GraphView& view_;
   const VectorBlock& block_;
   std::span<const float> vector_;

@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::size_t kRows = 3000 / kGraphTestScale;
 constexpr auto kAllMetrics = {Metric::kCosine, Metric::kInnerProduct, Metric::kL2};
+constexpr auto kAllCodes = {GraphCodes::kFull, GraphCodes::kHalf, GraphCodes::kQuarter};
+
+GraphBuildOptions with(GraphCodes codes) {
+  GraphBuildOptions options;
+  options.codes = codes;
+  return options;
+}
 
 Bytes built(const VectorBlock& block, Metric metric, const GraphBuildOptions& options = {}) {
   return build_graph_index(block, metric, options, nullptr).value();
@@ -37,30 +44,129 @@ TEST(Graph, its_bytes_are_the_recorded_ones) {
   const ClusteredSet set(600, 33, 12, 2);
   Sha256Stream hash;
   for (const Metric metric : kAllMetrics) hash.add(built(set.block(), metric));
-  EXPECT_EQ(hash.finish().hex(), "41b10834c0a7d1eb650adf0d94bac738ced2706b62a05e868271802970de30d2");
+  EXPECT_EQ(hash.finish().hex(), "797e276a4a855df7c00f998596404ec4bd45f2ae0e416aef9974bba86f5a4ecd");
+}
+
+TEST(Graph, its_bytes_do_not_depend_on_the_threads_for_codes_in_planes_either) {
+  const ClusteredSet set(kRows, 90, 30, 1);
+  for (const GraphCodes codes : {GraphCodes::kHalf, GraphCodes::kQuarter}) {
+    ThreadPool pool(3);
+    const auto seen = build_graph_index(set.block(), Metric::kL2, with(codes), &pool);
+    ASSERT_TRUE(seen.is_ok());
+    EXPECT_TRUE(*seen == built(set.block(), Metric::kL2, with(codes))) << static_cast<int>(codes);
+  }
+}
+
+// As above.
+TEST(Graph, its_bytes_with_codes_in_planes_are_the_recorded_ones) {
+  const ClusteredSet set(600, 97, 12, 2);
+  Sha256Stream hash;
+  for (const GraphCodes codes : {GraphCodes::kHalf, GraphCodes::kQuarter}) {
+    for (const Metric metric : kAllMetrics) hash.add(built(set.block(), metric, with(codes)));
+  }
+  EXPECT_EQ(hash.finish().hex(), "9613f932719ac25d621f3c2915aca91800f913fc16f9fa79ad937343e6b90f55");
+}
+
+struct Asked {
+  double recall = 0;  // found
+  std::uint64_t distances = 0;
+};
+
+Asked asked(const ClusteredSet& set, Metric metric, GraphCodes codes, bool coded_distances) {
+  const auto flat = make_flat_index(set.block());
+  const BuiltGraph graph(set.block(), metric, kWalksForNothing, with(codes));
+  std::mt19937 random(5);
+  Asked found;
+  constexpr std::size_t kQueries = 100;
+  for (std::size_t i = 0; i < kQueries; ++i) {
+    const auto vector = set.near(i % set.clusters, random);
+    const auto truth = flat->search({vector, metric, 10, nullptr}).value().neighbors;
+    const auto answer = graph.index->search({vector, metric, 10, nullptr, 0.97, coded_distances}).value();
+    EXPECT_FALSE(answer.exact);
+    found.distances += answer.distances;
+    for (const auto& neighbor : answer.neighbors) {
+      const auto same = [&](const Neighbor& n) {
+        return coded_distances ? n.row == neighbor.row : n == neighbor;  // else the bits of the flat scan
+      };
+      if (std::any_of(truth.begin(), truth.end(), same)) found.recall += 0.1 / kQueries;
+    }
+  }
+  return found;
 }
 
 TEST(Graph, walks_find_what_was_promised_and_compute_few_distances) {
-  const ClusteredSet set(kRows, 40, 30, 1);
-  const auto flat = make_flat_index(set.block());
-  std::mt19937 random(5);
+  const ClusteredSet set(kRows, 90, 30, 1);
   for (const Metric metric : kAllMetrics) {
-    const BuiltGraph graph(set.block(), metric, kWalksForNothing);
-    double recall = 0;
-    std::uint64_t distances = 0;
-    constexpr std::size_t kQueries = 100;
-    for (std::size_t i = 0; i < kQueries; ++i) {
-      const auto vector = set.near(i % set.clusters, random);
-      const auto truth = flat->search({vector, metric, 10, nullptr}).value().neighbors;
-      const auto answer = graph.index->search({vector, metric, 10, nullptr, 0.97}).value();
-      EXPECT_FALSE(answer.exact);
-      distances += answer.distances;
-      for (const auto& neighbor : answer.neighbors) {
-        if (std::find(truth.begin(), truth.end(), neighbor) != truth.end()) recall += 0.1;
+    for (const GraphCodes codes : kAllCodes) {
+      for (const bool coded_distances : {false, true}) {
+        const Asked found = asked(set, metric, codes, coded_distances);
+        EXPECT_GE(found.recall, 0.965) << static_cast<int>(metric) << " codes " << static_cast<int>(codes);
+        EXPECT_LT(found.distances, 100 * kRows / (kGraphTestScale == 1 ? 3 : 1));
       }
     }
-    EXPECT_GE(recall / kQueries, 0.965) << static_cast<int>(metric);
-    EXPECT_LT(distances, kQueries * kRows / (kGraphTestScale == 1 ? 3 : 1));
+  }
+}
+
+TEST(Graph, distances_by_codes_are_off_by_what_the_answer_says) {
+  const ClusteredSet set(kRows, 90, 30, 1);
+  for (const Metric metric : kAllMetrics) {
+    for (const GraphCodes codes : kAllCodes) {
+      const BuiltGraph graph(set.block(), metric, kWalksForNothing, with(codes));
+      std::mt19937 random(7);
+      double squares = 0;
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < 50; ++i) {
+        const auto vector = set.near(i % set.clusters, random);
+        const auto exact = graph.index->search({vector, metric, 10, nullptr, 0.9}).value();
+        const auto coded = graph.index->search({vector, metric, 10, nullptr, 0.9, true}).value();
+        EXPECT_EQ(exact.distance_error, 0);
+        EXPECT_EQ(coded.distance_error > 0, codes != GraphCodes::kFull);
+        for (const Neighbor& one : coded.neighbors) {
+          const auto same = std::find_if(exact.neighbors.begin(), exact.neighbors.end(),
+                                         [&](const Neighbor& n) { return n.row == one.row; });
+          ASSERT_NE(same, exact.neighbors.end());  // the same rows, whatever their distances come from
+          const double error = static_cast<double>(one.distance.value) - static_cast<double>(same->distance.value);
+          squares += error * error / std::max(1e-30, coded.distance_error * coded.distance_error);
+          ++count;
+        }
+      }
+      EXPECT_LT(std::sqrt(squares / static_cast<double>(count)), 1.5) << static_cast<int>(metric);
+    }
+  }
+}
+
+TEST(Graph, links_of_few_bits_are_the_same_links) {
+  const ClusteredSet set(kRows, 40, 30, 1);
+  const Bytes full = built(set.block(), Metric::kL2);
+  const Bytes quarter = built(set.block(), Metric::kL2, with(GraphCodes::kQuarter));
+  const GraphView a = parse_graph(full).value();
+  const GraphView b = parse_graph(quarter).value();
+  ASSERT_EQ(a.header.levels(), b.header.levels());
+  EXPECT_LT(b.header.link_bits(), 13U);
+  for (std::uint32_t level = 0; level < a.header.levels(); ++level) {
+    LinkBuffer of_a, of_b;
+    for (std::uint32_t node = 0; node < a.header.level_nodes[level]; ++node) {
+      const auto seen = b.links(level).of(node, of_b);
+      const auto wanted = a.links(level).of(node, of_a);
+      ASSERT_TRUE(std::equal(seen.begin(), seen.end(), wanted.begin(), wanted.end())) << level << ", node " << node;
+    }
+  }
+}
+
+// What faiss's HNSW of the same degree holds: the floats, 32 links of 4 bytes, 8 bytes of offset, 4 of level.
+TEST(Graph, files_of_half_and_quarter_codes_are_as_small_as_they_are_called) {
+  for (const std::uint32_t dim : {384U, 512U, 768U, 784U, 1024U, 2048U}) {
+    GraphHeader header;
+    header.dim = dim;
+    header.rows = header.nodes = header.level_nodes[0] = 100'000;
+    header.level_nodes[1] = 6250;
+    header.degree = 16;
+    header.front = graph_front(dim);
+    const std::uint64_t peer = header.nodes * (std::uint64_t{dim} * 4 + 32 * 4 + 4 + 12);
+    header.codes = GraphCodes::kHalf;
+    EXPECT_LT(layout_of(header).file_bytes, peer / 2) << dim;
+    header.codes = GraphCodes::kQuarter;
+    EXPECT_LT(layout_of(header).file_bytes, peer / 4) << dim;
   }
 }
 
@@ -137,12 +243,14 @@ TEST(Graph, blocks_of_1_to_50_rows_are_built_and_answered) {
   for (std::size_t count = 1; count <= 50; ++count) {
     const IndexTestSet set(count, 6, static_cast<std::uint32_t>(count));
     for (const Metric metric : kAllMetrics) {
-      const BuiltGraph graph(set.block(), metric, kWalksForNothing);
-      EXPECT_TRUE(check_graph_file(graph.file, set.block(), metric, 0).is_ok());
-      const auto vector = set.query(3);
-      const auto answer = graph.index->search({vector, metric, 7, nullptr, 0.5});
-      ASSERT_TRUE(answer.is_ok());
-      EXPECT_EQ(answer->neighbors.size(), std::min<std::size_t>(7, count));
+      for (const GraphCodes codes : kAllCodes) {
+        const BuiltGraph graph(set.block(), metric, kWalksForNothing, with(codes));
+        EXPECT_TRUE(check_graph_file(graph.file, set.block(), metric, 0).is_ok());
+        const auto vector = set.query(3);
+        const auto answer = graph.index->search({vector, metric, 7, nullptr, 0.5, count % 2 == 0});
+        ASSERT_TRUE(answer.is_ok());
+        EXPECT_EQ(answer->neighbors.size(), std::min<std::size_t>(7, count));
+      }
     }
   }
 }
@@ -154,7 +262,9 @@ TEST(Graph, rows_of_zeros_are_held_for_every_metric) {
     set.inverse_norms[i] = 0;
   }
   for (const Metric metric : kAllMetrics) {
-    EXPECT_TRUE(check_graph_file(built(set.block(), metric), set.block(), metric, 0).is_ok());
+    for (const GraphCodes codes : kAllCodes) {
+      EXPECT_TRUE(check_graph_file(built(set.block(), metric, with(codes)), set.block(), metric, 0).is_ok());
+    }
   }
 }
 
@@ -162,6 +272,10 @@ TEST(Graph, says_what_it_is) {
   const ClusteredSet set(60, 8, 3, 1);
   EXPECT_EQ(BuiltGraph(set.block(), Metric::kL2, kWalksForNothing).index->describe(),
             "hnsw, 60 x 8, 8-bit codes, degree 16");
+  EXPECT_EQ(BuiltGraph(set.block(), Metric::kL2, kWalksForNothing, with(GraphCodes::kHalf)).index->describe(),
+            "hnsw, 60 x 8, 12-bit codes, degree 16");
+  EXPECT_EQ(BuiltGraph(set.block(), Metric::kL2, kWalksForNothing, with(GraphCodes::kQuarter)).index->describe(),
+            "hnsw, 60 x 8, 12-bit and 4-bit codes, degree 16");
 }
 
 TEST(Graph, reports_its_progress_and_stops_when_told) {
@@ -199,6 +313,10 @@ TEST(Graph, refuses_options_past_their_limits_and_says_the_numbers) {
   refused(options, set.block(), "ef of a graph is 4097, wanted 1 to 4096");
   options.ef = 0;
   refused(options, set.block(), "is 0, wanted");
+  options.ef = 100;
+  options.codes = static_cast<GraphCodes>(4);
+  refused(options, set.block(), "codes of a graph are of kind 4, wanted 1 to 3");
+  options.codes = GraphCodes::kFull;
   options.ef = 1;
   EXPECT_TRUE(build_graph_index(set.block(), Metric::kCosine, options, nullptr).is_ok());
   auto block = set.block();

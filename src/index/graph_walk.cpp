@@ -1,6 +1,7 @@
 #include "index/graph_walk.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace pictor {
@@ -24,6 +25,19 @@ std::unique_ptr<GraphScratch> GraphScratchPool::take() {
 void GraphScratchPool::give(std::unique_ptr<GraphScratch> scratch) {
   const std::lock_guard lock(mutex_);
   if (idle_.size() < limits::kGraphScratchKept) idle_.push_back(std::move(scratch));
+}
+
+std::span<const std::uint32_t> LinkSource::unpacked(std::uint32_t node, LinkBuffer& buffer) const {
+  const std::uint8_t* list = table_ + node * list_bytes();
+  const auto none = static_cast<std::uint32_t>((std::uint64_t{1} << bits_) - 1);
+  for (std::size_t i = 0; i < stride_; ++i) {
+    const std::size_t bit = i * bits_;
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, list + bit / 8, sizeof(eight));
+    const auto link = static_cast<std::uint32_t>(eight >> (bit % 8)) & none;
+    buffer[i] = link == none ? kNoLink : link;
+  }
+  return {buffer.data(), stride_};
 }
 
 float GraphWalk::distance(const CodedQuery& query, std::uint32_t node) {
@@ -52,7 +66,7 @@ void GraphWalk::append_range(const CodedQuery& query, std::uint32_t begin, std::
 void GraphWalk::look_at(const LinkSource& links, const CodedQuery& query, std::uint32_t node) {
   scratch_.nodes.clear();
   scratch_.rows.clear();
-  for (const std::uint32_t link : links.of(node)) {
+  for (const std::uint32_t link : links.of(node, scratch_.links)) {
     if (link >= links.nodes() || !scratch_.visited.add(link)) continue;
     scratch_.nodes.push_back(link);
     scratch_.rows.push_back(codes_ + link * code_bytes_);
@@ -73,7 +87,7 @@ Candidate GraphWalk::greedy(const LinkSource& links, const CodedQuery& query, Ca
     Candidate nearest = start;
     scratch_.nodes.clear();
     scratch_.rows.clear();
-    for (const std::uint32_t link : links.of(node_of(start))) {
+    for (const std::uint32_t link : links.of(node_of(start), scratch_.links)) {
       if (link >= links.nodes() || link == excluded_) continue;
       scratch_.nodes.push_back(link);
       scratch_.rows.push_back(codes_ + link * code_bytes_);

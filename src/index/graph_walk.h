@@ -4,6 +4,7 @@
 // from a damaged file: one that is out of bounds is passed over. Inside index/ only.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,10 @@
 namespace pictor {
 
 inline constexpr std::uint32_t kNoNode = 0x7FFFFFFF;
+inline constexpr std::uint32_t kNoLink = 0xFFFFFFFF;  // fills a list of links to its end
+// Bytes that follow links of fewer than 32 bits, so that eight can be read wherever one begins.
+inline constexpr std::size_t kLinkSlack = 8;
+using LinkBuffer = std::array<std::uint32_t, std::size_t{2} * limits::kGraphDegreeMax>;
 
 // A node and its distance as one number that sorts by (distance, node), whatever the bits of the distance: sign and
 // magnitude are turned into two's complement. The last bit says that the node's links were followed.
@@ -50,6 +55,12 @@ class Visited {
   std::uint16_t mark_ = 0;
 };
 
+struct RankedRow {
+  Neighbor neighbor;
+  std::uint32_t position = 0;
+  friend bool operator<(const RankedRow& a, const RankedRow& b) { return a.neighbor < b.neighbor; }
+};
+
 struct GraphScratch {
   Visited visited;
   std::vector<Candidate> best;  // of a walk: nearest first
@@ -58,12 +69,15 @@ struct GraphScratch {
   std::vector<const std::uint8_t*> rows;
   std::vector<std::int32_t> sums;
   CodedQuery query;
+  LinkBuffer links{};
+  PlaneQuery planes;
   std::vector<std::uint8_t> allowed;  // a byte a position, where all were asked for
   std::vector<std::uint8_t> answers;  // of a filter, for a few nodes
   std::vector<std::uint32_t> closed;  // nodes that are not allowed
   std::vector<const std::uint8_t*> closed_rows;
   std::vector<std::uint32_t> candidates;  // nodes of which a filter is asked
   std::vector<std::uint32_t> positions;
+  std::vector<RankedRow> ranked;
   std::vector<const float*> vectors;
   std::vector<float> distances;
 };
@@ -105,18 +119,30 @@ class GraphScratchPool {
 class LinkSource {
  public:
   LinkSource(const std::uint32_t* table, std::size_t stride, const std::uint8_t* counts, std::uint32_t nodes)
-      : table_(table), stride_(stride), counts_(counts), nodes_(nodes) {}
-  std::span<const std::uint32_t> of(std::uint32_t node) const {
-    return {table_ + node * stride_, counts_ == nullptr ? stride_ : counts_[node]};
+      : table_(reinterpret_cast<const std::uint8_t*>(table)), stride_(stride), counts_(counts), nodes_(nodes) {}
+  // Lists of `stride` links of `bits` each, one after the other, the lowest bits first; a list begins at a byte and
+  // kLinkSlack bytes follow the last. All ones stand for kNoLink. REQUIRES: bits <= 32; stride <= LinkBuffer's size.
+  LinkSource(const std::uint8_t* table, std::size_t stride, std::uint32_t bits, std::uint32_t nodes)
+      : table_(table), stride_(stride), bits_(bits), nodes_(nodes) {}
+
+  // Valid as long as the table and the buffer are, and until the buffer is used again.
+  std::span<const std::uint32_t> of(std::uint32_t node, LinkBuffer& buffer) const {
+    if (bits_ < 32) return unpacked(node, buffer);
+    const auto* links = reinterpret_cast<const std::uint32_t*>(table_) + node * stride_;
+    return {links, counts_ == nullptr ? stride_ : counts_[node]};
   }
-  void fetch(std::uint32_t node) const { __builtin_prefetch(table_ + node * stride_); }
+  void fetch(std::uint32_t node) const { __builtin_prefetch(table_ + node * list_bytes()); }
   std::uint32_t nodes() const { return nodes_; }
 
  private:
-  const std::uint32_t* table_;
+  std::size_t list_bytes() const { return (stride_ * bits_ + 7) / 8; }
+  std::span<const std::uint32_t> unpacked(std::uint32_t node, LinkBuffer& buffer) const;
+
+  const std::uint8_t* table_;
   std::size_t stride_;
-  const std::uint8_t* counts_;  // null: all of the stride
-  std::uint32_t nodes_;         // on this level
+  const std::uint8_t* counts_ = nullptr;  // null: all of the stride
+  std::uint32_t bits_ = 32;
+  std::uint32_t nodes_;  // on this level
 };
 
 class GraphWalk {

@@ -147,7 +147,7 @@ void GraphWalk::keep_nearest_closed(const CodedQuery& query) {
 void GraphWalk::look_past(const LinkSource& links, const CodedQuery& query, std::uint32_t node, NodeFilter& filter) {
   auto& asked = scratch_.candidates;
   const auto gather = [&](std::uint32_t from) {
-    for (const std::uint32_t link : links.of(from)) {
+    for (const std::uint32_t link : links.of(from, scratch_.links)) {
       if (link < links.nodes() && scratch_.visited.add(link)) asked.push_back(link);
     }
   };

@@ -49,6 +49,9 @@ struct IndexQuery {
   // cannot promise it answers exactly.
   double recall = 1.0;
   bool explain = false;  // the answer says why it was found the way it was
+  // True: distances may come from codes, where an index has them fine enough, and no stored vector is read for them.
+  // For vectors that do not fit into memory: each that is read is a page from the disk.
+  bool coded_distances = false;
 };
 
 // What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
@@ -73,6 +76,9 @@ struct IndexAnswer {
   SearchWay way = SearchWay::kScan;
   double share = 1;      // of the rows that the filter allows, or an estimate of it where not all were asked for
   std::string why = {};  // in words, where the query asks to explain
+  // 0: distances have the bits of the flat scan. Else they came from codes, and this is the root mean square of what
+  // they differ by, as measured when the index was made.
+  double distance_error = 0;
 };
 
 // Its conformance suite is index_testing.h.
@@ -88,11 +94,24 @@ class VectorIndex {
 // bits whatever the block, the filter and the SIMD level.
 std::unique_ptr<VectorIndex> make_flat_index(const VectorBlock& block);
 
+// What a graph's file holds of each vector. The memory that searches touch is that of the file, and of the vectors only
+// where a line below says so; figures are of 512 dimensions with the default degree, 60,000 rows and more.
+enum class GraphCodes : std::uint32_t {
+  kFull = 1,     // a byte a number, walked; the best 2 k + 12 are scored by the vectors. 656 bytes a vector
+  kHalf = 2,     // 12 bits a number, which order the best as the vectors do; half of what faiss's HNSW of floats needs,
+                 // and less. Vectors are read for the distances of the k answered, unless a query says coded_distances.
+                 // 930 bytes a vector
+  kQuarter = 3,  // 12 bits of the numbers that say most, 4 of the others, links in as few bits as can be; a quarter of
+                 // faiss's. Read as for kHalf; and where more recall is wanted than these codes give, for the best
+                 // 2 k + 12. 480 bytes a vector
+};
+
 // How a graph is made (HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
 // Hierarchical Navigable Small World graphs", TPAMI 2020).
 struct GraphBuildOptions {
   std::uint32_t degree = 16;  // M: links of a node on an upper level; twice as many on the lowest
   std::uint32_t ef = 100;     // efConstruction: candidates held while a node is placed
+  GraphCodes codes = GraphCodes::kFull;
   std::uint64_t owner =
       0;  // what the vectors belong to (a segment's sum), kept in the file: another's graph is refused
   // Called from the calling thread with rows placed and rows in all; false stops the build with kCancelled.

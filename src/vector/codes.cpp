@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "vector/code_numbers.h"
+
 namespace pictor {
 namespace {
 
 constexpr int kLargestCode = 127;
 constexpr std::uint8_t kZeroCode = 128;
-
-// In double: the numbers may be as large as floats get, and their scale as small.
-double scaled(const CodeSpace& space, float number, double factor) {
-  return static_cast<double>(number) * (space.metric == Metric::kCosine ? factor : space.unit);
-}
 
 double power_of_two_for(const float* vectors, std::size_t numbers) {
   float most = 0;
@@ -20,8 +17,9 @@ double power_of_two_for(const float* vectors, std::size_t numbers) {
   return most == 0 ? 1.0 : std::ldexp(1.0, -(std::ilogb(most) + 1));
 }
 
-// Codes of `numbers`, which are then no longer needed, and their scale.
-float encode_numbers(std::span<const float> numbers, std::int8_t* out) {
+}  // namespace
+
+float detail::encode_numbers(std::span<const float> numbers, std::int8_t* out) {
   float most = 0;
   for (const float number : numbers) most = std::max(most, std::fabs(number));
   const float scale = most / static_cast<float>(kLargestCode);
@@ -38,13 +36,18 @@ float encode_numbers(std::span<const float> numbers, std::int8_t* out) {
   return scale;
 }
 
-std::int32_t offset_of(std::span<const std::int8_t> codes) {
+float detail::encode_numbers_from_128(std::span<const float> numbers, std::span<std::uint8_t> out) {
+  const float scale = encode_numbers(numbers, reinterpret_cast<std::int8_t*>(out.data()));
+  std::fill(out.begin() + static_cast<std::ptrdiff_t>(numbers.size()), out.end(), std::uint8_t{0});
+  for (std::uint8_t& code : out) code ^= kZeroCode;  // the same as adding it
+  return scale;
+}
+
+std::int32_t detail::offset_of(std::span<const std::int8_t> codes) {
   std::int32_t sum = 0;
   for (const std::int8_t code : codes) sum += code;
   return sum * std::int32_t{kZeroCode};
 }
-
-}  // namespace
 
 CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors, const float* inverse_norms,
                          std::size_t count, std::vector<float>& centre) {
@@ -71,24 +74,29 @@ CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors,
   return space;
 }
 
-CodeTerms encode_row(const CodeSpace& space, const float* vector, float inverse_norm, std::span<std::uint8_t> out) {
-  thread_local std::vector<float> numbers;
+float row_numbers(const CodeSpace& space, const float* vector, float inverse_norm, std::vector<float>& numbers) {
   numbers.resize(space.dim);
   double bias = 0;
+  const double factor = space.metric == Metric::kCosine ? static_cast<double>(inverse_norm) : space.unit;
   for (std::uint32_t j = 0; j < space.dim; ++j) {
-    const double number = scaled(space, vector[j], static_cast<double>(inverse_norm));
+    // In double: the numbers may be as large as floats get, and their scale as small.
+    const double number = static_cast<double>(vector[j]) * factor;
     const auto middle = static_cast<double>(space.centre[j]);
     const double rest = number - middle;
     numbers[j] = static_cast<float>(rest);
     bias += space.metric == Metric::kL2 ? -0.5 * rest * rest : middle * number;
   }
-  const float scale = encode_numbers(numbers, reinterpret_cast<std::int8_t*>(out.data()));
-  std::fill(out.begin() + space.dim, out.end(), std::uint8_t{0});
-  for (std::uint8_t& code : out) code ^= kZeroCode;  // the same as adding it
-  return {scale, static_cast<float>(bias)};
+  return static_cast<float>(bias);
 }
 
-bool encode_query(const CodeSpace& space, const float* vector, float inverse_norm, CodedQuery& out) {
+CodeTerms encode_row(const CodeSpace& space, const float* vector, float inverse_norm, std::span<std::uint8_t> out) {
+  thread_local std::vector<float> numbers;
+  const float bias = row_numbers(space, vector, inverse_norm, numbers);
+  return {detail::encode_numbers_from_128(numbers, out), bias};
+}
+
+double detail::code_numbers_of_query(const CodeSpace& space, const float* vector, float inverse_norm,
+                                     std::vector<float>& numbers) {
   double factor = space.metric == Metric::kCosine ? static_cast<double>(inverse_norm) : space.unit;
   if (space.metric == Metric::kInnerProduct) {
     double squares = 0;
@@ -96,25 +104,31 @@ bool encode_query(const CodeSpace& space, const float* vector, float inverse_nor
       const double number = static_cast<double>(vector[j]);
       squares += number * number;
     }
-    if (squares == 0) return false;
+    if (squares == 0) return 0;
     factor = space.length / std::sqrt(squares);  // the order of an inner product does not depend on the query's length
   }
-  std::vector<float> numbers(space.dim);
+  numbers.resize(space.dim);
   for (std::uint32_t j = 0; j < space.dim; ++j) {
     const double rest = static_cast<double>(vector[j]) * factor - static_cast<double>(space.centre[j]);
-    if (!(std::fabs(rest) < 1e15)) return false;
+    if (!(std::fabs(rest) < 1e15)) return 0;
     numbers[j] = static_cast<float>(rest);
   }
+  return factor;
+}
+
+bool encode_query(const CodeSpace& space, const float* vector, float inverse_norm, CodedQuery& out) {
+  thread_local std::vector<float> numbers;
+  if (detail::code_numbers_of_query(space, vector, inverse_norm, numbers) == 0) return false;
   out.codes.assign(code_bytes(space.dim), 0);
-  out.scale = encode_numbers(numbers, out.codes.data());
-  out.offset = offset_of(out.codes);
+  out.scale = detail::encode_numbers(numbers, out.codes.data());
+  out.offset = detail::offset_of(out.codes);
   return true;
 }
 
 void query_of_row(std::span<const std::uint8_t> codes, float scale, CodedQuery& out) {
   out.codes.resize(codes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) out.codes[i] = static_cast<std::int8_t>(codes[i] ^ kZeroCode);
-  out.offset = offset_of(out.codes);
+  out.offset = detail::offset_of(out.codes);
   out.scale = scale;
 }
 

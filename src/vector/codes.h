@@ -59,6 +59,8 @@ struct CodedQuery {
 CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors, const float* inverse_norms,
                          std::size_t count, std::vector<float>& centre);
 
+// The numbers that a row's codes stand for: scaled, less the centre. Its bias. `inverse_norm` is used for cosine alone.
+float row_numbers(const CodeSpace& space, const float* vector, float inverse_norm, std::vector<float>& numbers);
 // Codes of one row; `inverse_norm` is used for cosine alone. REQUIRES: out has code_bytes(space.dim) bytes.
 CodeTerms encode_row(const CodeSpace& space, const float* vector, float inverse_norm, std::span<std::uint8_t> out);
 

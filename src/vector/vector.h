@@ -17,9 +17,11 @@
 #include "pictor/types.h"
 #include "vector/codes.h"
 #include "vector/nibbles.h"
+#include "vector/planes.h"
 #include "vector/rotation.h"
 #include "vector/simd.h"
 #include "vector/token_codes.h"
+#include "vector/turn.h"
 
 namespace pictor {
 

@@ -1,5 +1,5 @@
 // Writes VECTORS (float32, row after row) and a graph over them, by squared L2. usage: make_graph VECTORS GRAPH COUNT
-// DIM Some rows are alike, so that some nodes stand for several.
+// DIM CODES, as GraphCodes has numbers. Some rows are alike, so that some nodes stand for several.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -40,6 +40,7 @@ Status make(char** words) {
   }
   GraphBuildOptions options;
   options.owner = kOwner;
+  options.codes = static_cast<GraphCodes>(std::strtoul(words[5], nullptr, 10));
   PICTOR_ASSIGN(const Bytes graph, build_graph_index({vectors.data(), rows.data(), norms.data(), count, dim},
                                                      Metric::kL2, options, nullptr));
   write(words[1], vectors.data(), vectors.size() * sizeof(float));
@@ -51,7 +52,7 @@ Status make(char** words) {
 }  // namespace pictor
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   const auto status = pictor::make(argv);
   if (!status.is_ok()) std::fprintf(stderr, "make_graph: %s\n", status.to_string().c_str());
   return static_cast<int>(status.code());

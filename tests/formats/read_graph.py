@@ -8,27 +8,30 @@ import sys
 
 from read_segment import Bad, crc32c, need
 
-NAMES = ("steps", "centre", "codes", "scales", "links", "upper", "begins", "rows")
-NONE = 0xFFFFFFFF
+NAMES = ("steps", "centre", "codes", "scales", "links", "upper", "begins", "rows", "reflections", "rest", "fine", "rest scales")
+FULL, HALF, QUARTER = 1, 2, 3
 
 
 def read_header(file):
-    need(len(file) >= 328, f"{len(file)} bytes, header and table have 328")
-    magic, version, sections, size, owner, metric, dim, rows, nodes, degree, ef, steps, zero, unit, length = \
+    need(len(file) >= 440, f"{len(file)} bytes, header and table have 440")
+    magic, version, sections, size, owner, metric, dim, rows, nodes, degree, ef, steps, codes, unit, length = \
         struct.unpack_from("<8sIIQQIIIIIIIIdd", file)
-    need(magic == b"PCTRGRPH" and version == 1 and sections == 8, f"begins with {magic!r}, version {version}")
-    need(size == len(file) and zero == 0, f"the header says {size} bytes, the file has {len(file)}")
-    need(struct.unpack_from("<II", file, 320) == (crc32c(file[:320]), 0), "the sum of header and table is another")
+    need(magic == b"PCTRGRPH" and version == 2 and sections == 12, f"begins with {magic!r}, version {version}")
+    need(size == len(file) and codes in (FULL, HALF, QUARTER), f"the header says {size} bytes, the file has {len(file)}")
+    need(struct.unpack_from("<II", file, 432) == (crc32c(file[:432]), 0), "the sum of header and table is another")
     levels = struct.unpack_from("<12I", file, 80)
     need(1 <= nodes <= rows and levels[0] == nodes and list(levels) == sorted(levels, reverse=True), "levels do not shrink")
-    return {"owner": owner, "metric": metric, "dim": dim, "rows": rows, "nodes": nodes, "degree": degree, "ef": ef,
+    error, front, zero = struct.unpack_from("<dII", file, 128)
+    wanted = 0 if codes == FULL else min(dim, max(64, min(256, (dim + 128) // 256 * 64)))
+    need((front, zero) == (wanted, 0) and error >= 0, f"{front} numbers in front, error {error}")
+    return {"owner": owner, "codes": codes, "front": front, "error": error, "metric": metric, "dim": dim, "rows": rows, "nodes": nodes, "degree": degree, "ef": ef,
             "steps": steps, "unit": unit, "length": length, "levels": [level for level in levels if level]}
 
 
 def read_sections(file):
-    sections, end = {}, 328
+    sections, end = {}, 440
     for number, name in enumerate(NAMES):
-        kind, crc, offset, size = struct.unpack_from("<IIQQ", file, 128 + 24 * number)
+        kind, crc, offset, size = struct.unpack_from("<IIQQ", file, 144 + 24 * number)
         need(kind == number + 1 and offset % 64 == 0 and offset >= end and offset + size <= len(file), f"section {name} is out of bounds")
         end = offset + size
         sections[name] = file[offset:end]
@@ -40,18 +43,47 @@ def numbers(content, cast):
     return struct.unpack(f"<{len(content) // struct.calcsize('<' + cast)}{cast}", content)
 
 
-def lists(content, each):
+def lists(content, each, bits=32):
     """Links of one node after the other, without what fills them up."""
-    links = numbers(content, "I")
-    return [[link for link in links[at:at + each] if link != NONE] for at in range(0, len(links), each)]
+    size, ones = -(-each * bits // 8), (1 << bits) - 1
+    whole = (int.from_bytes(content[at:at + size], "little") for at in range(0, len(content) // size * size, size))
+    return [[link for link in (one >> bits * n & ones for n in range(each)) if link != ones] for one in whole]
+
+
+def nibbles(content):
+    return [half for at in range(0, len(content), 64) for half in
+            (*(byte & 15 for byte in content[at:at + 64]), *(byte >> 4 for byte in content[at:at + 64]))]
+
+
+def up_to(count, multiple):
+    return -(-count // multiple) * multiple
+
+
+def planes(header, sections):
+    """Numbers of the turned rows by node, as their codes stand for them."""
+    front, rest, half = header["front"], header["dim"] - header["front"], header["codes"] == HALF
+    sizes = {"codes": up_to(front, 64), "rest": up_to(rest, 64) if half else up_to(rest, 128) // 2,
+             "fine": up_to(front, 128) // 2 + (up_to(rest, 128) // 2 if half else 0)}
+    need(all(len(sections[name]) == header["nodes"] * size for name, size in sizes.items()), "planes are not as long as the nodes are many")
+    found = []
+    for node, scale in enumerate(numbers(sections["rest scales"], "f")):
+        own = {name: sections[name][node * size:(node + 1) * size] for name, size in sizes.items()}
+        of_front, fine = struct.unpack_from("<f", sections["scales"], 8 * node)[0], nibbles(own["fine"])
+        row = [(code - 128 + (part - 7.5) / 16) * of_front for code, part in zip(own["codes"][:front], fine)]
+        if half:
+            row += [(code - 128 + (part - 7.5) / 16) * scale for code, part in zip(own["rest"][:rest], fine[up_to(front, 128):])]
+        else:
+            row += [(code - 7.5) * scale for code in nibbles(own["rest"])[:rest]]
+        found.append(row)
+    return found
 
 
 def read(file):
     """Header, steps, codes by node, links by level and node, positions of rows by node."""
     header, sections = read_header(file), read_sections(file)
-    nodes, degree, stride = header["nodes"], header["degree"], -(-header["dim"] // 64) * 64
-    need(len(sections["codes"]) == nodes * stride, "codes are not as many as the nodes")
-    levels, at = [lists(sections["links"], 2 * degree)], 0
+    nodes, degree, dim = header["nodes"], header["degree"], header["dim"]
+    bits = nodes.bit_length() if header["codes"] == QUARTER else 32
+    levels, at = [lists(sections["links"][:-(-2 * degree * bits // 8) * nodes], 2 * degree, bits)], 0
     for count in header["levels"][1:]:
         levels.append(lists(sections["upper"][at:at + 4 * degree * count], degree))
         at += 4 * degree * count
@@ -59,11 +91,15 @@ def read(file):
     begins = numbers(sections["begins"], "I") or range(nodes + 1)
     rows = numbers(sections["rows"], "I")
     need(sorted(rows) == list(range(header["rows"])), "not every row is there once")
-    return {"header": header, "levels": levels, "centre": numbers(sections["centre"], "f"),
-            "steps": [struct.unpack_from("<Ifff", sections["steps"], 16 * n) for n in range(header["steps"])],
-            "codes": [sections["codes"][n * stride:n * stride + header["dim"]] for n in range(nodes)],
-            "scales": [struct.unpack_from("<ff", sections["scales"], 8 * n) for n in range(nodes)],
-            "rows": [rows[begins[n]:begins[n + 1]] for n in range(nodes)]}
+    found = {"header": header, "levels": levels, "centre": numbers(sections["centre"], "f"),
+             "steps": [struct.unpack_from("<HHfff", sections["steps"], 16 * n) for n in range(header["steps"])],
+             "scales": [struct.unpack_from("<ff", sections["scales"], 8 * n) for n in range(nodes)],
+             "rows": [rows[begins[n]:begins[n + 1]] for n in range(nodes)]}
+    if header["codes"] == FULL:
+        stride = up_to(dim, 64)
+        need(len(sections["codes"]) == nodes * stride, "codes are not as many as the nodes")
+        return {**found, "codes": [sections["codes"][n * stride:n * stride + dim] for n in range(nodes)]}
+    return {**found, "turned": planes(header, sections)}
 
 
 if __name__ == "__main__":
