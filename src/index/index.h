@@ -48,10 +48,10 @@ struct IndexQuery {
   // The share of the true k nearest that is wanted, as a mean over queries: above 0, at most 1. 1: exact. An index that
   // cannot promise it answers exactly.
   double recall = 1.0;
-  bool explain = false;  // the answer says why it was found the way it was
   // True: distances may come from codes, where an index has them fine enough, and no stored vector is read for them.
   // For vectors that do not fit into memory: each that is read is a page from the disk.
   bool coded_distances = false;
+  bool explain = false;  // the answer says why it was found the way it was
 };
 
 // What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
