@@ -13,10 +13,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {"index",   "search",  "get",        "delete",   "collections", "stats",
-                                 "verify",  "rebuild", "compact",    "receipt",  "certificate", "backup",
-                                 "restore", "history", "export",     "encoders", "encoder",     "embed",
-                                 "bench",   "version", "completion", "man",      "help-all"};
+const char* const kCommands[] = {
+    "index",   "search",      "get",        "delete",  "collections", "stats",  "verify",   "rebuild", "compact",
+    "receipt", "certificate", "backup",     "restore", "history",     "export", "encoders", "encoder", "embed",
+    "bench",   "version",     "completion", "man",     "help-all",    "import", "tune"};
 
 // --- help and errors ---
 
@@ -477,7 +477,7 @@ TEST_F(CliTest, search_asks_for_a_recall_or_an_exact_answer) {
   EXPECT_EQ(run({"search", "--text", "x"}), 0);
   EXPECT_EQ(run({"search", "--text", "x", "--recall", "0.9"}), 0);
   EXPECT_EQ(run({"search", "--text", "x", "--exact"}), 0);
-  EXPECT_EQ(engine_->queries.at(0).recall, 0.98);
+  EXPECT_FALSE(engine_->queries.at(0).recall.has_value());
   EXPECT_EQ(engine_->queries.at(1).recall, 0.9);
   EXPECT_EQ(engine_->queries.at(2).recall, 1.0);
   EXPECT_EQ(run({"search", "--text", "x", "--exact", "--recall", "0.9"}), 2);

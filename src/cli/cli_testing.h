@@ -116,8 +116,52 @@ class FakeUpkeep : public Upkeep {
   CheckedCertificate check(std::string_view) override { return checked; }
 };
 
+// Takes what it is given; answers tune as it was told to.
+class FakeVectorTools : public VectorTools {
+ public:
+  std::vector<ImportRequest> imports;
+  std::vector<ForeignVector> imported;
+  std::uint64_t cancel_after = UINT64_MAX;
+  std::vector<TuneRequest> tunes;
+  TuneReport tuned;
+
+  Result<ImportReport> import(const ImportRequest& request, VectorSource& source) override {
+    imports.push_back(request);
+    ImportReport report;
+    report.encoder = "external:" + (request.encoder_name.empty() ? "unknown" : request.encoder_name);
+    report.dim = source.dim();
+    report.metric = request.metric.value_or(source.metric().value_or(Metric::kCosine));
+    report.counts.total = source.total();
+    for (;;) {
+      VectorSource::Entry entry;
+      PICTOR_ASSIGN(const bool more, source.next(entry));
+      if (!more) return report;
+      if (report.counts.seen == cancel_after) {
+        report.cancelled = true;
+        return report;
+      }
+      ++report.counts.seen;
+      report.counts.seconds += 6;
+      if (entry.problem.is_ok()) {
+        ++report.counts.added;
+        imported.push_back(entry.vector);
+      } else {
+        ++report.counts.refused;
+        request.refused({entry.vector.place, entry.vector.id, entry.problem});
+      }
+      request.progress(report.counts);
+    }
+  }
+  Result<TuneReport> tune(const TuneRequest& request) override {
+    tunes.push_back(request);
+    return tuned;
+  }
+};
+
 class FakeEngine : public Engine {
  public:
+  FakeVectorTools fake_vector_tools;
+  VectorTools& vector_tools() override { return fake_vector_tools; }
   FakeUpkeep fake_upkeep;
   Upkeep& upkeep() override { return fake_upkeep; }
   std::vector<StoredItem> items;
@@ -518,6 +562,7 @@ class CliTest : public ::testing::Test {
     }
     EncoderTools& encoder_tools() override { return engine_->encoder_tools(); }
     Upkeep& upkeep() override { return engine_->upkeep(); }
+    VectorTools& vector_tools() override { return engine_->vector_tools(); }
 
    private:
     std::shared_ptr<FakeEngine> engine_;

@@ -1,22 +1,35 @@
-// pictor export: vectors as .npy with their ids beside, or whole items as JSON lines.
+// pictor export: vectors as .npy with their ids beside, vectors and ids as HDF5, or whole items as JSON lines.
 #include <CLI/CLI.hpp>
 
 #include "cli/json_output.h"
 #include "cli/output_file.h"
 #include "cli/session.h"
 #include "cli/text.h"
+#include "cli/vectors_output.h"
+#include "exchange/exchange.h"
 
 namespace pictor {
 namespace {
 
 struct Options {
-  std::string file, collection = "default", format, head, where, as_of;
+  std::string file, collection = "default", format, head, where, as_of, ids;
   bool force = false, no_vectors = false;
 };
 
-std::string ids_path(const std::string& npy) {
+std::string ids_path(const Options& options) {
+  if (!options.ids.empty()) return options.ids;
+  const std::string& npy = options.file;
   const std::string stem = npy.ends_with(".npy") ? npy.substr(0, npy.size() - 4) : npy;
   return stem + ".ids.jsonl";
+}
+
+// An id as a line: JSON, or in a .txt as it is.
+Result<std::string> id_line(const std::string& path, const std::string& id) {
+  if (!path.ends_with(".txt")) return json_string(id) + "\n";
+  if (id.find_first_of("\r\n") == std::string::npos) return id + "\n";
+  return Status(Code::kInvalid, "id '" + printable(id) +
+                                    "' has a line end in it: a text file cannot hold it, name the "
+                                    "file of ids .jsonl");
 }
 
 // The head that is exported, and its dimension.
@@ -34,7 +47,8 @@ Result<HeadInfo> find_head(Engine& engine, const Options& options) {
 Result<std::uint64_t> export_npy(Session& session, Engine& engine, const AsOf& at, const Options& options) {
   PICTOR_ASSIGN(const HeadInfo head, find_head(engine, options));
   PICTOR_ASSIGN(const auto vectors, OutputFile::create(session.env(), options.file, options.force));
-  PICTOR_ASSIGN(const auto ids, OutputFile::create(session.env(), ids_path(options.file), options.force));
+  const std::string ids_file = ids_path(options);
+  PICTOR_ASSIGN(const auto ids, OutputFile::create(session.env(), ids_file, options.force));
   PICTOR_TRY(vectors->write(npy_header(0, head.dim)));
   std::uint64_t rows = 0;
   PICTOR_TRY(engine.scan_as_of(options.collection, options.where, true, at, [&](const StoredItem& item) -> Status {
@@ -46,11 +60,29 @@ Result<std::uint64_t> export_npy(Session& session, Engine& engine, const AsOf& a
     }
     ++rows;
     PICTOR_TRY(vectors->write(as_text(std::as_bytes(std::span(found->second)))));
-    return ids->write(json_string(item.id) + "\n");
+    PICTOR_ASSIGN(const std::string line, id_line(ids_file, item.id));
+    return ids->write(line);
   }));
   PICTOR_TRY(vectors->rewrite_begin(npy_header(rows, head.dim)));
   PICTOR_TRY(ids->finish());
   PICTOR_TRY(vectors->finish());
+  return rows;
+}
+
+Result<std::uint64_t> export_hdf5(Session& session, Engine& engine, const AsOf& at, const Options& options) {
+  PICTOR_ASSIGN(const HeadInfo head, find_head(engine, options));
+  PICTOR_ASSIGN(
+      const auto file,
+      create_hdf5(session.env(), options.file,
+                  {options.collection, head.name, head.space, metric_name(head.metric), head.dim}, options.force));
+  std::uint64_t rows = 0;
+  PICTOR_TRY(engine.scan_as_of(options.collection, options.where, true, at, [&](const StoredItem& item) -> Status {
+    const auto found = item.vectors.find(head.name);
+    if (found == item.vectors.end() || found->second.empty()) return Status::ok();
+    ++rows;
+    return file->add(item.id, found->second);
+  }));
+  PICTOR_TRY(file->finish());
   return rows;
 }
 
@@ -80,18 +112,28 @@ Result<std::uint64_t> export_json_lines(Session& session, Engine& engine, const 
   return rows;
 }
 
+std::string format_of(const Options& options) {
+  if (!options.format.empty()) return options.format;
+  const auto ends = [&](std::string_view with) { return options.file.ends_with(with); };
+  if (ends(".npy")) return "npy";
+  return ends(".h5") || ends(".hdf5") ? "hdf5" : "jsonl";
+}
+
 Status run(Session& session, const Options& options) {
-  std::string format = options.format;
-  if (format.empty()) format = options.file.ends_with(".npy") ? "npy" : "jsonl";
-  if (format == "npy" && options.file == "-") {
-    return {Code::kInvalid, "npy needs a file, since the ids go beside it; name one or use --format jsonl"};
+  const std::string format = format_of(options);
+  if (format != "jsonl" && options.file == "-") {
+    return {Code::kInvalid, format + " needs a file; name one or use --format jsonl"};
+  }
+  if (format != "npy" && !options.ids.empty()) {
+    return {Code::kInvalid, "only npy has its ids in another file: " + format + " has them in it"};
   }
   PICTOR_ASSIGN(const AsOf at, parse_as_of(options.as_of));
   PICTOR_ASSIGN(Engine * engine, session.engine());
-  PICTOR_ASSIGN(const std::uint64_t rows, format == "npy" ? export_npy(session, *engine, at, options)
-                                                          : export_json_lines(session, *engine, at, options));
+  PICTOR_ASSIGN(const std::uint64_t rows, format == "npy"    ? export_npy(session, *engine, at, options)
+                                          : format == "hdf5" ? export_hdf5(session, *engine, at, options)
+                                                             : export_json_lines(session, *engine, at, options));
   if (options.file == "-" || session.options().quiet) return Status::ok();
-  const std::string ids = format == "npy" ? ids_path(options.file) : "";
+  const std::string ids = format == "npy" ? ids_path(options) : "";
   if (session.json()) {
     session.out() << "{\"items\": " << rows << ", \"file\": " << json_string(options.file)
                   << ", \"ids_file\": " << (ids.empty() ? "null" : json_string(ids)) << "}\n";
@@ -110,10 +152,12 @@ Command add_export_command(CLI::App& parent) {
   app.add_option("file", options->file, "File to write; - is standard output (jsonl)")->required()->type_name("FILE");
   add_collection_option(app, options->collection);
   app.add_option("--format", options->format,
-                 "npy (vectors, and FILE.ids.jsonl beside) or jsonl; else by FILE's ending")
-      ->check(CLI::IsMember({"npy", "jsonl"}).description(""))
-      ->type_name("npy|jsonl");
-  app.add_option("--head", options->head, "Head of the vectors; else the first (npy), or all (jsonl)")
+                 "npy (vectors, and FILE.ids.jsonl beside), hdf5 (vectors and ids) or jsonl; else by FILE's ending")
+      ->check(CLI::IsMember({"npy", "hdf5", "jsonl"}).description(""))
+      ->type_name("npy|hdf5|jsonl");
+  app.add_option("--ids", options->ids, "Where the ids of npy go: .txt, one a line, else JSON lines")
+      ->type_name("FILE");
+  app.add_option("--head", options->head, "Head of the vectors; else the first (npy, hdf5), or all (jsonl)")
       ->type_name("NAME");
   add_where_option(app, options->where);
   add_as_of_option(app, options->as_of);

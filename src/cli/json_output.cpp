@@ -99,6 +99,10 @@ Json collection_object(const CollectionInfo& info) {
             {"mapped", info.mapped_bytes},
             {"resident", info.resident_bytes}}},
           {"recall", recall_array(info.recall)},
+          {"external", info.external},
+          {"search",
+           {{"recall", info.search_recall ? Json(*info.search_recall) : Json(nullptr)},
+            {"deadline_ms", info.search_deadline_ms ? Json(*info.search_deadline_ms) : Json(nullptr)}}},
           {"blob_bytes", info.blob_bytes},
           {"tokens",
            {{"codec", info.tokens},
@@ -145,7 +149,7 @@ std::string item_json(const StoredItem& item, bool pretty) {
                  {"source", item.source},
                  {"text", item.text},
                  {"metadata", embedded(item.metadata)},
-                 {"content", item.content},
+                 {"content", item.content.empty() ? Json(nullptr) : Json(item.content)},
                  {"format", item.format},
                  {"width", item.width},
                  {"height", item.height},
@@ -166,7 +170,7 @@ std::string history_json(const std::vector<StoredVersion>& versions) {
     object["born_us"] = version.born_us ? Json(*version.born_us) : Json(nullptr);
     object["died_us"] = version.died_us ? Json(*version.died_us) : Json(nullptr);
     object["batch"] = version.batch.empty() ? Json(nullptr) : Json(version.batch);
-    object["content"] = version.content;
+    object["content"] = version.content.empty() ? Json(nullptr) : Json(version.content);
     object["source"] = version.source;
     object["spaces"] = Json::object();
     for (const auto& [head, space] : version.spaces) object["spaces"][head] = space;

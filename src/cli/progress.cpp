@@ -27,26 +27,26 @@ std::string time_left(const IngestProgress& progress, double rate) {
 
 }  // namespace
 
-std::string progress_bar(const IngestProgress& progress, double rate, std::size_t width) {
+std::string progress_bar(const IngestProgress& progress, double rate, std::size_t width, const ProgressWords& words) {
   std::string text;
   if (progress.total) {
     const auto full = static_cast<std::size_t>(share_done(progress) * kBarWidth);
     text = "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "] " + pad_left(percent(progress), 4) +
            "  " + with_commas(progress.seen) + "/" + with_commas(*progress.total);
   } else {
-    text = plural(progress.seen, "picture", "pictures");
+    text = plural(progress.seen, words.one, words.many);
   }
-  text += "  " + fixed(rate, 1) + " img/s";
+  text += "  " + fixed(rate, 1) + " " + words.rate;
   if (const std::string left = time_left(progress, rate); !left.empty()) text += "  " + left;
   if (progress.quarantined > 0) text += "  " + with_commas(progress.quarantined) + " refused";
   return cut_end(text, width);
 }
 
-std::string progress_line(const IngestProgress& progress, double rate) {
+std::string progress_line(const IngestProgress& progress, double rate, const ProgressWords& words) {
   std::string text = with_commas(progress.seen);
-  text += progress.total ? " of " + plural(*progress.total, "picture", "pictures") + " (" + percent(progress) + ")"
-                         : std::string(progress.seen == 1 ? " picture" : " pictures");
-  text += ", " + fixed(rate, 1) + " img/s";
+  text += progress.total ? " of " + plural(*progress.total, words.one, words.many) + " (" + percent(progress) + ")"
+                         : " " + (progress.seen == 1 ? words.one : words.many);
+  text += ", " + fixed(rate, 1) + " " + words.rate;
   if (const std::string left = time_left(progress, rate); !left.empty()) text += ", " + left;
   if (progress.quarantined > 0) text += ", " + with_commas(progress.quarantined) + " refused";
   return text;
@@ -67,11 +67,11 @@ void ProgressPrinter::update(const IngestProgress& progress) {
   const double now_rate = rate(progress);
   if (mode_ == Mode::kBar) {
     // One column is left free: a full line makes some terminals wrap.
-    out_ << "\r\x1b[2K" << progress_bar(progress, now_rate, width_ - 1) << std::flush;
+    out_ << "\r\x1b[2K" << progress_bar(progress, now_rate, width_ - 1, words_) << std::flush;
     bar_shown_ = true;
   } else if (progress.seconds - printed_seconds_ >= kLineEverySeconds) {
     printed_seconds_ = progress.seconds;
-    out_ << progress_line(progress, now_rate) << std::endl;
+    out_ << progress_line(progress, now_rate, words_) << std::endl;
   }
 }
 

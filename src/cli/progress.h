@@ -10,15 +10,22 @@
 
 namespace pictor {
 
+// What is counted.
+struct ProgressWords {
+  std::string one = "picture", many = "pictures", rate = "img/s";
+};
+
 // "[#####-----]  52%  408/785  38.2 img/s  0:10 left  2 refused", at most `width` columns. `rate` in pictures a second.
-std::string progress_bar(const IngestProgress& progress, double rate, std::size_t width);
+std::string progress_bar(const IngestProgress& progress, double rate, std::size_t width,
+                         const ProgressWords& words = {});
 // "408 of 785 pictures (52%), 38.2 img/s, 0:10 left, 2 refused"
-std::string progress_line(const IngestProgress& progress, double rate);
+std::string progress_line(const IngestProgress& progress, double rate, const ProgressWords& words = {});
 
 class ProgressPrinter {
  public:
   enum class Mode { kOff, kBar, kLines };
-  ProgressPrinter(std::ostream& out, Mode mode, std::size_t width) : out_(out), mode_(mode), width_(width) {}
+  ProgressPrinter(std::ostream& out, Mode mode, std::size_t width, ProgressWords words = {})
+      : out_(out), mode_(mode), width_(width), words_(std::move(words)) {}
 
   void update(const IngestProgress& progress);
   // Prints a line of its own; the bar gives way and is drawn again by the next update.
@@ -36,6 +43,7 @@ class ProgressPrinter {
   std::ostream& out_;
   Mode mode_;
   std::size_t width_;
+  const ProgressWords words_;
   std::deque<Sample> samples_;
   double printed_seconds_ = 0;
   bool bar_shown_ = false;

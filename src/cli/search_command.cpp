@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "cli/terminal_picture.h"
 #include "cli/text.h"
+#include "exchange/exchange.h"
 
 namespace pictor {
 namespace {
@@ -17,20 +18,37 @@ constexpr std::uint32_t kTerminalSide = 240;
 constexpr int kTerminalRows = 6;
 
 struct Options {
-  std::vector<std::string> images, texts, ids;
+  std::vector<std::string> images, texts, ids, vectors_of;
   std::vector<double> weights;
   std::string collection = "default", head, where, as_of, html, thumbnails = "auto";
   std::size_t k = 10;
-  std::int64_t deadline_ms = 0;
-  double recall = Query{}.recall;
+  std::optional<std::int64_t> deadline_ms;
+  std::optional<double> recall;
+  std::optional<std::uint64_t> row;  // of the files of vectors_of
   bool exact = false, explain = false, vectors = false, reproducible = false;
   const CLI::App* app = nullptr;
 };
 
+// One row of a file of vectors: which, must be said of a file that has several.
+Result<std::vector<float>> vector_from(Env& env, const std::string& path, const std::optional<std::uint64_t>& row) {
+  PICTOR_ASSIGN(const auto file, open_vector_file(env, path, {}));
+  if (!row.has_value() && file->total().value_or(0) > 1) {
+    return Status(Code::kInvalid,
+                  "'" + path + "' has " + with_commas(*file->total()) + " vectors: say which one with --row, from 0");
+  }
+  VectorSource::Entry entry;
+  for (std::uint64_t at = 0; at <= row.value_or(0); ++at) {
+    PICTOR_ASSIGN(const bool more, file->next(entry));
+    if (!more) return Status(Code::kNotFound, "'" + path + "' has no row " + std::to_string(row.value_or(0)));
+  }
+  if (!entry.problem.is_ok()) return entry.problem.in("'" + path + "', " + entry.vector.place);
+  return std::move(entry.vector.numbers);
+}
+
 // Parts in the order of the command line, so that weights belong to them.
 Result<std::vector<QueryPart>> make_parts(Session& session, const Options& options) {
   std::vector<QueryPart> parts;
-  std::size_t image = 0, text = 0, id = 0;
+  std::size_t image = 0, text = 0, id = 0, vector = 0;
   for (const CLI::Option* option : options.app->parse_order()) {
     const std::string name = option->get_single_name();
     QueryPart part;
@@ -43,12 +61,16 @@ Result<std::vector<QueryPart>> make_parts(Session& session, const Options& optio
     } else if (name == "id" && id < options.ids.size()) {
       part.kind = QueryPart::Kind::kId;
       part.text = options.ids[id++];
+    } else if (name == "vector" && vector < options.vectors_of.size()) {
+      part.kind = QueryPart::Kind::kVector;
+      PICTOR_ASSIGN(part.vector, vector_from(session.env(), options.vectors_of[vector++], options.row));
     } else {
       continue;
     }
     parts.push_back(std::move(part));
   }
-  if (parts.empty()) return Status(Code::kInvalid, "nothing to search for: give --image FILE, --text WORDS or --id ID");
+  if (parts.empty())
+    return Status(Code::kInvalid, "nothing to search for: give --image FILE, --text WORDS, --id ID or --vector FILE");
   if (!options.weights.empty() && options.weights.size() != parts.size()) {
     return Status(Code::kInvalid, plural(options.weights.size(), "weight", "weights") + " for " +
                                       plural(parts.size(), "part", "parts") + " of the query; give one each");
@@ -59,12 +81,13 @@ Result<std::vector<QueryPart>> make_parts(Session& session, const Options& optio
 
 std::string title_of(const Query& query, const Options& options) {
   std::string title;
-  std::size_t image = 0;
+  std::size_t image = 0, vector = 0;
   for (const QueryPart& part : query.parts) {
     if (!title.empty()) title += " + ";
     if (part.kind == QueryPart::Kind::kImage) title += options.images[image++];
     if (part.kind == QueryPart::Kind::kText) title += "\"" + part.text + "\"";
     if (part.kind == QueryPart::Kind::kId) title += "item " + part.text;
+    if (part.kind == QueryPart::Kind::kVector) title += options.vectors_of[vector++];
     if (part.weight != 1.0) title += " x " + fixed(part.weight, 2);
   }
   return title;
@@ -171,11 +194,13 @@ Status run(Session& session, const Options& options) {
   query.head = options.head;
   query.k = options.k;
   query.where = options.where;
-  query.recall = options.exact ? 1.0 : options.recall;
+  query.recall = options.exact ? std::optional<double>(1.0) : options.recall;
   PICTOR_ASSIGN(query.as_of, parse_as_of(options.as_of));
   query.with_vectors = options.vectors;
   query.explain = options.explain;
-  if (options.deadline_ms > 0) query.deadline_us = session.env().monotonic_us() + options.deadline_ms * 1000;
+  if (const auto& ms = options.deadline_ms; ms.has_value()) {
+    query.deadline_us = *ms == 0 ? 0 : session.env().monotonic_us() + *ms * 1000;
+  }
   session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const Hits hits, engine->search(query));
@@ -208,6 +233,14 @@ Command add_search_command(CLI::App& parent) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("ID")
       ->group("Query");
+  app.add_option("--vector", options->vectors_of, "Like the vector in this file: .npy, JSON lines or a faiss index")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("FILE")
+      ->group("Query");
+  app.add_option("--row", options->row, "Which vector of that file, from 0; a file of one needs none")
+      ->type_name("N")
+      ->group("Query");
   app.add_option("-w,--weight", options->weights,
                  "Weights of the parts above, in the order given, as 1,0.5; a negative one leads away")
       ->delimiter(',')
@@ -223,12 +256,13 @@ Command add_search_command(CLI::App& parent) {
       ->check(CLI::Range(1, static_cast<int>(limits::kQueryKMax)).description(""))
       ->type_name("N")
       ->capture_default_str();
-  CLI::Option* recall =
-      app.add_option("--recall", options->recall, "Share of the true k nearest that is wanted, as a mean over queries")
-          ->type_name("SHARE")
-          ->capture_default_str();
+  CLI::Option* recall = app.add_option("--recall", options->recall,
+                                       "Share of the true k nearest that is wanted, as a mean over queries; else the "
+                                       "collection's own (pictor tune), else 0.98")
+                            ->type_name("SHARE");
   app.add_flag("--exact", options->exact, "Look at every picture: recall 1")->excludes(recall);
-  app.add_option("--deadline", options->deadline_ms, "Give up after so many milliseconds; 0 never")
+  app.add_option("--deadline", options->deadline_ms,
+                 "Give up after so many milliseconds, 0 never; else the collection's own, if it has one")
       ->check(CLI::Range(std::int64_t{0}, limits::kQueryDeadlineMsMax).description(""))
       ->type_name("MS");
   app.add_flag("--vectors", options->vectors, "Put the vectors into the JSON");
@@ -240,9 +274,10 @@ Command add_search_command(CLI::App& parent) {
       ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
       ->type_name("auto|always|never")
       ->capture_default_str();
-  set_examples(app, {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
-                     "pictor search --id photos/cat.jpg --where 'year >= 2020'",
-                     "pictor search --image shoe.jpg --text red --weight 1,0.5 --json"});
+  set_examples(
+      app, {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
+            "pictor search --id photos/cat.jpg --where 'year >= 2020'", "pictor search -c foreign --vector query.npy",
+            "pictor search --image shoe.jpg --text red --weight 1,0.5 --json"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

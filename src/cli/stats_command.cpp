@@ -5,18 +5,10 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/vectors_output.h"
 
 namespace pictor {
 namespace {
-
-const char* metric_text(Metric metric) {
-  switch (metric) {
-    case Metric::kCosine: return "cosine";
-    case Metric::kInnerProduct: return "inner product";
-    case Metric::kL2: return "L2";
-  }
-  return "?";
-}
 
 std::string index_row(std::uint64_t files, std::uint64_t bytes, const CollectionInfo& info) {
   if (files == 0) return "none";
@@ -60,6 +52,9 @@ Status run(Session& session, const std::string& collection) {
   row("memory", bytes_text(info.resident_bytes) + " resident; " + bytes_text(info.mapped_bytes) +
                     " mapped, of which the system keeps what it has room for");
   row("pictures", bytes_text(info.blob_bytes));
+  if (info.search_recall) row("search", "recall " + short_number(*info.search_recall) + " unless another is asked for");
+  if (info.search_deadline_ms)
+    row("deadline", with_commas(static_cast<std::uint64_t>(*info.search_deadline_ms)) + " ms");
   for (const MeasuredRecall& at : info.recall) {
     row(("recall@" + std::to_string(at.at)).c_str(), fixed(at.recall, 4) + " (" + fixed(at.low, 4) + " to " +
                                                          fixed(at.high, 4) + ", " +
@@ -77,7 +72,10 @@ Status run(Session& session, const std::string& collection) {
                {"takes", Column::Kind::kText},
                {"space", Column::Kind::kText, 12}});
   for (const HeadInfo& head : info.heads) {
-    const char* takes = head.images && head.texts ? "pictures, words" : head.images ? "pictures" : "words";
+    const char* takes = info.external               ? "vectors"
+                        : head.images && head.texts ? "pictures, words"
+                        : head.images               ? "pictures"
+                                                    : "words";
     heads.add({head.name, std::to_string(head.dim), metric_text(head.metric), takes, head.space.substr(0, 16)});
   }
   out << "\n" << heads.text(session.terminal().width);
