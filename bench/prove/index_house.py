@@ -34,7 +34,7 @@ def bench(context, script, *words, statuses=(0,)):
         out = common.scratch() / f"{path.stem}-{'-'.join(map(str, words)) or 'all'}.json"
         out.unlink(missing_ok=True)
         claims.say(f"{script} {' '.join(map(str, words))}, scale {scale}")
-        extra = [] if script in ("ann_filters.py", "ann_ten_million.py") else ["--rounds", rounds]
+        extra = [] if script in ("ann_filters.py", "ann_writers.py", "ann_ten_million.py") else ["--rounds", rounds]
         went = common.run([sys.executable, path, "--scale", scale, "--seed", seed, *extra, *words, "--out", out],
                           env={"PICTOR_BUILD": str(common.BUILD)}, timeout=4 * 3600)
         if went.status == common.EXIT_SKIPPED:

@@ -1,4 +1,5 @@
-"""Claims: nothing acknowledged is lost, nothing deleted returns, and the bytes on disk are what the documents say."""
+"""Claims: nothing acknowledged is lost, nothing deleted returns, the recall that is
+published is the recall measured, and the bytes on disk are what the documents say."""
 import claims
 import common
 from gtests import gtest
@@ -77,6 +78,8 @@ def damage(_):
                           {"programs": [one.numbers for one in found]})
 
 
+claim("recall-live", "the recall that a collection publishes of its live queries agrees with that measured offline, within its interval")(
+    lambda _: shown_by_gtests("src/engine/engine_test", "EngineIndexes.recall_of_live_queries*:LiveRecall*", "recall of live queries"))
 claim("erasure", f"0 of {NEEDLES:,} planted needles are found in any file after items were deleted for good")(
     lambda context: shown_by_gtests("src/store/store_test", "PurgeTest.*", "erasure with a scanner of every file"))
 claim("formats-graph", "a reader of at most 100 lines of Python opens a graph from docs/formats/graph.md alone")(

@@ -89,40 +89,6 @@ class Listed(unittest.TestCase):
             self.skipTest(went.stderr)
         self.assertIn("speed-fashion-99: wanted at recall@10 of 0.99", went.stdout)
 
-    def test_what_is_not_built_fails_and_says_so(self):
-        for name in ("recall-live", "filters-recall-writers"):
-            self.assertRegex(verdict(name).line(), f"^FAIL {name}: not built: ")
-
-
-class TenMillion(unittest.TestCase):
-    def judged(self, name, **bent):
-        made = {"wall_seconds": 3500.0, "rows_per_second": 2857.0, "type": "lists", "why": "graphs are larger", "use": {"peak": 4 << 30}}
-        asked = {"recall": 0.951, "assured": "recall 0.95 by calibration", "distances": 9000, "opened": {"open_seconds": 0.9},
-                 "first_ms": 199.0, "first_round_ms": {"median": 20.0, "n": 999}, "second_round_ms": {"median": 5.0},
-                 "use": {"peak": 1 << 30}, "rss_anon_bytes": 1 << 28}
-        found = {"rows": bent.pop("rows", 10_000_000), "dim": 512, "budget_bytes": 4 << 30, "bytes": {"indexes": 3 << 30},
-                 "build": {**made, **bent.pop("build", {})}, "asked": {**asked, **bent}}
-        with unittest.mock.patch.object(ann_group, "Group", unittest.mock.MagicMock()):
-            return verdict(name, found, index_ten_million)
-
-    def test_each_bound_holds_at_it_and_fails_past_it(self):
-        for name, bent in (("build", {"build": {"rows_per_second": 2777.0}}), ("recall", {"recall": 0.9499}),
-                           ("recall", {"assured": "exact"}), ("open", {"opened": {"open_seconds": 1.0}}), ("first", {"first_ms": 200.0}),
-                           ("memory", {"build": {"use": {"peak": (4 << 30) + 1}}}), ("memory", {"use": {"peak": None}})):
-            with self.subTest(name, bent=bent):
-                self.assertEqual(self.judged(f"ten-million-{name}").verdict, claims.PASS)
-                self.assertEqual(self.judged(f"ten-million-{name}", **bent).verdict, claims.FAIL)
-
-    def test_fewer_vectors_are_told(self):
-        self.assertIn("1,000,000 x 512, a part of 10,000,000", self.judged("ten-million-open", rows=1_000_000).line())
-        self.assertNotIn("a part", self.judged("ten-million-open").line())
-
-    def test_without_a_control_group_nothing_is_shown(self):
-        with unittest.mock.patch.object(ann_group, "Group", side_effect=ann_group.NoGroup("no room")):
-            found = verdict("ten-million-memory", {}, index_ten_million)
-        self.assertEqual(found.verdict, claims.FAIL)
-        self.assertIn("no room", found.figure)
-
 
 class Speed(unittest.TestCase):
     def test_twice_as_fast_holds_and_a_little_less_fails(self):
@@ -203,6 +169,15 @@ class Filters(unittest.TestCase):
         found = cells()
         del found["cells"][7]
         self.assertEqual(verdict("filters-recall", found, index_filters).verdict, claims.FAIL)
+
+    def test_recall_beside_writers_needs_every_cell_and_writers_that_wrote(self):
+        beside = cells()
+        beside["cells"] = [{key: value for key, value in cell.items() if key != "deleted"} for cell in beside["cells"][:15]]
+        beside.update(writers=4, commits=10)
+        self.assertEqual(verdict("filters-recall-writers", beside, index_filters).verdict, claims.PASS)
+        self.assertEqual(verdict("filters-recall-writers", {**beside, "commits": 0}, index_filters).verdict, claims.FAIL)
+        beside["cells"][7]["lower"] = 0.974
+        self.assertEqual(verdict("filters-recall-writers", beside, index_filters).verdict, claims.FAIL)
 
     def test_the_faster_scan_and_the_worst_kind_count(self):
         self.assertEqual(self.judged("filters-speed-1"), claims.PASS)

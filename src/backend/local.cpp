@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -79,10 +80,62 @@ class VisibleRows final : public RowFilter {
     }
   }
 
+  void allowed_at(std::span<const std::uint32_t> positions, std::span<std::uint8_t> out) const override {
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      const std::size_t at = range_.begin + positions[i];
+      out[i] = allowed_ == nullptr || allowed_->contains(range_.block->rows[at]) ? 1 : 0;
+      if (out[i] != 0 && range_.block->alive && !range_.block->all_alive) range_.block->alive(at, out.subspan(i, 1));
+    }
+  }
+
  private:
   RowRange range_;
   const RowSet* allowed_;
 };
+
+// The blocks that were searched one way.
+struct WayTaken {
+  SearchWay way = SearchWay::kScan;
+  std::uint64_t segments = 0, fresh = 0;  // blocks
+  std::uint64_t rows = 0;
+  double allowed = 0;  // rows, as far as is known
+  std::string why;     // of the first
+};
+
+struct Worked {
+  IndexAnswer answer;
+  std::vector<WayTaken> ways;
+};
+
+void add_way(std::vector<WayTaken>& ways, WayTaken taken) {
+  const auto known = std::find_if(ways.begin(), ways.end(), [&](const WayTaken& w) { return w.way == taken.way; });
+  if (known == ways.end()) {
+    ways.push_back(std::move(taken));
+    return;
+  }
+  known->segments += taken.segments;
+  known->fresh += taken.fresh;
+  known->rows += taken.rows;
+  known->allowed += taken.allowed;
+  if (known->why.empty()) known->why = std::move(taken.why);
+}
+
+std::string describe(const WayTaken& taken) {
+  const auto blocks = [](std::uint64_t count, const char* one, const char* many) {
+    return std::to_string(count) + (count == 1 ? one : many);
+  };
+  std::string text(name_of(taken.way));
+  text += ": ";
+  if (taken.segments > 0) text += blocks(taken.segments, " segment", " segments");
+  if (taken.segments > 0 && taken.fresh > 0) text += " and ";
+  if (taken.fresh > 0) text += blocks(taken.fresh, " block of fresh rows", " blocks of fresh rows");
+  const double share = taken.rows == 0 ? 1.0 : taken.allowed / static_cast<double>(taken.rows);
+  std::array<char, 32> percent{};
+  std::snprintf(percent.data(), percent.size(), "%.3g %%", 100 * share);
+  text += " of " + std::to_string(taken.rows) + " rows, " + (taken.way == SearchWay::kScan ? "" : "about ") +
+          percent.data() + " allowed";
+  return taken.why.empty() ? text : text + ": " + taken.why;
+}
 
 // One search, worked on by one or several threads that take ranges as they go.
 class Search {
@@ -91,9 +144,11 @@ class Search {
       : env_(env), query_(query), dim_(dim), ranges_(ranges) {}
 
   // The nearest of the ranges that this worker took.
-  Result<IndexAnswer> work() {
+  Result<Worked> work() {
     PICTOR_ASSIGN(FlatScan scan, FlatScan::start({query_.vector, query_.metric, query_.k, nullptr}, dim_));
     IndexAnswer asked;
+    std::vector<WayTaken> ways;
+    WayTaken scanned;
     for (std::size_t i = next_++; i < ranges_.size(); i = next_++) {
       if (late()) {
         complete_ = false;
@@ -103,27 +158,39 @@ class Search {
       const VisibleRows visible(range, query_.allowed);
       if (range.index == nullptr) {
         PICTOR_TRY(scan.add(vectors_of(range), &visible));
+        if (range.begin == 0) ++(range.block->segment == 0 ? scanned.fresh : scanned.segments);
+        scanned.rows += range.count;
       } else {
-        PICTOR_TRY(ask(range, visible, asked));
+        PICTOR_TRY(ask(range, visible, asked, ways));
       }
     }
     IndexAnswer answer = scan.finish();
+    if (query_.explain && scanned.rows > 0) {
+      scanned.allowed = static_cast<double>(answer.distances);
+      scanned.why = query_.recall < 1 ? "no index of them" : "an exact answer is wanted";
+      add_way(ways, std::move(scanned));
+    }
     answer.neighbors.insert(answer.neighbors.end(), asked.neighbors.begin(), asked.neighbors.end());
     answer.distances += asked.distances;
     answer.exact = asked.exact;
-    return answer;
+    return Worked{std::move(answer), std::move(ways)};
   }
 
   bool complete() const { return complete_; }
 
  private:
-  Status ask(const RowRange& range, const VisibleRows& visible, IndexAnswer& all) const {
+  Status ask(const RowRange& range, const VisibleRows& visible, IndexAnswer& all, std::vector<WayTaken>& ways) const {
     const bool everything = query_.allowed == nullptr && range.block->all_alive;
-    PICTOR_ASSIGN(const IndexAnswer answer, range.index->search({query_.vector, query_.metric, query_.k,
-                                                                 everything ? nullptr : &visible, query_.recall}));
+    PICTOR_ASSIGN(IndexAnswer answer,
+                  range.index->search({query_.vector, query_.metric, query_.k, everything ? nullptr : &visible,
+                                       query_.recall, false, query_.explain}));
     all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
     all.distances += answer.distances;
     all.exact = all.exact && answer.exact;
+    if (query_.explain) {
+      const double allowed = answer.share * static_cast<double>(range.count);
+      add_way(ways, {answer.way, 1, 0, range.count, allowed, std::move(answer.why)});
+    }
     return Status::ok();
   }
 
@@ -137,16 +204,20 @@ class Search {
   std::atomic<bool> complete_{true};
 };
 
-Result<Candidates> merge(std::vector<Result<IndexAnswer>> answers, std::size_t k, bool complete) {
+Result<Candidates> merge(std::vector<Result<Worked>> workers, std::size_t k, bool complete) {
   Candidates merged;
   merged.complete = complete;
   TopK top(k);
-  for (auto& answer : answers) {
-    if (!answer.is_ok()) return answer.status();
-    merged.distances += answer->distances;
-    merged.exact = merged.exact && answer->exact;
-    for (const auto& neighbor : answer->neighbors) top.push(neighbor);
+  std::vector<WayTaken> ways;
+  for (auto& worked : workers) {
+    if (!worked.is_ok()) return worked.status();
+    const IndexAnswer& answer = worked->answer;
+    merged.distances += answer.distances;
+    merged.exact = merged.exact && answer.exact;
+    for (const auto& neighbor : answer.neighbors) top.push(neighbor);
+    for (auto& way : worked->ways) add_way(ways, std::move(way));
   }
+  for (const auto& way : ways) merged.ways.push_back(describe(way));
   merged.neighbors = top.take_sorted();
   return merged;
 }
@@ -174,7 +245,7 @@ class LocalBackend final : public Backend {
     const std::size_t workers = pool_ == nullptr || bytes_of(ranges) < kParallelBytes
                                     ? 1
                                     : std::clamp<std::size_t>(ranges.size(), 1, pool_->threads());
-    std::vector<Result<IndexAnswer>> answers(workers, IndexAnswer{});
+    std::vector<Result<Worked>> answers(workers, Worked{});
     if (workers == 1) {
       answers[0] = search.work();
     } else {

@@ -104,6 +104,21 @@ TEST_F(EngineIndexes, a_recall_is_answered_by_a_graph_and_an_exact_answer_by_a_s
   bool planned = false;
   for (const auto& stage : walked->stages) planned = planned || stage.what.starts_with("recall 0.9 over all");
   EXPECT_TRUE(planned);
+  const auto way_of = [](const Hits& hits) {
+    const auto stage =
+        std::find_if(hits.stages.begin(), hits.stages.end(), [](const auto& s) { return s.room == "backend"; });
+    return stage == hits.stages.end() ? std::string() : stage->what;
+  };
+  EXPECT_NE(way_of(*walked).find("; graph: 1 segment of " + std::to_string(kItems) + " rows"), std::string::npos)
+      << way_of(*walked);
+  asked.where = "number < 4000";
+  const auto filtered = engine_->search(asked);
+  ASSERT_TRUE(filtered.is_ok()) << filtered.status().to_string();
+  EXPECT_NE(way_of(*filtered).find("allowed: "), std::string::npos) << "why: " << way_of(*filtered);
+  EXPECT_NE(way_of(*filtered).find("%"), std::string::npos) << "the share: " << way_of(*filtered);
+  asked.where.clear();
+  asked.recall = 1;
+  EXPECT_NE(way_of(*engine_->search(asked)).find("; exact scan: 1 segment of "), std::string::npos);
   const auto exact = engine_->search(query(1'000'001, 1));
   EXPECT_EQ(exact->recall, "exact");
   EXPECT_EQ(exact->distances, kItems);

@@ -311,8 +311,8 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   stages.done("engine", plan.describe());
 
   const BackendQuery asked{
-      plan.space,        vector,      plan.metric, plan.k, allowed.has_value() ? &*allowed : nullptr,
-      terms.deadline_us, terms.recall};
+      plan.space,        vector,       plan.metric,  plan.k, allowed.has_value() ? &*allowed : nullptr,
+      terms.deadline_us, terms.recall, query.explain};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
   if (live && !found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;
@@ -322,8 +322,10 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   hits.head = space.head;
   hits.space = space.id;
   hits.sequence = snapshot->sequence();
+  std::string ways;
+  for (const std::string& way : found.ways) ways += "; " + way;
   stages.done("backend",
-              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances");
+              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances" + ways);
   PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
   stages.done("store", std::to_string(hits.hits.size()) + " items read");
   return hits;

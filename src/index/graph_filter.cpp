@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -20,24 +21,17 @@ constexpr std::size_t kAskAll = 4096;      // rows, and fewer: all are asked for
 constexpr double kSampleShare = 1.0 / 16;  // less than that is counted, not estimated
 constexpr double kAskedRow = 0.02;         // what it costs to ask for one row, where one row of a scan costs 1
 constexpr std::size_t kRowsAtOnce = 64;
+constexpr std::size_t kCodesAtOnce = 512;
 
 // Where codes are cheaper than a walk, if the allowed rows are no nearer than others, a walk is tried first for this
 // share of their cost, since the allowed rows may lie near the query.
 constexpr double kTrial = 0.25;
 // For n times as many neighbours a walk needs less than n times as many candidates.
-constexpr double kManyAtOnce = 0.2;
-// Walks among allowed nodes: not for fewer, among whom too few links are left; what they cost beside one without a
-// filter; and the share of all rows that may lie nearer than what they found, in between and at the end.
-constexpr double kAmongShare = 0.25;
-constexpr double kAmongTimes = 1.6;
-constexpr std::size_t kAmongAsked = 600;  // of a filter, for each of ef
-constexpr std::size_t kSeeds = 4;
-constexpr double kDenseMeanwhile = 0.15;
-constexpr double kDense = 0.05;
-
-// Errors of codes were seen as standard deviation; a row this many off is left out of the answer wrongly.
+constexpr double kManyAtOnce = 0.3;
+// Of so many rows errors of codes are seen; a row that is off by so many of their standard deviations may be left out
+// of an answer wrongly.
 constexpr double kDoubt = 4;
-constexpr std::size_t kHeldLeast = 128;
+constexpr std::size_t kErrorsSeen = 16;
 constexpr std::size_t kHeldTimes = 4;
 
 std::string percent(double share) {
@@ -48,24 +42,30 @@ std::string percent(double share) {
 
 std::string whole(double number) { return std::to_string(static_cast<std::uint64_t>(std::llround(number))); }
 
-// Without a branch a row: whether it is allowed cannot be foreseen.
-void list_allowed(std::span<const std::uint8_t> bytes, std::vector<std::uint32_t>& positions) {
-  positions.resize(bytes.size());
-  std::size_t count = 0;
-  std::size_t i = 0;
-  for (; i + sizeof(std::uint64_t) <= bytes.size(); i += sizeof(std::uint64_t)) {
+// Bytes of 0 and 1, 64 at a time as bits: whether a row is allowed cannot be foreseen, and a branch a row would cost
+// more than all else.
+std::uint64_t bits_of(const std::uint8_t* bytes) {
+  constexpr std::uint64_t kGather = 0x0102040810204080;  // brings the last bit of each byte into the first byte
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
     std::uint64_t eight = 0;
-    std::memcpy(&eight, bytes.data() + i, sizeof(eight));
-    if (eight == 0) continue;
-    for (std::size_t j = i; j < i + sizeof(eight); ++j) {
-      positions[count] = static_cast<std::uint32_t>(j);
-      count += bytes[j] != 0 ? 1 : 0;
+    std::memcpy(&eight, bytes + 8 * i, sizeof(eight));
+    bits |= (eight * kGather >> 56) << (8 * i);
+  }
+  return bits;
+}
+
+void list_allowed(std::span<const std::uint8_t> bytes, std::vector<std::uint32_t>& positions) {
+  positions.clear();
+  std::size_t begin = 0;
+  for (; begin + 64 <= bytes.size(); begin += 64) {
+    for (std::uint64_t bits = bits_of(bytes.data() + begin); bits != 0; bits &= bits - 1) {
+      positions.push_back(static_cast<std::uint32_t>(begin + static_cast<std::size_t>(std::countr_zero(bits))));
     }
   }
-  for (; i < bytes.size(); ++i) {
-    if (bytes[i] != 0) positions[count++] = static_cast<std::uint32_t>(i);
+  for (; begin < bytes.size(); ++begin) {
+    if (bytes[begin] != 0) positions.push_back(static_cast<std::uint32_t>(begin));
   }
-  positions.resize(count);
 }
 
 }  // namespace
@@ -136,7 +136,8 @@ FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& que
       plan_(plan),
       ef_(plan.ef),
       scratch_(scratch),
-      search_(graph.view, graph.block, query.vector, scratch) {}
+      search_(graph.view, graph.block, query.vector, scratch),
+      slope_(slope()) {}
 
 double FilteredSearch::walk_cost(double ef) const {
   return expected_distances(graph_.view.steps, {static_cast<std::size_t>(ef), plan_.ranking}) *
@@ -166,9 +167,16 @@ void FilteredSearch::ask_for_all() {
   if (asked_all_) return;
   scratch_.allowed.resize(graph_.block.count);
   query_.filter->allowed(0, scratch_.allowed);
+  asked_all_ = true;
+}
+
+// All allowed positions into scratch_.positions.
+void FilteredSearch::list_all() {
+  if (listed_) return;
+  ask_for_all();
   list_allowed(scratch_.allowed, scratch_.positions);
   share_ = static_cast<double>(scratch_.positions.size()) / static_cast<double>(graph_.block.count);
-  asked_all_ = true;
+  listed_ = true;
 }
 
 IndexAnswer FilteredSearch::answer(SearchWay way, std::vector<Neighbor> neighbors, const std::string& why) const {
@@ -182,27 +190,26 @@ IndexAnswer FilteredSearch::run() {
     Nodes nodes(*this);
     draw_sample(nodes);
   }
-  if (!codable || graph_.block.count <= kAskAll || share_ < kSampleShare) ask_for_all();
+  if (!codable || graph_.block.count <= kAskAll || share_ < kSampleShare) list_all();
   const double rows = share_ * static_cast<double>(graph_.block.count);
   if (codable && codes_cost(rows) < rows) {
     std::vector<Neighbor> found;
     SearchWay way = SearchWay::kCodes;
     if (walk(rows, found, way, why)) return answer(way, std::move(found), why);
-    ask_for_all();
+    list_all();
     if (scan_codes(found)) return answer(SearchWay::kCodes, std::move(found), why);
     if (query_.explain) why += "; too many rows lie at nearly one distance for codes";
   } else if (query_.explain) {
     why = codable ? "few rows are allowed" : "the query is out of proportion to the codes";
   }
-  ask_for_all();
+  list_all();
   return answer(SearchWay::kScan, scan_vectors(), why);
 }
 
 bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& way, std::string& why) {
   const double codes = codes_cost(rows);
-  const double few = std::pow(share_, kManyAtOnce);
   const auto least = static_cast<double>(query_.k + query_.k / 8 + 2);
-  const double ef = std::max(least, std::ceil(few * static_cast<double>(ef_)));
+  const double ef = std::max(least, static_cast<double>(ef_) * std::pow(share_, kManyAtOnce));
   const double cost = walk_cost(ef / share_);
   const bool trial = cost >= codes;
   if (query_.explain) {
@@ -210,22 +217,17 @@ bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& 
           whole(codes);
   }
   if (trial && walk_cost(ef) >= kTrial * codes) return false;
-  const auto held = static_cast<std::size_t>(1.3 * ef / share_) + 16;
+  const auto held = static_cast<std::size_t>(1.3 * ef / share_) + ef_ + 16;
   const auto budget = static_cast<std::uint64_t>((trial ? kTrial : 1.0) * codes / graph_.costs.walk_distance);
   Nodes nodes(*this);
   const auto walked = search_.walker().nearest_filtered(
       search_.links(0), search_.query(), search_.descend(),
-      {static_cast<std::size_t>(ef), held, share_, search_.distances() + budget}, nodes);
+      {ef_, static_cast<std::size_t>(least), held, share_, kManyAtOnce, search_.distances() + budget}, nodes);
   way = SearchWay::kGraphFilter;
   bool good = walked == GraphWalk::Walked::kDone;
   if (query_.explain && !good) {
     why += walked == GraphWalk::Walked::kFew ? "; near the query less is allowed than elsewhere"
                                              : "; a walk came to its budget";
-  }
-  if (walked == GraphWalk::Walked::kFew && share_ >= kAmongShare &&
-      walk_cost(kAmongTimes * static_cast<double>(ef_)) < codes) {
-    way = SearchWay::kGraphAllowed;
-    good = walk_among(nodes, why);
   }
   if (!good) return false;
   positions_of_best();
@@ -255,40 +257,6 @@ void FilteredSearch::positions_of_best() {
     of_positions.resize(kept);
   }
   scratch_.best = std::move(of_positions);
-}
-
-double FilteredSearch::share_nearer(float distance) const {
-  const auto nearer =
-      std::count_if(sample_.begin(), sample_.end(), [&](Candidate c) { return distance_of(c) < distance; });
-  return static_cast<double>(nearer) / static_cast<double>(sample_.size());
-}
-
-bool FilteredSearch::walk_among(NodeFilter& nodes, std::string& why) {
-  if (graph_.block.count <= kAmongAsked * ef_) ask_for_all();
-  const std::uint64_t count = graph_.view.header.nodes;
-  std::vector<std::uint32_t> drawn;
-  for (std::size_t i = 0; i < kSample / 2; ++i) {
-    drawn.push_back(static_cast<std::uint32_t>((2 * i + 1) * count / kSample));
-  }
-  GraphWalk& walker = search_.walker();
-  walker.append(search_.query(), drawn, sample_);
-  scratch_.answers.resize(drawn.size());
-  nodes.allowed(drawn, scratch_.answers);
-  std::vector<Candidate> seeds;
-  for (std::size_t i = 0; i < drawn.size(); ++i) {
-    if (scratch_.answers[i] != 0) seeds.push_back(sample_[i]);
-  }
-  const auto few = static_cast<std::ptrdiff_t>(std::min(kSeeds, seeds.size()));
-  std::partial_sort(seeds.begin(), seeds.begin() + few, seeds.end());
-  seeds.resize(static_cast<std::size_t>(few));
-  const bool ended = walker.nearest_among(search_.links(0), search_.query(), seeds, query_.k, ef_, nodes,
-                                          [this](float distance) { return share_nearer(distance) <= kDenseMeanwhile; });
-  if (ended && share_nearer(distance_of(scratch_.best[query_.k - 1])) <= kDense) {
-    if (query_.explain) why += ", but others lie near enough";
-    return true;
-  }
-  if (query_.explain) why += ", and the nearest allowed lie where rows are dense";
-  return false;
 }
 
 // What a difference of one between two code distances is as a difference of distances (codes.h).
@@ -334,89 +302,108 @@ std::vector<Neighbor> FilteredSearch::scan_vectors() {
   return top.take_sorted();
 }
 
-// The codes of all allowed rows: the nearest `held`, by position, into scratch_.best; or all up to `cutoff`.
-bool FilteredSearch::hold_by_codes(std::size_t held, float cutoff) {
+// Of the allowed rows, the `held` nearest by code or more into scratch_.best, by position and in no order; kSome when
+// others were left out. With a cutoff: all up to it; kTooMany when those are more.
+FilteredSearch::Held FilteredSearch::hold_by_codes(std::size_t held, float cutoff) {
+  const bool all_wanted = std::isfinite(cutoff);
   const auto nodes_at = graph_.nodes_at.get();
   auto& best = scratch_.best;
   best.clear();
-  std::vector<std::uint32_t> nodes;
-  std::vector<Candidate> some;
+  std::array<std::uint32_t, kCodesAtOnce> nodes{};
+  std::array<float, kCodesAtOnce> distances{};
   const std::span<const std::uint32_t> all(scratch_.positions);
   float worst = cutoff;
-  for (std::size_t begin = 0; begin < all.size(); begin += kRowsAtOnce) {
-    const auto positions = all.subspan(begin, std::min(kRowsAtOnce, all.size() - begin));
-    nodes.clear();
-    some.clear();
-    for (const std::uint32_t position : positions) nodes.push_back(nodes_at[position]);
-    search_.walker().append(search_.query(), nodes, some);
+  Held result = Held::kAll;
+  for (std::size_t begin = 0; begin < all.size(); begin += kCodesAtOnce) {
+    const auto positions = all.subspan(begin, std::min(kCodesAtOnce, all.size() - begin));
+    for (std::size_t i = 0; i < positions.size(); ++i) nodes[i] = nodes_at[positions[i]];
+    search_.walker().scan(search_.query(), std::span(nodes).first(positions.size()), distances);
     for (std::size_t i = 0; i < positions.size(); ++i) {
-      const float distance = distance_of(some[i]);
-      if (distance > worst) continue;
-      if (best.size() == held) {
-        if (std::isfinite(cutoff)) return false;
-        std::pop_heap(best.begin(), best.end());
-        best.pop_back();
-      }
-      best.push_back(candidate(distance, positions[i]));
-      std::push_heap(best.begin(), best.end());
-      if (best.size() == held && !std::isfinite(cutoff)) worst = distance_of(best.front());
+      if (distances[i] > worst) continue;
+      best.push_back(candidate(distances[i], positions[i]));
+      if (all_wanted && best.size() > held) return Held::kTooMany;
+      if (all_wanted || best.size() < kHeldTimes * held) continue;
+      std::nth_element(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(held - 1), best.end());
+      best.resize(held);
+      worst = distance_of(best.back());
+      result = Held::kSome;
     }
   }
-  std::sort_heap(best.begin(), best.end());
-  return true;
+  return result;
 }
 
 bool FilteredSearch::scan_codes(std::vector<Neighbor>& found) {
-  constexpr float kAll = std::numeric_limits<float>::infinity();
-  const std::size_t held = std::max(kHeldLeast, kHeldTimes * rescored_for(query_.k));
-  hold_by_codes(held, kAll);
-  const float enough = settle(scratch_.best.size() == held, found);
-  if (enough == kAll) return true;
+  constexpr float kAllOfThem = std::numeric_limits<float>::infinity();
+  const std::size_t held = kHeldTimes * rescored_for(query_.k);
+  const Held first = hold_by_codes(held, kAllOfThem);
+  const float enough = settle(first == Held::kSome, found);
+  if (enough == kAllOfThem) return true;
   if (std::isnan(enough)) return false;  // numbers so large that distances overflow
-  // More than were held may be among the nearest; that they are too many to be worth it is as likely.
   const std::size_t most = std::max(4 * held, scratch_.positions.size() / 4);
-  if (!hold_by_codes(most, enough)) return false;
+  if (hold_by_codes(most, enough) == Held::kTooMany) return false;
   settle(false, found);
   return true;
 }
 
-// Scores scratch_.best, nearest by code first, until no other may be among the k nearest: as far off as that takes, no
-// code was among those that were scored first. Infinity; or, when all were scored and there are more, the code distance
-// up to which they would have to be.
+// How far distances by code are off: of drawn rows, since those that codes call nearest are those where codes err most.
+void FilteredSearch::see_errors() {
+  if (errors_seen_) return;
+  errors_seen_ = true;
+  const std::uint64_t count = graph_.view.header.nodes;
+  const std::size_t draws = std::min<std::size_t>(kErrorsSeen, count);
+  std::vector<std::uint32_t> nodes, positions;
+  for (std::size_t i = 0; i < draws; ++i) {
+    const auto node = static_cast<std::uint32_t>((2 * i + 1) * count / (2 * draws));
+    const std::uint32_t position = graph_.view.positions_of(node).front();
+    if (position >= graph_.block.count) continue;  // a damaged file
+    nodes.push_back(node);
+    positions.push_back(position);
+  }
+  std::vector<float> by_code(nodes.size());
+  search_.walker().scan(scratch_.query, nodes, by_code);
+  score(positions);
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const double error = static_cast<double>(scratch_.distances[i]) - slope_ * static_cast<double>(by_code[i]);
+    sum += error;
+    squares += error * error;
+  }
+  const auto seen = std::max<double>(1, static_cast<double>(nodes.size()));
+  error_ = sum / seen;
+  margin_ = kDoubt * std::sqrt(std::max(0.0, squares / seen - error_ * error_));
+}
+
+// Scores the nearest of scratch_.best by code, and then all others that may be among the k nearest for all that codes
+// tell. Infinity; or, when `more` are not held and may be among them too, the code distance up to which they would be.
 float FilteredSearch::settle(bool more, std::vector<Neighbor>& found) {
-  const auto& best = scratch_.best;
+  see_errors();
+  auto& best = scratch_.best;
   TopK top(query_.k);
-  std::vector<std::uint32_t> positions;
-  const double per_code = slope();
-  double sum = 0, squares = 0, count = 0;
   const auto score_some = [&](std::size_t begin, std::size_t end) {
+    auto& positions = scratch_.candidates;
     positions.clear();
     for (std::size_t i = begin; i < end; ++i) positions.push_back(node_of(best[i]));
     score(positions);
     for (std::size_t i = 0; i < positions.size(); ++i) {
-      const float distance = scratch_.distances[i];
-      const double error = static_cast<double>(distance) - per_code * static_cast<double>(distance_of(best[begin + i]));
-      sum += error;
-      squares += error * error;
-      ++count;
-      if (!(Distance{distance} > top.worst())) top.push({{distance}, graph_.block.rows[positions[i]]});
+      const Distance distance{scratch_.distances[i]};
+      if (!(distance > top.worst())) top.push({distance, graph_.block.rows[positions[i]]});
     }
   };
-  std::size_t scored = std::min(best.size(), rescored_for(query_.k));
-  score_some(0, scored);
-  const double mean = sum / std::max(1.0, count);
-  const double margin = kDoubt * std::sqrt(std::max(0.0, squares / std::max(1.0, count) - mean * mean));
   // The code distance past which none is near enough.
-  const auto enough = [&] { return (static_cast<double>(top.worst().value) - mean + margin) / per_code; };
-  while (scored < best.size() && !(static_cast<double>(distance_of(best[scored])) > enough())) {
-    const std::size_t end = std::min(best.size(), scored + kRowsAtOnce / 2);
-    score_some(scored, end);
-    scored = end;
-  }
+  const auto enough = [&] { return (static_cast<double>(top.worst().value) - error_ + margin_) / slope_; };
+  const auto is_near = [&](Candidate c, double past) { return !(static_cast<double>(distance_of(c)) > past); };
+  const std::size_t first = std::min(best.size(), rescored_for(query_.k));
+  const auto rest = best.begin() + static_cast<std::ptrdiff_t>(first);
+  if (rest != best.end()) std::nth_element(best.begin(), rest, best.end());
+  score_some(0, first);
+  const double past_first = enough();
+  const auto beyond = std::partition(rest, best.end(), [&](Candidate c) { return is_near(c, past_first); });
+  const auto last = static_cast<std::size_t>(beyond - best.begin());
+  for (std::size_t i = first; i < last; i += kRowsAtOnce) score_some(i, std::min(last, i + kRowsAtOnce));
   const double past = enough();
   found = top.take_sorted();
   found.erase(std::unique(found.begin(), found.end()), found.end());
-  const bool settled = !more || scored < best.size() || static_cast<double>(distance_of(best.back())) > past;
+  const bool settled = !more || std::any_of(best.begin(), best.end(), [&](Candidate c) { return !is_near(c, past); });
   return settled ? std::numeric_limits<float>::infinity() : static_cast<float>(past);
 }
 

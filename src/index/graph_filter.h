@@ -1,12 +1,12 @@
-// Searches in a graph with a filter: which of four ways, and each of them. Inside index/ only.
+// Searches in a graph with a filter: which of three ways, and each of them. Inside index/ only.
 //
 // What is allowed is estimated from a sample of nodes first; all rows are asked for where that is needed. Then
 //   - few allowed rows: their vectors are scanned, which is exact;
 //   - more, but fewer than a walk would look at: their codes are scanned, and the vectors of all that may be among the
 //     nearest, as far as the errors of codes go that were seen among the first;
-//   - many: a walk over all nodes, which ends when as many allowed ones were followed as it takes without a filter;
-//   - many, but not near the query: a walk from allowed node to allowed node. What it finds is taken where not too many
-//     rows lie nearer than what it found: farther out rows lie too dense for any walk, and codes are scanned.
+//   - many: a walk over all nodes, which ends when as many allowed ones were followed as it takes without a filter.
+//     Where the filter leaves a hole around the query, the walk gives up for codes: what lies around the hole is found
+//     by no walk for less than the hole has rows, not at a recall that is known.
 #pragma once
 
 #include <mutex>
@@ -50,15 +50,16 @@ class FilteredSearch {
 
   void draw_sample(NodeFilter& nodes);
   void ask_for_all();
+  void list_all();
   double walk_cost(double ef) const;
   double codes_cost(double rows) const;
   bool walk(double rows, std::vector<Neighbor>& found, SearchWay& way, std::string& why);
-  bool walk_among(NodeFilter& nodes, std::string& why);
   void positions_of_best();
-  double share_nearer(float distance) const;
   bool scan_codes(std::vector<Neighbor>& found);
-  bool hold_by_codes(std::size_t held, float cutoff);
+  enum class Held : std::uint8_t { kAll, kSome, kTooMany };
+  Held hold_by_codes(std::size_t held, float cutoff);
   std::vector<Neighbor> scan_vectors();
+  void see_errors();
   float settle(bool more, std::vector<Neighbor>& found);
   void score(std::span<const std::uint32_t> positions);
   double slope() const;
@@ -72,7 +73,11 @@ class FilteredSearch {
   GraphSearch search_;
   double share_ = 1;
   bool asked_all_ = false;
-  std::vector<Candidate> sample_;  // distances of drawn nodes, once they are needed
+  bool listed_ = false;
+  bool errors_seen_ = false;
+  double slope_ = 1;   // a difference of code distances, as one of distances
+  double error_ = 0;   // distances less those by code
+  double margin_ = 0;  // by which that may be off for a row
   std::uint64_t scored_ = 0;
 };
 

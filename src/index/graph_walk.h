@@ -71,10 +71,8 @@ struct GraphScratch {
   CodedQuery query;
   LinkBuffer links{};
   PlaneQuery planes;
-  std::vector<std::uint8_t> allowed;  // a byte a position, where all were asked for
-  std::vector<std::uint8_t> answers;  // of a filter, for a few nodes
-  std::vector<std::uint32_t> closed;  // nodes that are not allowed
-  std::vector<const std::uint8_t*> closed_rows;
+  std::vector<std::uint8_t> allowed;      // a byte a position, where all were asked for
+  std::vector<std::uint8_t> answers;      // of a filter, for a few nodes
   std::vector<std::uint32_t> candidates;  // nodes of which a filter is asked
   std::vector<std::uint32_t> positions;
   std::vector<RankedRow> ranked;
@@ -159,29 +157,25 @@ class GraphWalk {
   void nearest(const LinkSource& links, const CodedQuery& query, Candidate start, std::size_t ef);
   // Appends the nodes from begin to end, whatever their distance, to scratch.best.
   void append_range(const CodedQuery& query, std::uint32_t begin, std::uint32_t end);
-  // Distances of `nodes`, with a filter or without, appended to `out`. As fast as may be for nodes anywhere.
-  void append(const CodedQuery& query, std::span<const std::uint32_t> nodes, std::vector<Candidate>& out);
+  // out[i] is the distance of nodes[i], for many nodes anywhere.
+  void scan(const CodedQuery& query, std::span<const std::uint32_t> nodes, std::span<float> out);
 
   // Walks with a filter, in graph_walk_filter.cpp.
   struct Wanted {
-    std::size_t ef = 0;        // allowed nodes that are to be followed
+    std::size_t ef = 0;        // allowed nodes that are to be followed where all near the query are allowed
+    std::size_t least = 0;     // allowed nodes, however few are allowed
     std::size_t held = 0;      // candidates of all kinds, at least ef
     double share = 1;          // of the nodes that are allowed, as far as is known
+    double many_at_once = 0;   // where a share s is allowed, ef * s^many_at_once is enough
     std::uint64_t budget = 0;  // distances after which a walk gives up
   };
   enum class Walked : std::uint8_t { kDone, kFew, kDear };
-  // As nearest(), until `ef` allowed nodes were followed and all nearer ones: those are then in scratch.best, nearest
+  // As nearest(), until enough allowed nodes were followed and all nearer ones: those are then in scratch.best, nearest
   // first. The filter is asked of nodes that are followed alone. kFew: so few are allowed near the query that it lies
-  // where the filter allows less than elsewhere; scratch.best holds the walk, for nearest_among. kDear: past the
+  // where the filter allows less than elsewhere. kDear: past the
   // budget.
   Walked nearest_filtered(const LinkSource& links, const CodedQuery& query, Candidate start, const Wanted& wanted,
                           NodeFilter& filter);
-  // The allowed ones of scratch.best and of `others` become the start of a walk that follows allowed nodes alone,
-  // looking past the nearest of their neighbours that are not. `sound` is called now and then with the k-th distance so
-  // far; false ends the walk. Returns whether it came to its end; what it found is in scratch.best.
-  bool nearest_among(const LinkSource& links, const CodedQuery& query, std::span<const Candidate> others, std::size_t k,
-                     std::size_t ef, NodeFilter& filter, const std::function<bool(float)>& sound);
-
   std::uint64_t distances() const { return distances_; }
 
  private:
@@ -200,11 +194,6 @@ class GraphWalk {
   void start_walk(const LinkSource& links, Candidate start);
   // Among the allowed ones that a walk with a filter followed, if it is one of the nearest.
   void keep(Candidate c, std::size_t ef);
-  void begin_among(std::span<const Candidate> others, std::size_t ef, NodeFilter& filter);
-  // The unseen allowed neighbours of a node, and those of its nearest neighbours that are not allowed, as look_at().
-  void look_past(const LinkSource& links, const CodedQuery& query, std::uint32_t node, NodeFilter& filter);
-  void sort_out(NodeFilter& filter, bool closed_too);
-  void keep_nearest_closed(const CodedQuery& query);
   // Puts a candidate into its place among the nearest ef; the place, or ef when it is none of them.
   std::size_t insert(Candidate c, std::size_t ef);
 

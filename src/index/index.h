@@ -60,12 +60,11 @@ Status check_query(const IndexQuery& query, std::uint32_t dim);
 
 // How an answer was found.
 enum class SearchWay : std::uint8_t {
-  kScan,          // the vectors of all allowed rows
-  kCodes,         // the codes of all allowed rows, the vectors of those that may be among the nearest
-  kGraph,         // a walk over a graph, no filter
-  kGraphFilter,   // a walk over all nodes; the filter is asked of those that it follows
-  kGraphAllowed,  // a walk from allowed node to allowed node
-  kLists,         // the lists nearest to the query
+  kScan,         // the vectors of all allowed rows
+  kCodes,        // the codes of all allowed rows, the vectors of those that may be among the nearest
+  kGraph,        // a walk over a graph, no filter
+  kGraphFilter,  // a walk over all nodes; the filter is asked of those that it follows
+  kLists,        // the lists nearest to the query
 };
 std::string_view name_of(SearchWay way);  // "graph, then filter"
 

@@ -8,7 +8,6 @@ std::string_view name_of(SearchWay way) {
     case SearchWay::kCodes: return "codes of the allowed rows";
     case SearchWay::kGraph: return "graph";
     case SearchWay::kGraphFilter: return "graph, then filter";
-    case SearchWay::kGraphAllowed: return "graph with filter";
     case SearchWay::kLists: return "lists";
   }
   return "?";
