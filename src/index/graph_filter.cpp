@@ -360,7 +360,7 @@ void FilteredSearch::see_errors() {
     positions.push_back(position);
   }
   std::vector<float> by_code(nodes.size());
-  search_.walker().scan(scratch_.query, nodes, by_code);
+  search_.walker().scan(search_.query(), nodes, by_code);
   score(positions);
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
