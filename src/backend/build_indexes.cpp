@@ -154,7 +154,7 @@ Result<std::vector<Fault>> verify_indexes(Env& env, const Collection& collection
   PICTOR_TRY(for_each_block(*snapshot, collection.spec(), [&](const IndexTask& task) {
     for (const IndexKind kind : {IndexKind::kGraph, IndexKind::kLists}) {
       const std::string& path = kind == IndexKind::kGraph ? task.block.graph_path : task.block.lists_path;
-      const Status sound = check_index(env, task, path, kind);
+      Status sound = check_index(env, task, path, kind);
       if (sound.is_ok()) continue;
       if (sound.code() != Code::kCorrupt && sound.code() != Code::kMismatch) return sound;
       faults.push_back({path, sound.message(), "pictor rebuild -c " + collection.spec().name});

@@ -48,7 +48,7 @@ inline constexpr std::uint64_t kListBuildBytesMin = 16 * kMiB;  // codes held be
 inline constexpr std::uint64_t kListBuildBytesMax = 1 * kGiB;   // the same; more would be of no use
 
 inline constexpr std::uint64_t kMemoryBudgetBytesMin = 64 * kMiB;           // that a collection's indexes are chosen by
-inline constexpr std::uint64_t kMemoryBudgetBytesMax = 1024 * 1024 * kGiB;  // the same
+inline constexpr std::uint64_t kMemoryBudgetBytesMax = kKiB * kKiB * kGiB;  // the same
 
 inline constexpr std::uint32_t kLiveRecallOneOf = 100;  // queries by an index, of which one is answered exactly as well
 inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that passes, for those exact answers
