@@ -6,7 +6,8 @@
 // VECTORS and QUERIES are files of little-endian float32, row after row; METRIC is cosine, inner_product or l2. The
 // vectors are mapped as a segment's are. One line of JSON on standard output says that it is ready; then each line of
 // standard input is answered by one line of JSON:
-//   build FILE THREADS DEGREE EF CODES     makes a graph and writes it; 0: the default degree or ef; CODES: full, half or
+//   build FILE THREADS DEGREE EF CODES     makes a graph and writes it; 0: the default degree or ef; CODES: full, half
+//   or
 //                                          quarter
 //   open FILE                              searches go through this graph from now on
 //   check FILE                             reads everything in it
