@@ -16,7 +16,7 @@
 namespace pictor {
 namespace {
 
-constexpr std::size_t kSample = 256;       // nodes that are asked for first
+constexpr std::size_t kSample = 128;       // nodes that are asked for first
 constexpr std::size_t kAskAll = 4096;      // rows, and fewer: all are asked for at once
 constexpr double kSampleShare = 1.0 / 16;  // less than that is counted, not estimated
 constexpr double kAskedRow = 0.02;         // what it costs to ask for one row, where one row of a scan costs 1
@@ -27,11 +27,12 @@ constexpr std::size_t kCodesAtOnce = 512;
 // share of their cost, since the allowed rows may lie near the query.
 constexpr double kTrial = 0.25;
 // For n times as many neighbours a walk needs less than n times as many candidates.
-constexpr double kManyAtOnce = 0.3;
+constexpr double kManyAtOnce = 0.4;
 // Of so many rows errors of codes are seen; a row that is off by so many of their standard deviations may be left out
 // of an answer wrongly.
 constexpr double kDoubt = 4;
 constexpr std::size_t kErrorsSeen = 16;
+constexpr std::size_t kScoredFirst = 8;  // beside k: the farthest of them says which others are scored
 constexpr std::size_t kHeldTimes = 4;
 
 std::string percent(double share) {
@@ -392,7 +393,7 @@ float FilteredSearch::settle(bool more, std::vector<Neighbor>& found) {
   // The code distance past which none is near enough.
   const auto enough = [&] { return (static_cast<double>(top.worst().value) - error_ + margin_) / slope_; };
   const auto is_near = [&](Candidate c, double past) { return !(static_cast<double>(distance_of(c)) > past); };
-  const std::size_t first = std::min(best.size(), rescored_for(query_.k));
+  const std::size_t first = std::min(best.size(), query_.k + kScoredFirst);
   const auto rest = best.begin() + static_cast<std::ptrdiff_t>(first);
   if (rest != best.end()) std::nth_element(best.begin(), rest, best.end());
   score_some(0, first);
