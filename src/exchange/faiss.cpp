@@ -176,7 +176,7 @@ class Parser {
     PICTOR_ASSIGN(const auto about, header());
     auto layout = layout_of(kind->name, about);
     if (name == "IxF2" || name == "IxFI") return flat(std::move(layout));
-    if (name == "IxMp" || name == "IxM2") return id_map(std::move(layout), depth);
+    if (name == "IxMp" || name == "IxM2") return id_map(layout, depth);
     if (name == "IHNf") return hnsw(std::move(layout), depth);
     return ivf(std::move(layout), depth);
   }
@@ -200,7 +200,7 @@ class Parser {
                " numbers, and within it " + std::to_string(inner.rows) + " of " + std::to_string(inner.dim));
   }
 
-  Result<FaissLayout> id_map(FaissLayout layout, std::uint32_t depth) {
+  Result<FaissLayout> id_map(const FaissLayout& layout, std::uint32_t depth) {
     PICTOR_ASSIGN(auto inner, within(layout, depth));
     if (inner.id_map_at.has_value()) {
       return unsupported("is an index with ids around another one with ids", "save the inner one by itself");

@@ -158,13 +158,14 @@ class Hdf5File {
     if (H5Tis_variable_str(*type) > 0) {
       char* value = nullptr;
       if (H5Aread(*id, *type, &value) < 0 || value == nullptr) return "";
-      const std::string out(value, ::strnlen(value, limits::kShortTextBytesMax));
+      std::string out(value, ::strnlen(value, limits::kShortTextBytesMax));
       H5free_memory(value);
       return out;
     }
     std::string out(H5Tget_size(*type) + 1, '\0');
     if (H5Aread(*id, *type, out.data()) < 0) return "";
-    return out.c_str();
+    out.resize(::strnlen(out.data(), out.size()));
+    return out;
   }
 
  private:
@@ -236,7 +237,7 @@ class Hdf5Ids {
   }
   Status read_varying(std::uint64_t first, std::vector<std::string>& out) const {
     std::vector<char*> values(out.size());
-    const Status read = read_rows(*set_, *type_, shape_, first, out.size(), values.data(), *transfer_, name_);
+    Status read = read_rows(*set_, *type_, shape_, first, out.size(), values.data(), *transfer_, name_);
     if (!read.is_ok()) return read;  // what was taken until then goes with the process
     for (std::size_t i = 0; i < out.size(); ++i) {
       if (values[i] != nullptr) out[i] = values[i];

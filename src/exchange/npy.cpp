@@ -197,7 +197,7 @@ Result<NpyHeader> read_npy_header(Cursor& cursor) {
   std::array<char, 8> begin{};
   PICTOR_TRY(cursor.read(std::as_writable_bytes(std::span(begin))));
   const std::string& name = cursor.file().name;
-  const int version = begin[6];
+  const int version = static_cast<unsigned char>(begin[6]);
   if (std::string_view(begin.data(), kMagic.size()) != kMagic || version < 1 || version > 3) {
     return Status(Code::kUnsupported, name + " is no .npy file of version 1, 2 or 3");
   }

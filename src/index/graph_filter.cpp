@@ -209,7 +209,7 @@ IndexAnswer FilteredSearch::run() {
 
 bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& way, std::string& why) {
   const double codes = codes_cost(rows);
-  const auto least = static_cast<double>(query_.k + query_.k / 8 + 2);
+  const auto least = static_cast<double>(query_.k) * 1.125 + 2;
   const double ef = std::max(least, static_cast<double>(ef_) * std::pow(share_, kManyAtOnce));
   const double cost = walk_cost(ef / share_);
   const bool trial = cost >= codes;

@@ -214,7 +214,7 @@ void CodedVectors::set(std::size_t i, std::span<const float> numbers) {
   const float scale = code_numbers(numbers, signed_codes);
   std::int64_t squares = 0;
   for (std::size_t j = 0; j < width_; ++j) {
-    squares += std::int32_t{signed_codes[j]} * std::int32_t{signed_codes[j]};
+    squares += std::int64_t{signed_codes[j]} * std::int64_t{signed_codes[j]};
     codes[j] ^= 128;  // the same as adding it
   }
   const double length = static_cast<double>(scale) * static_cast<double>(scale) * static_cast<double>(squares);
@@ -266,7 +266,7 @@ std::uint32_t Centres::nearest(const CodedRow& row) const {
   struct Ranked {
     float unlikeness;
     std::uint32_t group;
-    auto operator<=>(const Ranked&) const = default;
+    auto operator<=>(const Ranked&) const = default;  // NOLINT(modernize-use-nullptr): finds its own code
   };
   thread_local std::vector<Ranked> ranked;
   ranked.resize(groups_.size());

@@ -206,6 +206,7 @@ std::vector<Neighbor> ListSearch::take(std::size_t k) {
   std::sort(positions.begin(), positions.end());
   positions.erase(std::unique(positions.begin(), positions.end()), positions.end());  // twice in a damaged file
   std::vector<const float*> vectors;
+  vectors.reserve(positions.size());
   for (const std::uint32_t position : positions) vectors.push_back(block_.vectors + std::size_t{position} * block_.dim);
   if (will_read_) {
     for (std::size_t i = 0; i < std::min(vectors.size(), kToldMost); ++i) {
