@@ -9,6 +9,7 @@
 #include "index/graph_insert.h"
 #include "index/graph_pack.h"
 #include "index/graph_search.h"
+#include "index/of_block.h"
 
 namespace pictor {
 namespace {
@@ -112,23 +113,10 @@ class GraphIndex final : public VectorIndex {
   mutable GraphScratchPool scratches_;
 };
 
-Status differs(const char* what, std::uint64_t seen, std::uint64_t wanted) {
-  return {Code::kCorrupt, std::string("graph file is of another block: its ") + what + " is " + std::to_string(seen) +
-                              ", wanted " + std::to_string(wanted)};
-}
-
 Result<GraphView> parse_graph_of(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner) {
   PICTOR_ASSIGN(auto view, parse_graph(file));
-  const GraphHeader& header = view.header;
-  if (header.owner != owner) return differs("owner", header.owner, owner);
-  if (header.dim != block.dim) return differs("number of dimensions", header.dim, block.dim);
-  if (header.rows != block.count) return differs("number of rows", header.rows, block.count);
-  if (header.metric != metric) {
-    return differs("metric", static_cast<std::uint64_t>(header.metric), static_cast<std::uint64_t>(metric));
-  }
-  if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
-    return Status(Code::kInvalid, "the block of a graph comes without inverse norms, which the cosine metric needs");
-  }
+  const auto& header = view.header;
+  PICTOR_TRY(check_of_block("graph", {header.owner, header.dim, header.rows, header.metric}, block, metric, owner));
   return view;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "index/lists_search.h"
+#include "index/of_block.h"
 
 namespace pictor {
 namespace {
@@ -98,23 +99,10 @@ class ListIndex final : public VectorIndex {
   ListSpace space_;
 };
 
-Status differs(const char* what, std::uint64_t seen, std::uint64_t wanted) {
-  return {Code::kCorrupt, std::string("list file is of another block: its ") + what + " is " + std::to_string(seen) +
-                              ", wanted " + std::to_string(wanted)};
-}
-
 Result<ListView> parse_lists_of(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner) {
   PICTOR_ASSIGN(auto view, parse_lists(file));
-  const ListHeader& header = view.header;
-  if (header.owner != owner) return differs("owner", header.owner, owner);
-  if (header.dim != block.dim) return differs("number of dimensions", header.dim, block.dim);
-  if (header.rows != block.count) return differs("number of rows", header.rows, block.count);
-  if (header.metric != metric) {
-    return differs("metric", static_cast<std::uint64_t>(header.metric), static_cast<std::uint64_t>(metric));
-  }
-  if (metric == Metric::kCosine && block.inverse_norms == nullptr) {
-    return Status(Code::kInvalid, "the block of lists comes without inverse norms, which the cosine metric needs");
-  }
+  const auto& header = view.header;
+  PICTOR_TRY(check_of_block("list", {header.owner, header.dim, header.rows, header.metric}, block, metric, owner));
   return view;
 }
 

@@ -16,19 +16,26 @@ void four(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t
 
 }  // namespace
 
+#if defined(__x86_64__)
+const CodeKernels& detail::choose_kernels(SimdLevel level, const CodeKernels& plain, const CodeKernels& avx2,
+                                          const CodeKernels& vnni) {
+  static const bool has_vnni = __builtin_cpu_supports("avx512vnni") != 0;
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+  if (level == SimdLevel::kAvx512 && has_vnni) return vnni;
+  return level != SimdLevel::kPlain && has_avx2 ? avx2 : plain;
+}
+#endif
+
 const CodeKernels& code_kernels(SimdLevel level) {
   static const CodeKernels plain{dot, detail::dot_codes<dot, four>};
 #if defined(__x86_64__)
   static const CodeKernels avx2 = detail::avx2_code_kernels();
   static const CodeKernels vnni = detail::vnni_code_kernels();
-  static const bool has_vnni = __builtin_cpu_supports("avx512vnni") != 0;
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (level == SimdLevel::kAvx512 && has_vnni) return vnni;
-  if (level != SimdLevel::kPlain && has_avx2) return avx2;
+  return detail::choose_kernels(level, plain, avx2, vnni);
 #else
   static_cast<void>(level);
-#endif
   return plain;
+#endif
 }
 
 const CodeKernels& code_kernels() {

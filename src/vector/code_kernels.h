@@ -21,6 +21,9 @@ void dot_codes(const std::int8_t* query, const std::uint8_t* const* rows, std::s
 }
 
 #if defined(__x86_64__)
+// The best of them that runs here and is not above `level`.
+const CodeKernels& choose_kernels(SimdLevel level, const CodeKernels& plain, const CodeKernels& avx2,
+                                  const CodeKernels& vnni);
 CodeKernels avx2_code_kernels();
 CodeKernels vnni_code_kernels();
 #endif

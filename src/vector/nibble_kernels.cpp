@@ -29,14 +29,11 @@ const CodeKernels& nibble_kernels(SimdLevel level) {
 #if defined(__x86_64__)
   static const CodeKernels avx2 = detail::avx2_nibble_kernels();
   static const CodeKernels vnni = detail::vnni_nibble_kernels();
-  static const bool has_vnni = __builtin_cpu_supports("avx512vnni") != 0;
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (level == SimdLevel::kAvx512 && has_vnni) return vnni;
-  if (level != SimdLevel::kPlain && has_avx2) return avx2;
+  return detail::choose_kernels(level, plain, avx2, vnni);
 #else
   static_cast<void>(level);
-#endif
   return plain;
+#endif
 }
 
 const CodeKernels& nibble_kernels() {
