@@ -30,7 +30,7 @@ void put_sum(Bytes& file, std::size_t at, std::uint64_t offset, std::uint64_t by
 }
 
 void repair(Bytes& file) {
-  const ListHeader& header = parse_lists(good_file())->header;
+  const ListHeader header = parse_lists(good_file())->header;
   const ListLayout layout = layout_of(header);
   if (file.size() < kSummed + 4 + kFooter) return;
   put_sum(file, kSummed, 0, kSummed);
