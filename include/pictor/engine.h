@@ -134,6 +134,9 @@ struct Query {
   // On Env::monotonic_us; 0: none; absent: the collection's own, if it has one. A picture or text that cannot be
   // embedded by then is refused with kCancelled; a scan that cannot end by then answers with complete = false.
   std::optional<std::int64_t> deadline_us;
+  // Scores may come from an index's codes where these are fine enough (graphs made for less memory than the vectors
+  // take): no stored vector is read, and Hits::distance_error says how fine. False: scores have the bits of a scan.
+  bool coded_scores = false;
 };
 
 struct Hit {
@@ -157,6 +160,9 @@ struct Hits {
   std::vector<Hit> hits;  // best first; equal scores by age
   bool complete = true;
   std::string recall;  // how it was assured: "exact", or "recall 0.98 by calibration"
+  // 0: scores have the bits of a scan. Else some came from codes: the root mean square of what the distances that they
+  // are made of differ by, as measured when the indexes were made.
+  double distance_error = 0;
   std::string head;
   SpaceId space;
   Sequence sequence = 0;         // the moment that was read

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/base.h"
+#include "index/index.h"
 #include "pictor/types.h"
 #include "store/store.h"
 #include "vector/vector.h"
@@ -30,6 +31,7 @@ struct BackendQuery {
   std::int64_t deadline_us = 0;     // on Env::monotonic_us; 0: none
   double recall = 1.0;              // share of the true k nearest that is wanted, as a mean over queries; 1: exact
   bool explain = false;             // the candidates come with the ways that they were found
+  bool coded_distances = false;     // as IndexQuery says
 };
 
 struct Candidates {
@@ -38,6 +40,8 @@ struct Candidates {
   bool complete = true;
   std::uint64_t distances = 0;  // how many were computed
   bool exact = true;            // every row that may be returned was looked at
+  // 0: distances have the bits of the flat scan. Else some came from codes: the largest of IndexAnswer's errors.
+  double distance_error = 0;
   // One for each way that blocks were searched, where the query asks to explain: "graph, then filter: 2 segments of
   // 40,000 rows, about 48 % allowed: a walk ...".
   std::vector<std::string> ways;
@@ -50,6 +54,7 @@ struct IndexProgress {
 struct IndexBuild {
   bool again = false;                              // make those anew that are there and whole
   IndexKind kind = IndexKind::kGraph;              // kGraph or kLists
+  GraphCodes codes = GraphCodes::kFull;            // of graphs
   std::uint64_t memory_bytes = 0;                  // held while lists are made, about; 0: as much as is of use
   std::function<bool(const IndexProgress&)> tell;  // from the calling thread; false: stop, what is done stays
 };

@@ -59,8 +59,8 @@ class Builder {
     return Status::ok();
   }
 
-  // Whether what is there will do. Lists where a graph is wanted now do until everything is made anew; a graph where
-  // lists are wanted does not: it takes the memory that is not to be taken.
+  // Whether what is there will do. What takes less memory than is wanted now does until everything is made anew; what
+  // takes more, a graph where lists are wanted, or one that needs the vectors where codes are to do, does not.
   Result<bool> keeps(const IndexTask& task) {
     if (build_.again) return false;
     PICTOR_ASSIGN(const bool same, is_there(task, build_.kind));
@@ -68,10 +68,14 @@ class Builder {
     return is_there(task, IndexKind::kLists);
   }
 
-  // Whether there is one of that kind, whole as far as opening tells.
+  // Whether there is one of that kind that takes no more memory than is wanted, whole as far as opening tells.
   Result<bool> is_there(const IndexTask& task, IndexKind kind) {
     const auto there = open_index(env_, task.block, task.metric, kind);
     if (there.is_ok()) {
+      if (kind == IndexKind::kGraph) {
+        PICTOR_ASSIGN(const GraphCodes codes, graph_codes((*there)->mapping->bytes()));
+        if (codes < build_.codes) return false;
+      }
       ++report_.kept;
       report_.bytes += (*there)->mapping->bytes().size();
       return true;
@@ -113,6 +117,7 @@ class Builder {
     }
     GraphBuildOptions options;
     options.owner = index_owner(task.block);
+    options.codes = build_.codes;
     options.progress = [&](std::uint64_t done, std::uint64_t) { return tell(done); };
     PICTOR_ASSIGN(const Bytes graph, build_graph_index(vectors_of(task.block), task.metric, options, pool_));
     return sink(graph);

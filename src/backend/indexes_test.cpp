@@ -72,8 +72,9 @@ class IndexesTest : public ::testing::Test {
     }
     ASSERT_TRUE(collection_->commit(batch).is_ok());
   }
-  IndexReport build(Backend& backend, bool again = false, IndexKind kind = IndexKind::kGraph) {
-    return must(backend.build_indexes(*collection_, {again, kind, 0, {}}));
+  IndexReport build(Backend& backend, bool again = false, IndexKind kind = IndexKind::kGraph,
+                    GraphCodes codes = GraphCodes::kFull) {
+    return must(backend.build_indexes(*collection_, {again, kind, codes, 0, {}}));
   }
   std::vector<std::filesystem::path> files_that_end(const std::string& ending) const {
     std::vector<std::filesystem::path> files;
@@ -124,6 +125,46 @@ TEST_F(IndexesTest, a_sealed_segment_gets_a_graph_and_a_search_walks_it) {
   EXPECT_GE(mean_recall(*backend, 100, 0.95), 0.94);
   EXPECT_EQ(build(*backend).kept, 1U) << "it is there";
   EXPECT_EQ(build(*backend, true).made, 1U) << "again was asked for";
+}
+
+TEST_F(IndexesTest, a_graph_that_takes_more_memory_than_is_wanted_is_made_anew) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  const auto codes_there = [&] {
+    const auto file = must(Env::real().open(graph_files().at(0).string(), OpenMode::kRead));
+    return must(graph_codes(must(file->map())->bytes()));
+  };
+  for (const GraphCodes codes : {GraphCodes::kFull, GraphCodes::kHalf, GraphCodes::kQuarter}) {
+    EXPECT_EQ(build(*backend, false, IndexKind::kGraph, codes).made, 1U);
+    EXPECT_EQ(codes_there(), codes);
+    EXPECT_FALSE(search(*backend, 1, 0.9).exact);
+    EXPECT_GE(mean_recall(*backend, 100, 0.95), 0.94) << "hits and their distances are those of the scan";
+  }
+  EXPECT_EQ(build(*backend, false, IndexKind::kGraph, GraphCodes::kHalf).kept, 1U) << "it takes less";
+  EXPECT_EQ(codes_there(), GraphCodes::kQuarter);
+  EXPECT_EQ(build(*backend, true).made, 1U);
+  EXPECT_EQ(codes_there(), GraphCodes::kFull);
+}
+
+TEST_F(IndexesTest, distances_come_from_codes_where_that_is_allowed_and_say_so) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  const auto vector = point(1'000'000);
+  const auto asked = [&](bool coded) {
+    BackendQuery query{kVisual, vector, Metric::kCosine, 10, nullptr, 0, 0.95};
+    query.coded_distances = coded;
+    return must(backend->search(*must(collection_->snapshot()), query));
+  };
+  build(*backend);
+  EXPECT_EQ(asked(true).distance_error, 0) << "full codes are too coarse";
+  build(*backend, true, IndexKind::kGraph, GraphCodes::kHalf);
+  EXPECT_EQ(asked(false).distance_error, 0);
+  const auto coded = asked(true);
+  EXPECT_GT(coded.distance_error, 0);
+  EXPECT_LT(coded.distance_error, 1e-3);
+  const auto exactly = asked(false);
+  EXPECT_NEAR(coded.neighbors[0].distance.value, exactly.neighbors[0].distance.value, 1e-2);
+  EXPECT_NE(coded.neighbors, exactly.neighbors) << "not the same bits";
 }
 
 TEST_F(IndexesTest, fresh_rows_deaths_and_filters_are_right_beside_a_graph) {
@@ -197,11 +238,11 @@ TEST_F(IndexesTest, a_build_that_is_stopped_says_so_and_is_made_by_the_next) {
   ASSERT_TRUE(collection_->seal().is_ok());
   const auto backend = make_local_backend(Env::real(), &pool_);
   std::uint64_t total = 0;
-  const auto report =
-      must(backend->build_indexes(*collection_, {false, IndexKind::kGraph, 0, [&](const IndexProgress& progress) {
-                                                   total = progress.rows_total;
-                                                   return false;
-                                                 }}));
+  const auto report = must(backend->build_indexes(
+      *collection_, {false, IndexKind::kGraph, GraphCodes::kFull, 0, [&](const IndexProgress& progress) {
+                       total = progress.rows_total;
+                       return false;
+                     }}));
   EXPECT_TRUE(report.cancelled);
   EXPECT_EQ(report.made, 0U);
   EXPECT_EQ(total, kItems);
@@ -324,13 +365,14 @@ TEST_F(IndexesTest, lists_that_are_stopped_say_so_and_leave_no_file) {
   const auto backend = make_local_backend(Env::real(), &pool_);
   std::uint64_t last = 0;
   int calls = 0;
-  const auto report = must(backend->build_indexes(
-      *collection_, {false, IndexKind::kLists, limits::kListBuildBytesMin, [&](const IndexProgress& progress) {
-                       EXPECT_GE(progress.rows, last);
-                       EXPECT_LE(progress.rows, progress.rows_total);
-                       last = progress.rows;
-                       return ++calls < 3;
-                     }}));
+  const auto report =
+      must(backend->build_indexes(*collection_, {false, IndexKind::kLists, GraphCodes::kFull,
+                                                 limits::kListBuildBytesMin, [&](const IndexProgress& progress) {
+                                                   EXPECT_GE(progress.rows, last);
+                                                   EXPECT_LE(progress.rows, progress.rows_total);
+                                                   last = progress.rows;
+                                                   return ++calls < 3;
+                                                 }}));
   EXPECT_TRUE(report.cancelled);
   EXPECT_EQ(report.made, 0U);
   EXPECT_TRUE(list_files().empty());

@@ -173,6 +173,7 @@ class Search {
     answer.neighbors.insert(answer.neighbors.end(), asked.neighbors.begin(), asked.neighbors.end());
     answer.distances += asked.distances;
     answer.exact = asked.exact;
+    answer.distance_error = asked.distance_error;
     return Worked{std::move(answer), std::move(ways)};
   }
 
@@ -183,10 +184,11 @@ class Search {
     const bool everything = query_.allowed == nullptr && range.block->all_alive;
     PICTOR_ASSIGN(IndexAnswer answer,
                   range.index->search({query_.vector, query_.metric, query_.k, everything ? nullptr : &visible,
-                                       query_.recall, false, query_.explain}));
+                                       query_.recall, query_.coded_distances, query_.explain}));
     all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
     all.distances += answer.distances;
     all.exact = all.exact && answer.exact;
+    all.distance_error = std::max(all.distance_error, answer.distance_error);
     if (query_.explain) {
       const double allowed = answer.share * static_cast<double>(range.count);
       add_way(ways, {answer.way, 1, 0, range.count, allowed, std::move(answer.why)});
@@ -214,6 +216,7 @@ Result<Candidates> merge(std::vector<Result<Worked>> workers, std::size_t k, boo
     const IndexAnswer& answer = worked->answer;
     merged.distances += answer.distances;
     merged.exact = merged.exact && answer.exact;
+    merged.distance_error = std::max(merged.distance_error, answer.distance_error);
     for (const auto& neighbor : answer.neighbors) top.push(neighbor);
     for (auto& way : worked->ways) add_way(ways, std::move(way));
   }

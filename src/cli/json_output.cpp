@@ -128,6 +128,7 @@ std::string hits_json(const Hits& hits) {
   Json object = {{"hits", array},
                  {"complete", hits.complete},
                  {"recall", hits.recall},
+                 {"distance_error", hits.distance_error},
                  {"head", hits.head},
                  {"space", hits.space},
                  {"sequence", hits.sequence},

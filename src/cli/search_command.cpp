@@ -24,6 +24,7 @@ struct Options {
   std::size_t k = 10;
   std::optional<std::int64_t> deadline_ms;
   std::optional<double> recall;
+  bool coded_scores = false;
   std::optional<std::uint64_t> row;  // of the files of vectors_of
   bool exact = false, explain = false, vectors = false, reproducible = false;
   const CLI::App* app = nullptr;
@@ -178,8 +179,8 @@ void print_hits(Session& session, Engine& engine, const Query& query, const Hits
     out << table_text(hits, width);
   out << session.dim(plural(hits.hits.size(), "hit", "hits") + " of " + with_commas(hits.candidates) + ", " +
                      hits.recall + (query.as_of.is_now() ? "" : ", as of sequence " + with_commas(hits.sequence)) +
-                     ", head " + hits.head + ", " + fixed(hits.ms, 1) + " ms" +
-                     (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
+                     (hits.distance_error > 0 ? ", scores by codes" : "") + ", head " + hits.head + ", " +
+                     fixed(hits.ms, 1) + " ms" + (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
       << "\n";
   if (!options.explain) return;
   Table table({{"room", Column::Kind::kText}, {"what", Column::Kind::kText, 20}, {"ms", Column::Kind::kNumber}});
@@ -198,6 +199,7 @@ Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(query.as_of, parse_as_of(options.as_of));
   query.with_vectors = options.vectors;
   query.explain = options.explain;
+  query.coded_scores = options.coded_scores;
   if (const auto& ms = options.deadline_ms; ms.has_value()) {
     query.deadline_us = *ms == 0 ? 0 : session.env().monotonic_us() + *ms * 1000;
   }
@@ -261,6 +263,9 @@ Command add_search_command(CLI::App& parent) {
                                        "collection's own (pictor tune), else 0.98")
                             ->type_name("SHARE");
   app.add_flag("--exact", options->exact, "Look at every picture: recall 1")->excludes(recall);
+  app.add_flag("--coded-scores", options->coded_scores,
+               "Scores may come from the codes of graphs made for little memory: no vector is read, and the answer "
+               "says how far they may be off");
   app.add_option("--deadline", options->deadline_ms,
                  "Give up after so many milliseconds, 0 never; else the collection's own, if it has one")
       ->check(CLI::Range(std::int64_t{0}, limits::kQueryDeadlineMsMax).description(""))

@@ -192,7 +192,8 @@ Result<IndexReport> EngineImpl::make_indexes(Collection& collection, bool again,
                                              std::function<bool(const IndexProgress&)> tell) {
   PICTOR_ASSIGN(const IndexChoice choice, choose_index(collection));
   // Half of the budget: the other half is for what is being searched meanwhile.
-  return backend_->build_indexes(collection, {again, choice.kind, choice.budget_bytes / 2, std::move(tell)});
+  return backend_->build_indexes(collection,
+                                 {again, choice.kind, choice.codes, choice.budget_bytes / 2, std::move(tell)});
 }
 
 Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {

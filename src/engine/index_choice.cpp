@@ -10,6 +10,27 @@ namespace {
 
 constexpr std::array kKinds = {IndexKind::kAuto, IndexKind::kGraph, IndexKind::kLists};
 
+// Graphs from the one that answers quickest with memory enough, to the one that needs least.
+struct Wanted {
+  GraphCodes codes;
+  const char* text;  // null: what every sentence begins with
+};
+constexpr std::array kWanted = {
+    Wanted{GraphCodes::kFull, nullptr},
+    Wanted{GraphCodes::kHalf, "graphs that rank without the vectors, by 12 bits a number,"},
+    Wanted{GraphCodes::kQuarter, "by 12 bits of the numbers that say most and 4 of the others,"},
+};
+
+// What searches touch: codes that do not put the nearest in order have the vectors do it.
+std::uint64_t needed_bytes(std::span<const IndexedVectors> vectors, GraphCodes codes) {
+  std::uint64_t bytes = 0;
+  for (const auto& one : vectors) {
+    bytes += expected_graph_bytes(one.rows, one.dim, codes);
+    if (codes == GraphCodes::kFull) bytes += one.rows * one.dim * sizeof(float);
+  }
+  return bytes;
+}
+
 std::string size_text(std::uint64_t bytes) {
   const bool large = bytes >= limits::kGiB;
   std::array<char, 48> text{};
@@ -50,22 +71,33 @@ Result<IndexKind> parse_index_type(std::string_view name) {
 
 IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVectors> vectors,
                          std::uint64_t machine_bytes) {
-  std::uint64_t graph_bytes = 0;
-  for (const auto& one : vectors) graph_bytes += expected_graph_bytes(one.rows, one.dim);
   IndexChoice choice;
   choice.kind = policy.kind;
   choice.budget_bytes = policy.memory_bytes != 0 ? policy.memory_bytes : machine_bytes / 2;
   const std::string budget = "the memory budget of " + size_text(choice.budget_bytes) +
                              (policy.memory_bytes != 0 ? "" : " (half of what this machine has)");
-  const std::string graphs = "graphs over " + vectors_text(vectors) + " take about " + size_text(graph_bytes);
-  const bool fits = graph_bytes <= choice.budget_bytes;
-  if (policy.kind == IndexKind::kAuto) {
-    choice.kind = fits ? IndexKind::kGraph : IndexKind::kLists;
-    choice.why = graphs + (fits ? ", within " : ", more than ") + budget;
-  } else {
-    choice.why = "the collection is told to have " +
-                 std::string(policy.kind == IndexKind::kLists ? "lists" : "graphs") + "; " + graphs + ", " +
-                 (fits ? "within " : "more than ") + budget;
+  const std::string of = vectors_text(vectors);
+  choice.why = of + " and graphs over them take about " + size_text(needed_bytes(vectors, GraphCodes::kFull));
+  const bool told = policy.kind != IndexKind::kAuto;
+  if (told) {
+    const char* name = policy.kind == IndexKind::kLists ? "lists" : "graphs";
+    choice.why = "the collection is told to have " + std::string(name) + "; " + choice.why;
+  }
+  for (const Wanted& wanted : kWanted) {
+    const std::uint64_t bytes = needed_bytes(vectors, wanted.codes);
+    const bool fits = bytes <= choice.budget_bytes;
+    choice.codes = wanted.codes;
+    if (wanted.text == nullptr) {
+      choice.why += (fits ? ", within " : ", more than ") + budget;
+    } else {
+      choice.why += std::string("; ") + wanted.text + " about " + size_text(bytes) + (fits ? ", which fits" : "");
+    }
+    if (fits && !told) choice.kind = IndexKind::kGraph;
+    if (fits || policy.kind == IndexKind::kLists) break;
+  }
+  if (choice.kind == IndexKind::kAuto) {
+    choice.kind = IndexKind::kLists;
+    choice.why += "; none of them fits";
   }
   // Lists are the better the longer they are; a graph of so many rows would be long in the making.
   if (choice.kind == IndexKind::kLists) choice.segment_rows_max = limits::kSegmentRowsMax;

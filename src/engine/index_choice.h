@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "index/index.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -18,13 +19,15 @@ struct IndexedVectors {
 };
 
 struct IndexChoice {
-  IndexKind kind = IndexKind::kGraph;  // or kLists
+  IndexKind kind = IndexKind::kGraph;    // or kLists
+  GraphCodes codes = GraphCodes::kFull;  // of graphs
   std::uint64_t budget_bytes = 0;
   std::uint64_t segment_rows_max = limits::kSegmentMergeRowsMax;  // that segments are merged to
   std::string why;                                                // a sentence without its full stop
 };
 
-// Graphs if all of them fit into the memory, else lists; or what the policy says.
+// Graphs if all of them fit into the memory: with the vectors, else by their codes alone, else by shorter ones. Else
+// lists. Or what the policy says.
 IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVectors> vectors,
                          std::uint64_t machine_bytes);
 // Of what the collection holds now, on this machine.

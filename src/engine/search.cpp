@@ -259,7 +259,7 @@ void EngineImpl::compare_live(const std::string& collection, const std::shared_p
                      BackendQuery exactly = asked;
                      exactly.vector = vector;
                      exactly.allowed = allowed.has_value() ? &*allowed : nullptr;
-                     exactly.recall = 1;
+                     exactly.recall = 1;  // of rows: distances that came from codes are not compared
                      exactly.deadline_us = 0;
                      PICTOR_ASSIGN(auto truth, backend_->search(*snapshot, exactly));
                      return std::move(truth.neighbors);
@@ -310,13 +310,20 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   }
   stages.done("engine", plan.describe());
 
-  const BackendQuery asked{
-      plan.space,        vector,       plan.metric,  plan.k, allowed.has_value() ? &*allowed : nullptr,
-      terms.deadline_us, terms.recall, query.explain};
+  const BackendQuery asked{plan.space,
+                           vector,
+                           plan.metric,
+                           plan.k,
+                           allowed.has_value() ? &*allowed : nullptr,
+                           terms.deadline_us,
+                           terms.recall,
+                           query.explain,
+                           query.coded_scores};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
   if (live && !found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;
   hits.recall = found.exact ? "exact" : "recall " + recall_text(terms.recall) + " by calibration";
+  hits.distance_error = found.distance_error;
   hits.distances = found.distances;
   hits.candidates = plan.candidates;
   hits.head = space.head;

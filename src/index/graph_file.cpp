@@ -338,6 +338,11 @@ Result<GraphView> parse_graph(ByteView file) {
   return view;
 }
 
+Result<GraphCodes> graph_codes(ByteView file) {
+  PICTOR_ASSIGN(const auto header, parse_header(file));
+  return header.codes;
+}
+
 Status check_graph_sections(ByteView file, const GraphView& view) {
   for (std::size_t i = 0; i < kGraphSections; ++i) PICTOR_TRY(check_sum(file, i));
   for (const CodeTerms& terms : view.terms) {

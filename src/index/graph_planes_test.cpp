@@ -25,6 +25,22 @@ double found_of(const ClusteredSet& set, const VectorIndex& index, const VectorI
   return sum / kQueries;
 }
 
+TEST(GraphPlanes, sizes_are_known_before_graphs_are_made_and_codes_read_from_the_file) {
+  for (const std::uint32_t dim : {130, 512}) {
+    const ClusteredSet set(4000 / kGraphTestScale, dim, 40, 1);
+    for (const GraphCodes codes : {GraphCodes::kFull, GraphCodes::kHalf, GraphCodes::kQuarter}) {
+      GraphBuildOptions options;
+      options.codes = codes;
+      const Bytes graph = build_graph_index(set.block(), Metric::kL2, options, nullptr).value();
+      const auto expected = static_cast<double>(expected_graph_bytes(set.block().count, dim, codes));
+      EXPECT_NEAR(expected / static_cast<double>(graph.size()), 1.0, 0.05) << dim << ", " << static_cast<int>(codes);
+      EXPECT_EQ(graph_codes(graph).value(), codes);
+    }
+  }
+  EXPECT_EQ(expected_graph_bytes(0, 512), 0U);
+  EXPECT_EQ(graph_codes({}).status().code(), Code::kCorrupt);
+}
+
 TEST(GraphPlanes, the_recall_asked_for_is_found_under_filters) {
   const ClusteredSet set(4000 / kGraphTestScale, 130, 40, 1);
   const auto flat = make_flat_index(set.block());

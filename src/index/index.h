@@ -127,6 +127,8 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
 // metric and owner, or damaged where it was looked at. kMismatch: a file of another version.
 Result<std::unique_ptr<VectorIndex>> open_graph_index(ByteView file, const VectorBlock& block, Metric metric,
                                                       std::uint64_t owner);
+// What the graph in `file` holds of each vector, from its header. As open_graph_index for what is no graph.
+Result<GraphCodes> graph_codes(ByteView file);
 // Reads everything: sums, links within bounds, and that every node is reached from the entry. kCorrupt says which not.
 Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
 
@@ -167,7 +169,7 @@ Result<std::unique_ptr<VectorIndex>> open_list_index(ByteView file, const Vector
 Status check_list_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
 
 // About how many bytes an index of so many rows has: what a choice between them needs.
-std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim);
+std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes = GraphCodes::kFull);
 std::uint64_t expected_list_bytes(std::uint64_t rows, std::uint32_t dim, std::uint32_t bits = 4);
 
 // The same exact search in steps, for rows that lie in several blocks or are shared out among threads.

@@ -2,21 +2,38 @@
 #include <algorithm>
 #include <cmath>
 
+#include "index/graph_file.h"
 #include "index/index.h"
 
 namespace pictor {
 namespace {
 
-// Beside the code of a row: its terms, 32 links, its share of upper levels and of what does not grow with the rows.
-constexpr std::uint64_t kGraphBytesBesideCode = 144;
 constexpr std::uint64_t kListBytesBesideCode = 12;  // position and terms
 constexpr std::uint64_t kListWidthStep = 128;       // numbers are continued to a multiple
 constexpr std::uint64_t kCentreByteTimes = 5;       // a centre is kept as float and as a code
 
+// One file of the default degree, each row a node of its own.
+std::uint64_t graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes) {
+  if (rows == 0) return 0;
+  GraphHeader header;
+  header.codes = codes;
+  header.dim = dim;
+  header.degree = GraphBuildOptions().degree;
+  header.rows = header.nodes = static_cast<std::uint32_t>(rows);
+  for (std::uint32_t& nodes : header.level_nodes) {
+    nodes = static_cast<std::uint32_t>(rows);
+    rows /= header.degree;
+  }
+  if (codes != GraphCodes::kFull) header.front = graph_front(dim);
+  return layout_of(header).file_bytes;
+}
+
 }  // namespace
 
-std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim) {
-  return rows * (dim + kGraphBytesBesideCode);
+std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes) {
+  const std::uint64_t whole = rows / limits::kSegmentMergeRowsMax;
+  return whole * graph_bytes(limits::kSegmentMergeRowsMax, dim, codes) +
+         graph_bytes(rows % limits::kSegmentMergeRowsMax, dim, codes);
 }
 
 std::uint64_t expected_list_bytes(std::uint64_t rows, std::uint32_t dim, std::uint32_t bits) {
