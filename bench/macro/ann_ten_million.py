@@ -241,7 +241,7 @@ def main():
         return 0
     found = measure(given.folder, given)
     print(table(found))
-    content = {"settings": {key: str(value) for key, value in vars(given).items() if key != "out"}, **found}
+    content = {"settings": {key: str(value) for key, value in vars(given).items() if key not in ("out", "folder")}, **found}
     if given.out:
         given.out.write_text(json.dumps(content, indent=1, default=str) + "\n")
     else:

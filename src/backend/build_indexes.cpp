@@ -113,7 +113,8 @@ class Builder {
         options.memory_bytes = std::clamp(build_.memory_bytes, limits::kListBuildBytesMin, limits::kListBuildBytesMax);
       }
       options.progress = [&](std::uint64_t done, std::uint64_t total) { return tell(task.block.count * done / total); };
-      return write_list_index(vectors_of(task.block), task.metric, options, pool_, sink);
+      options.will_read = [this](ByteView part) { env_.will_read(part); };
+      return write_list_index(scattered_vectors_of(task.block), task.metric, options, pool_, sink);
     }
     GraphBuildOptions options;
     options.owner = index_owner(task.block);

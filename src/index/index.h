@@ -132,6 +132,10 @@ Result<GraphCodes> graph_codes(ByteView file);
 // Reads everything: sums, links within bounds, and that every node is reached from the entry. kCorrupt says which not.
 Status check_graph_file(ByteView file, const VectorBlock& block, Metric metric, std::uint64_t owner);
 
+// Told which bytes of the file or of the block's vectors are read next, so that whoever mapped them can have a disk
+// fetch many at once. Called from any thread; null: nobody is told.
+using WillRead = std::function<void(ByteView)>;
+
 // How lists are made (IVFADC: Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", TPAMI 2011,
 // with scalar codes of rotated rests). For blocks that are too large for a graph.
 struct ListBuildOptions {
@@ -141,6 +145,8 @@ struct ListBuildOptions {
   // At most so many bytes of codes are held before they are written, and as many of the sample that is clustered: with
   // less the vectors are read more often.
   std::uint64_t memory_bytes = limits::kListBuildBytesMax;
+  // Told of rows some hundred kilobytes before they are read: with it a mapping needs no reading ahead of its own.
+  WillRead will_read;
   // Called from the calling thread with work done and work in all, in rows; false stops the build with kCancelled.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -156,10 +162,6 @@ Status write_list_index(const VectorBlock& block, Metric metric, const ListBuild
                         const ByteSink& sink);
 Result<Bytes> build_list_index(const VectorBlock& block, Metric metric, const ListBuildOptions& options,
                                ThreadPool* pool);
-// Told which bytes of the file or of the block's vectors are read next, so that whoever mapped them can have a disk
-// fetch many at once. Called from any thread; null: nobody is told.
-using WillRead = std::function<void(ByteView)>;
-
 // An index that looks into the lists nearest to a query and scores what it found by the block's vectors. Both must stay
 // where they are. Opening reads little, so that a mapped file is ready at once. kCorrupt: not lists of this block,
 // metric and owner, or damaged where it was looked at.

@@ -14,6 +14,7 @@
 #include "index/lists_calibrate.h"
 #include "index/lists_cluster.h"
 #include "index/lists_search.h"
+#include "index/rows_ahead.h"
 
 namespace pictor {
 namespace {
@@ -26,6 +27,13 @@ constexpr std::size_t kLongestTimes = 8;  // a list is cut that is so many times
 constexpr std::size_t kLongestLeast = 64;
 constexpr std::size_t kRowsATask = 256;
 constexpr std::size_t kTasksAtOnce = 256;  // between two calls of progress
+
+constexpr std::size_t kDrawnAhead = 2;  // tasks whose drawn rows are asked for before they are read
+
+std::span<const std::uint32_t> part(std::span<const std::uint32_t> all, std::size_t begin, std::size_t count) {
+  begin = std::min(begin, all.size());
+  return all.subspan(begin, std::min(count, all.size() - begin));
+}
 
 // SplitMix64 (Steele, Lea, Flood 2014): the same on every machine.
 std::uint64_t mixed(std::uint64_t x) {
@@ -88,6 +96,7 @@ class ListBuilder {
         options_(options),
         pool_(pool),
         buffer_bytes_(buffer_bytes),
+        ahead_(block_, options.will_read),
         space_(fit_space()) {}
 
   Status write(const ByteSink& sink) {
@@ -98,7 +107,7 @@ class ListBuilder {
     describe_lists();
     const MadeLists made{block_,          space_,   options_.bits, centres_,  codes_of_centres_,
                          terms_of_lists_, list_of_, first_,        positions_};
-    ListCalibrator calibrator(made, pool_);
+    ListCalibrator calibrator(made, ahead_, pool_);
     calibrator.draw();
     PICTOR_TRY(calibrator.find_truth([this](std::size_t rows) { return report(2, rows); }));
     ListWriter writer(header(), sink);
@@ -134,6 +143,7 @@ class ListBuilder {
     std::vector<float> most((block_.count + kRowsATask - 1) / kRowsATask, 0.0F);
     for_each_index(pool_, most.size(), [&](std::size_t task) {
       const std::size_t end = std::min(block_.count, (task + 1) * kRowsATask);
+      ahead_.reading(task * kRowsATask, kRowsATask);
       for (const float* x = row(task * kRowsATask); x != row(end); ++x)
         most[task] = std::max(most[task], std::fabs(*x));
     });
@@ -146,7 +156,9 @@ class ListBuilder {
     const auto drawn = drawn_rows(block_.count, std::min(block_.count, kRowsForMean));
     std::vector<double> sums(block_.dim, 0.0);
     double squares = 0;
-    for (const std::uint32_t position : drawn) {
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      if (i % kRowsATask == 0) ahead_.soon(part(drawn, i + (i == 0 ? 0 : kRowsATask), kRowsATask * (i == 0 ? 2 : 1)));
+      const std::uint32_t position = drawn[i];
       const double factor = metric_ == Metric::kCosine ? static_cast<double>(block_.inverse_norms[position]) : unit;
       for (std::uint32_t j = 0; j < block_.dim; ++j) {
         const double number = static_cast<double>(row(position)[j]) * factor;
@@ -173,6 +185,8 @@ class ListBuilder {
     CodedVectors sample(space_.width(), drawn.size());
     for_each_index(pool_, (drawn.size() + kRowsATask - 1) / kRowsATask, [&](std::size_t task) {
       std::vector<float> placed(space_.width());
+      ahead_.soon(part(drawn, (task == 0 ? 0 : task + kDrawnAhead) * kRowsATask,
+                       (task == 0 ? kDrawnAhead + 1 : 1) * kRowsATask));
       const std::size_t end = std::min(drawn.size(), (task + 1) * kRowsATask);
       for (std::size_t i = task * kRowsATask; i < end; ++i) {
         place(drawn[i], placed);
@@ -191,6 +205,7 @@ class ListBuilder {
         std::vector<float> placed(space_.width());
         CodedRow coded(space_.width());
         const std::size_t from = begin + task * kRowsATask;
+        ahead_.reading(from, kRowsATask);
         for (std::size_t i = from; i < std::min(end, from + kRowsATask); ++i) {
           place(i, placed);
           coded.set(placed);
@@ -295,6 +310,7 @@ class ListBuilder {
       const std::size_t to = std::min(block_.count, from + kStretch);
       for_each_index(pool_, (to - from + kRowsATask - 1) / kRowsATask, [&](std::size_t task) {
         const std::size_t at = from + task * kRowsATask;
+        ahead_.reading(at, kRowsATask);
         for (std::size_t i = at; i < std::min(to, at + kRowsATask); ++i) {
           if (list_of_[i] < begin || list_of_[i] >= end) continue;
           const std::size_t slot = slot_of_[i];
@@ -312,6 +328,7 @@ class ListBuilder {
   const ListBuildOptions& options_;
   ThreadPool* pool_;
   std::uint64_t buffer_bytes_;
+  RowsAhead ahead_;
   ListSpace space_;
   Centres trained_;
   std::span<const float> centres_;

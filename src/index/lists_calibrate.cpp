@@ -151,6 +151,7 @@ void ListCalibrator::scan(std::size_t begin, std::size_t count, std::span<const 
   std::vector<float> sums(rows);
   for (std::size_t at = begin; at < begin + count; at += rows) {
     const std::size_t some = std::min(rows, begin + count - at);
+    ahead_.reading(at, rows);
     for (std::size_t q = 0; q < drawn_.size(); ++q) {
       sum_rows(drawn_[q].vector.data(), block.vectors + at * block.dim, some, block.dim, sums.data());
       for (std::size_t i = 0; i < some; ++i) {

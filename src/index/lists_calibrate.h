@@ -8,6 +8,7 @@
 
 #include "index/lists_file.h"
 #include "index/lists_space.h"
+#include "index/rows_ahead.h"
 
 namespace pictor {
 
@@ -33,7 +34,8 @@ float likeness_of_row(const MadeLists& made, const ListQuery& query, std::size_t
 // The same numbers whatever the threads. Call draw, find_truth, count for all lists, finish.
 class ListCalibrator {
  public:
-  ListCalibrator(const MadeLists& made, ThreadPool* pool) : made_(made), pool_(pool) {}
+  ListCalibrator(const MadeLists& made, const RowsAhead& ahead, ThreadPool* pool)
+      : made_(made), ahead_(ahead), pool_(pool) {}
 
   // Queries near rows of the block, which are then no answers of theirs.
   void draw();
@@ -84,6 +86,7 @@ class ListCalibrator {
   float doubt() const;
 
   const MadeLists& made_;
+  const RowsAhead& ahead_;
   ThreadPool* pool_;
   std::vector<std::uint32_t> stages_;  // numbers of lists looked into that are tried
   std::vector<Drawn> drawn_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <mutex>
 
 #include "index/index_sets.h"
 #include "index/lists_build.h"
@@ -39,6 +40,33 @@ TEST(Lists, their_bytes_do_not_depend_on_the_threads) {
             << threads << " threads, metric " << static_cast<int>(metric);
       }
     }
+  }
+}
+
+// What a disk needs to know where little memory is left: every row, before it is read, and no more than a few at once.
+TEST(Lists, every_row_is_announced_a_few_at_a_time_and_the_bytes_are_the_same) {
+  const ClusteredSet set(kRows, 40, 30, 1);
+  const VectorBlock block = set.block();
+  for (const Metric metric : {Metric::kCosine, Metric::kL2}) {
+    std::mutex mutex;
+    std::vector<int> times(kRows, 0);
+    std::size_t most = 0;
+    ListBuildOptions options;
+    options.will_read = [&](ByteView part) {
+      const auto* begin = reinterpret_cast<const float*>(part.data());
+      if (begin < block.vectors || begin >= block.vectors + kRows * block.dim) return;  // an inverse norm
+      const std::lock_guard lock(mutex);
+      const std::size_t first = static_cast<std::size_t>(begin - block.vectors) / block.dim;
+      const std::size_t count = part.size() / (block.dim * sizeof(float));
+      ASSERT_LE(first + count, kRows);
+      most = std::max(most, count);
+      for (std::size_t i = first; i < first + count; ++i) ++times[i];
+    };
+    ThreadPool pool(2);
+    EXPECT_TRUE(built(block, metric, options, &pool) == built(block, metric));
+    // For the lists, the truth and the codes; for l2 the unit, too. Besides for the mean and the sample, drawn.
+    EXPECT_GE(*std::min_element(times.begin(), times.end()), metric == Metric::kL2 ? 4 : 3);
+    EXPECT_LE(most * block.dim * sizeof(float), limits::kMiB * 2);
   }
 }
 

@@ -1,0 +1,45 @@
+// Reading a block front to back with two promises: a disk is asked for rows before they are needed, and for few rows
+// more than that, so that a control group of next to no memory does not lose them before they are read. Inside index/
+// only.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "index/index.h"
+
+namespace pictor {
+
+// Thread safety: any thread, as will_read.
+class RowsAhead {
+ public:
+  RowsAhead(const VectorBlock& block, const WillRead& will_read) : block_(block), will_read_(will_read) {}
+
+  // Rows from `begin` on are read now, `count` of them; so the `count` rows after those that others read meanwhile are
+  // read soon. The first of a pass asks for all up to them.
+  void reading(std::size_t begin, std::size_t count) const {
+    if (!will_read_) return;
+    const std::size_t soon = begin == 0 ? 0 : begin + kAhead * count;
+    tell(soon, begin == 0 ? (kAhead + 1) * count : count);
+  }
+  // One row here and one there.
+  void soon(std::span<const std::uint32_t> positions) const {
+    if (!will_read_) return;
+    for (const std::uint32_t position : positions) tell(position, 1);
+  }
+
+ private:
+  static constexpr std::size_t kAhead = 4;  // parts that are asked for and not read yet
+
+  void tell(std::size_t begin, std::size_t count) const {
+    if (begin >= block_.count) return;
+    count = std::min(count, block_.count - begin);
+    will_read_(std::as_bytes(std::span(block_.vectors + begin * block_.dim, count * block_.dim)));
+    if (block_.inverse_norms != nullptr) will_read_(std::as_bytes(std::span(block_.inverse_norms + begin, count)));
+  }
+
+  const VectorBlock& block_;
+  const WillRead& will_read_;
+};
+
+}  // namespace pictor
