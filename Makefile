@@ -48,6 +48,7 @@ bench: ## the benchmarks, beside their peers, results in bench/results
 	@tools/build bench
 	@$(PYTHON) bench/macro/search.py
 	@$(PYTHON) bench/macro/ingest.py
+	@$(PYTHON) bench/macro/ann.py
 
 prove: ## measure the claims of one area afresh: make prove WHAT=line
 	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden)

@@ -6,7 +6,7 @@ counted against the exact neighbours (ann_curve.py). First each side is asked wi
 until it misses next to nothing. Then come the rounds: in each, every side answers all queries at each of its settings, the
 sides one after the other, in the other direction every second round. A rate is the median of the rounds; that at a given
 recall lies between two settings. CPU seconds of a query stand beside wall seconds. Building is timed too, on two threads,
-in turns. Writes bench/results/ann-SET.json, or --out, and a plot beside it.
+in turns. Writes bench/results/ann-SET.json, or --out, and a plot in docs/images.
 """
 import argparse
 import json
@@ -139,6 +139,18 @@ def measure(one, folder, given):
             "k": given.k, "sides": result, "left_out": left_out}
 
 
+def summary(found):
+    """Ours beside the faster of faiss's graphs at each recall, for documents to quote: {"99": {"ours", "faiss", "ratio"}}."""
+    quoted = {}
+    for recall in RECALLS:
+        rates = {name: side["at"][str(recall)] for name, side in found["sides"].items()}
+        ours = rates.get(ann_ours.Ours.name)
+        theirs = max((rate["qps"] for name, rate in rates.items() if rate and name.startswith("faiss HNSW")), default=None)
+        if ours and theirs:
+            quoted[str(recall).partition(".")[2]] = {"ours": ours["qps"], "faiss": theirs, "ratio": ours["qps"] / theirs}
+    return quoted
+
+
 def table(found):
     lines = [f"{found['set']} {found['count']:,} x {found['dim']}, {found['metric']}, recall@{found['k']} of {found['queries']:,} "
              "queries, one thread; queries per second (per CPU-second)"]
@@ -177,12 +189,13 @@ def main():
         found = measure(one, pathlib.Path(folder), given)
     print(table(found))
     content = {"settings": {key: value for key, value in vars(given).items() if key != "out"},
-               "versions": common.package_versions("faiss-cpu", "usearch", "numpy"), **found}
+               "versions": common.package_versions("faiss-cpu", "usearch", "numpy"),
+               "summary": summary(found), **found}
     if given.out:
         given.out.write_text(json.dumps(content, indent=1, default=str) + "\n")
     elif not given.tiny:
         path = common.write_result(f"ann-{given.set}", content)
-        ann_plot.curves(found, path.with_suffix(".svg"))
+        ann_plot.curves(found, common.ROOT / "docs" / "images" / f"ann-{given.set}.svg")
         print(f"written to {path}")
     ours = found["sides"][ann_ours.Ours.name]["points"]
     return 0 if ours[-1]["recall"] >= LEAST_AT_MOST else 1

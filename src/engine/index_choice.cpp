@@ -8,15 +8,17 @@
 namespace pictor {
 namespace {
 
+constexpr const char* kToldLists = "the collection is told to have lists; ";
+constexpr const char* kToldGraphs = "the collection is told to have graphs; ";
 constexpr std::array kKinds = {IndexKind::kAuto, IndexKind::kGraph, IndexKind::kLists};
 
 // Graphs from the one that answers quickest with memory enough, to the one that needs least.
 struct Wanted {
   GraphCodes codes;
-  const char* text;  // null: what every sentence begins with
+  const char* text;  // of those after the first, which every sentence begins with
 };
 constexpr std::array kWanted = {
-    Wanted{GraphCodes::kFull, nullptr},
+    Wanted{GraphCodes::kFull, ""},
     Wanted{GraphCodes::kHalf, "graphs that rank without the vectors, by 12 bits a number,"},
     Wanted{GraphCodes::kQuarter, "by 12 bits of the numbers that say most and 4 of the others,"},
 };
@@ -51,6 +53,16 @@ std::string vectors_text(std::span<const IndexedVectors> vectors) {
   return alike ? text + " of " + std::to_string(vectors.front().dim) + " numbers" : text;
 }
 
+// The graphs that were looked at because a quicker one did not fit.
+std::string smaller_graphs_text(std::span<const IndexedVectors> vectors, std::size_t first_that_fits) {
+  std::string text;
+  for (std::size_t i = 1; i < kWanted.size() && i <= first_that_fits; ++i) {
+    text += std::string("; ") + kWanted[i].text + " about " + size_text(needed_bytes(vectors, kWanted[i].codes));
+  }
+  if (first_that_fits == 0) return text;
+  return text + (first_that_fits < kWanted.size() ? ", which fits" : "; none of them fits");
+}
+
 }  // namespace
 
 std::string index_type_name(IndexKind kind) {
@@ -71,34 +83,21 @@ Result<IndexKind> parse_index_type(std::string_view name) {
 
 IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVectors> vectors,
                          std::uint64_t machine_bytes) {
+  const bool told = policy.kind != IndexKind::kAuto;
   IndexChoice choice;
-  choice.kind = policy.kind;
   choice.budget_bytes = policy.memory_bytes != 0 ? policy.memory_bytes : machine_bytes / 2;
+  std::size_t first = 0;  // that fits
+  while (first < kWanted.size() && needed_bytes(vectors, kWanted[first].codes) > choice.budget_bytes) ++first;
+  const bool fits = first < kWanted.size();
+  choice.codes = kWanted[fits ? first : kWanted.size() - 1].codes;
+  choice.kind = told ? policy.kind : fits ? IndexKind::kGraph : IndexKind::kLists;
   const std::string budget = "the memory budget of " + size_text(choice.budget_bytes) +
                              (policy.memory_bytes != 0 ? "" : " (half of what this machine has)");
-  const std::string of = vectors_text(vectors);
-  choice.why = of + " and graphs over them take about " + size_text(needed_bytes(vectors, GraphCodes::kFull));
-  const bool told = policy.kind != IndexKind::kAuto;
-  if (told) {
-    const char* name = policy.kind == IndexKind::kLists ? "lists" : "graphs";
-    choice.why = "the collection is told to have " + std::string(name) + "; " + choice.why;
-  }
-  for (const Wanted& wanted : kWanted) {
-    const std::uint64_t bytes = needed_bytes(vectors, wanted.codes);
-    const bool fits = bytes <= choice.budget_bytes;
-    choice.codes = wanted.codes;
-    if (wanted.text == nullptr) {
-      choice.why += (fits ? ", within " : ", more than ") + budget;
-    } else {
-      choice.why += std::string("; ") + wanted.text + " about " + size_text(bytes) + (fits ? ", which fits" : "");
-    }
-    if (fits && !told) choice.kind = IndexKind::kGraph;
-    if (fits || policy.kind == IndexKind::kLists) break;
-  }
-  if (choice.kind == IndexKind::kAuto) {
-    choice.kind = IndexKind::kLists;
-    choice.why += "; none of them fits";
-  }
+  if (told) choice.why = policy.kind == IndexKind::kLists ? kToldLists : kToldGraphs;
+  choice.why += vectors_text(vectors) + " and graphs over them take about " +
+                size_text(needed_bytes(vectors, GraphCodes::kFull)) + (first == 0 ? ", within " : ", more than ") +
+                budget;
+  if (policy.kind != IndexKind::kLists) choice.why += smaller_graphs_text(vectors, first);
   // Lists are the better the longer they are; a graph of so many rows would be long in the making.
   if (choice.kind == IndexKind::kLists) choice.segment_rows_max = limits::kSegmentRowsMax;
   return choice;

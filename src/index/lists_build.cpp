@@ -141,6 +141,7 @@ class ListBuilder {
   double unit_of_rows() const {
     if (metric_ == Metric::kCosine) return 1;
     std::vector<float> most((block_.count + kRowsATask - 1) / kRowsATask, 0.0F);
+    ahead_.starting(0, kRowsATask);
     for_each_index(pool_, most.size(), [&](std::size_t task) {
       const std::size_t end = std::min(block_.count, (task + 1) * kRowsATask);
       ahead_.reading(task * kRowsATask, kRowsATask);
@@ -198,6 +199,7 @@ class ListBuilder {
 
   Status assign() {
     list_of_.resize(block_.count);
+    ahead_.starting(0, kRowsATask);
     constexpr std::size_t kStretch = kRowsATask * kTasksAtOnce;
     for (std::size_t begin = 0; begin < block_.count; begin += kStretch) {
       const std::size_t end = std::min(block_.count, begin + kStretch);
@@ -305,6 +307,7 @@ class ListBuilder {
   Status code_lists(const MadeLists& made, std::size_t begin, std::size_t end, std::span<std::uint8_t> buffer) {
     const std::size_t row_bytes = list_row_bytes(block_.dim, options_.bits);
     const std::uint64_t rows = first_[end] - first_[begin];
+    ahead_.starting(0, kRowsATask);
     constexpr std::size_t kStretch = kRowsATask * kTasksAtOnce;
     for (std::size_t from = 0; from < block_.count; from += kStretch) {
       const std::size_t to = std::min(block_.count, from + kStretch);

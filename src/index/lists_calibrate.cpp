@@ -149,6 +149,7 @@ void ListCalibrator::scan(std::size_t begin, std::size_t count, std::span<const 
   const auto sum_rows = metric == Metric::kL2 ? kernels().l2_squared_block : kernels().dot_block;
   const std::size_t rows = std::max<std::size_t>(1, kTruthBytes / (block.dim * sizeof(float)));
   std::vector<float> sums(rows);
+  ahead_.starting(begin, rows);
   for (std::size_t at = begin; at < begin + count; at += rows) {
     const std::size_t some = std::min(rows, begin + count - at);
     ahead_.reading(at, rows);

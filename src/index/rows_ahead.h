@@ -3,6 +3,7 @@
 // only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -15,16 +16,13 @@ class RowsAhead {
  public:
   RowsAhead(const VectorBlock& block, const WillRead& will_read) : block_(block), will_read_(will_read) {}
 
-  // Rows from `begin` on are read now, `count` of them; so the `count` rows after those that others read meanwhile are
-  // read soon. The first of a pass asks for all up to them.
-  void reading(std::size_t begin, std::size_t count) const {
-    if (!will_read_) return;
-    const std::size_t soon = begin == 0 ? 0 : begin + kAhead * count;
-    tell(soon, begin == 0 ? (kAhead + 1) * count : count);
-  }
+  // A pass in parts of `count` rows starts with row `begin`: the first parts are asked for.
+  void starting(std::size_t begin, std::size_t count) const { tell(begin, kAhead * count); }
+  // The part that begins there is read now, and those after it by this thread or others: the first that was not asked
+  // for is.
+  void reading(std::size_t begin, std::size_t count) const { tell(begin + kAhead * count, count); }
   // One row here and one there.
   void soon(std::span<const std::uint32_t> positions) const {
-    if (!will_read_) return;
     for (const std::uint32_t position : positions) tell(position, 1);
   }
 
@@ -32,7 +30,7 @@ class RowsAhead {
   static constexpr std::size_t kAhead = 4;  // parts that are asked for and not read yet
 
   void tell(std::size_t begin, std::size_t count) const {
-    if (begin >= block_.count) return;
+    if (!will_read_ || begin >= block_.count) return;
     count = std::min(count, block_.count - begin);
     will_read_(std::as_bytes(std::span(block_.vectors + begin * block_.dim, count * block_.dim)));
     if (block_.inverse_norms != nullptr) will_read_(std::as_bytes(std::span(block_.inverse_norms + begin, count)));
