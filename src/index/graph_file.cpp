@@ -83,7 +83,7 @@ Status check_levels(const GraphHeader& header) {
 }
 
 Status check_planes(const GraphHeader& header) {
-  const std::uint32_t wanted = header.codes == GraphCodes::kFull ? 0 : graph_front(header.dim);
+  const std::uint32_t wanted = graph_front(header.dim, header.codes);
   if (header.front != wanted) return corrupt(seen_wanted("number of front numbers", header.front, wanted));
   if (header.distance_error >= 0 && std::isfinite(header.distance_error)) return Status::ok();
   return corrupt("has an error of distances that is none");
@@ -237,7 +237,9 @@ std::uint32_t GraphHeader::link_bits() const {
 
 std::size_t GraphHeader::link_bytes() const { return (link_stride(0) * link_bits() + 7) / 8; }
 
-std::uint32_t graph_front(std::uint32_t dim) {
+std::uint32_t graph_front(std::uint32_t dim, GraphCodes codes) {
+  if (codes == GraphCodes::kFull) return 0;
+  if (codes == GraphCodes::kHalf) return dim;
   const std::uint32_t quarter = (dim + 2 * kGraphAlignment) / (4 * kGraphAlignment) * kGraphAlignment;
   return std::min<std::uint32_t>(dim, std::clamp<std::uint32_t>(quarter, kGraphAlignment, 4 * kGraphAlignment));
 }

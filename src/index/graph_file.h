@@ -78,7 +78,7 @@ struct GraphHeader {
   std::uint64_t section_bytes(GraphSection section) const;
 };
 // Numbers at the front of turned rows.
-std::uint32_t graph_front(std::uint32_t dim);
+std::uint32_t graph_front(std::uint32_t dim, GraphCodes codes);
 
 struct GraphLayout {
   std::array<std::uint64_t, kGraphSections> offsets{};

@@ -14,7 +14,7 @@ class Packer {
       : full_(view_graph(full.file, full.header)), block_(block), pool_(pool) {
     packed_.header = full.header;
     packed_.header.codes = codes;
-    packed_.header.front = graph_front(block.dim);
+    packed_.header.front = graph_front(block.dim, packed_.header.codes);
     packed_.file.resize(layout_of(packed_.header).file_bytes);
   }
 

@@ -64,16 +64,19 @@ std::vector<Neighbor> GraphSearch::ranked_by_codes(const Wanted& wanted) {
   const auto& best = scratch_.best;
   std::size_t coded = SIZE_MAX;
   Distance distance{};
-  for_found(best.size(), [&](std::size_t i, std::uint32_t node, std::uint32_t position) {
-    if (i != coded) {
-      if (i + kAhead < best.size()) fetch_planes(node_of(best[i + kAhead]));
-      distance = {view_.planes->distance(scratch_.planes, view_.plane_row(node))};
-      if (!(distance.value == distance.value)) distance = {std::numeric_limits<float>::infinity()};
-      coded = i;
-      ++rescored_;
-    }
-    ranked.push_back({{distance, block_.rows[position]}, position});
-  });
+  // Walks that look at whole rows have the best in front; fronts alone leave them anywhere among those held.
+  const bool whole = view_.header.front == view_.header.dim;
+  for_found(whole ? rescored_for(wanted.k) : best.size(),
+            [&](std::size_t i, std::uint32_t node, std::uint32_t position) {
+              if (i != coded) {
+                if (i + kAhead < best.size()) fetch_planes(node_of(best[i + kAhead]));
+                distance = {view_.planes->distance(scratch_.planes, view_.plane_row(node))};
+                if (!(distance.value == distance.value)) distance = {std::numeric_limits<float>::infinity()};
+                coded = i;
+                ++rescored_;
+              }
+              ranked.push_back({{distance, block_.rows[position]}, position});
+            });
   const auto end = ranked.begin() + static_cast<std::ptrdiff_t>(std::min(wanted.k, ranked.size()));
   std::partial_sort(ranked.begin(), end, ranked.end());
   std::vector<Neighbor> neighbors;

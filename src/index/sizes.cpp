@@ -24,7 +24,7 @@ std::uint64_t graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes code
     nodes = static_cast<std::uint32_t>(rows);
     rows /= header.degree;
   }
-  if (codes != GraphCodes::kFull) header.front = graph_front(dim);
+  header.front = graph_front(dim, codes);
   return layout_of(header).file_bytes;
 }
 

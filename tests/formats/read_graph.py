@@ -22,7 +22,7 @@ def read_header(file):
     levels = struct.unpack_from("<12I", file, 80)
     need(1 <= nodes <= rows and levels[0] == nodes and list(levels) == sorted(levels, reverse=True), "levels do not shrink")
     error, front, zero = struct.unpack_from("<dII", file, 128)
-    wanted = 0 if codes == FULL else min(dim, max(64, min(256, (dim + 128) // 256 * 64)))
+    wanted = {FULL: 0, HALF: dim, QUARTER: min(dim, max(64, min(256, (dim + 128) // 256 * 64)))}[codes]
     need((front, zero) == (wanted, 0) and error >= 0, f"{front} numbers in front, error {error}")
     return {"owner": owner, "codes": codes, "front": front, "error": error, "metric": metric, "dim": dim, "rows": rows, "nodes": nodes, "degree": degree, "ef": ef,
             "steps": steps, "unit": unit, "length": length, "levels": [level for level in levels if level]}
@@ -61,20 +61,15 @@ def up_to(count, multiple):
 
 def planes(header, sections):
     """Numbers of the turned rows by node, as their codes stand for them."""
-    front, rest, half = header["front"], header["dim"] - header["front"], header["codes"] == HALF
-    sizes = {"codes": up_to(front, 64), "rest": up_to(rest, 64) if half else up_to(rest, 128) // 2,
-             "fine": up_to(front, 128) // 2 + (up_to(rest, 128) // 2 if half else 0)}
+    front, rest = header["front"], header["dim"] - header["front"]
+    sizes = {"codes": up_to(front, 64), "rest": up_to(rest, 128) // 2, "fine": up_to(front, 128) // 2}
     need(all(len(sections[name]) == header["nodes"] * size for name, size in sizes.items()), "planes are not as long as the nodes are many")
     found = []
     for node, scale in enumerate(numbers(sections["rest scales"], "f")):
         own = {name: sections[name][node * size:(node + 1) * size] for name, size in sizes.items()}
         of_front, fine = struct.unpack_from("<f", sections["scales"], 8 * node)[0], nibbles(own["fine"])
         row = [(code - 128 + (part - 7.5) / 16) * of_front for code, part in zip(own["codes"][:front], fine)]
-        if half:
-            row += [(code - 128 + (part - 7.5) / 16) * scale for code, part in zip(own["rest"][:rest], fine[up_to(front, 128):])]
-        else:
-            row += [(code - 7.5) * scale for code in nibbles(own["rest"])[:rest]]
-        found.append(row)
+        found.append(row + [(code - 7.5) * scale for code in nibbles(own["rest"])[:rest]])
     return found
 
 

@@ -87,7 +87,7 @@ class Full(Reading, unittest.TestCase):
 
 
 class Half(Reading, unittest.TestCase):
-    """Of 100 numbers 64 are in front. Turned rows have the lengths of the rows, and the distances."""
+    """All numbers are in front. Turned rows have the lengths of the rows, and the distances."""
     KIND, DIM, LEFT_OUT = 2, 100, 1e-3
 
     def test_turned_rows_lie_as_far_apart_as_the_vectors(self):
@@ -105,6 +105,7 @@ class Half(Reading, unittest.TestCase):
 
 
 class Quarter(Half):
+    """Of 100 numbers 64 are in front."""
     KIND, LEFT_OUT = 3, 0.06
 
 
