@@ -229,6 +229,7 @@ class FakeEngine : public Engine {
       hits.hits.push_back(hit);
     }
     hits.recall = "exact";
+    if (query.coded_scores) hits.distance_error = 0.0005;
     hits.head = query.head.empty() ? "joint" : query.head;
     hits.candidates = items.size();
     hits.distances = items.size();

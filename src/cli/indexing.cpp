@@ -9,8 +9,7 @@ namespace pictor {
 void add_indexing_options(CLI::App& app, IndexingOptions& options) {
   app.add_option("--memory-budget", options.memory_budget,
                  "Memory that searches may take, as 2GiB: graphs where vectors and graphs fit into it, else graphs of "
-                 "codes, else "
-                 "lists. Kept with the collection; default: half of what the machine has")
+                 "codes, else lists. Kept with the collection; default: half of what the machine has")
       ->type_name("SIZE|default");
   app.add_option("--index-type", options.index_type,
                  "Have graphs or lists whatever the budget; auto chooses. Kept with the collection")

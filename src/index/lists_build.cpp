@@ -26,9 +26,8 @@ constexpr std::size_t kRowsAList = 32;    // a list is no shorter on average, un
 constexpr std::size_t kLongestTimes = 8;  // a list is cut that is so many times as long as the average
 constexpr std::size_t kLongestLeast = 64;
 constexpr std::size_t kRowsATask = 256;
-constexpr std::size_t kTasksAtOnce = 256;  // between two calls of progress
-
-constexpr std::size_t kDrawnAhead = 2;  // tasks whose drawn rows are asked for before they are read
+constexpr std::size_t kTasksAtOnce = 256;            // between two calls of progress
+constexpr std::size_t kDrawnAhead = 2 * kRowsATask;  // drawn rows that are asked for and not read yet
 
 std::span<const std::uint32_t> part(std::span<const std::uint32_t> all, std::size_t begin, std::size_t count) {
   begin = std::min(begin, all.size());
@@ -157,8 +156,9 @@ class ListBuilder {
     const auto drawn = drawn_rows(block_.count, std::min(block_.count, kRowsForMean));
     std::vector<double> sums(block_.dim, 0.0);
     double squares = 0;
+    ahead_.soon(part(drawn, 0, kDrawnAhead));
     for (std::size_t i = 0; i < drawn.size(); ++i) {
-      if (i % kRowsATask == 0) ahead_.soon(part(drawn, i + (i == 0 ? 0 : kRowsATask), kRowsATask * (i == 0 ? 2 : 1)));
+      if (i % kRowsATask == 0) ahead_.soon(part(drawn, i + kDrawnAhead, kRowsATask));
       const std::uint32_t position = drawn[i];
       const double factor = metric_ == Metric::kCosine ? static_cast<double>(block_.inverse_norms[position]) : unit;
       for (std::uint32_t j = 0; j < block_.dim; ++j) {
@@ -184,10 +184,10 @@ class ListBuilder {
     const std::size_t wanted = std::max(kSampledLeast, lists * kSampledALists);
     const auto drawn = drawn_rows(block_.count, std::min({block_.count, wanted, affordable}));
     CodedVectors sample(space_.width(), drawn.size());
+    ahead_.soon(part(drawn, 0, kDrawnAhead));
     for_each_index(pool_, (drawn.size() + kRowsATask - 1) / kRowsATask, [&](std::size_t task) {
       std::vector<float> placed(space_.width());
-      ahead_.soon(part(drawn, (task == 0 ? 0 : task + kDrawnAhead) * kRowsATask,
-                       (task == 0 ? kDrawnAhead + 1 : 1) * kRowsATask));
+      ahead_.soon(part(drawn, task * kRowsATask + kDrawnAhead, kRowsATask));
       const std::size_t end = std::min(drawn.size(), (task + 1) * kRowsATask);
       for (std::size_t i = task * kRowsATask; i < end; ++i) {
         place(drawn[i], placed);
