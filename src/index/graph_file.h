@@ -72,7 +72,7 @@ struct GraphHeader {
   std::uint32_t levels() const;  // how many have nodes, at least 1
   std::size_t link_stride(std::uint32_t level) const { return level == 0 ? 2 * degree : degree; }
   std::size_t walked_bytes() const;  // of a node's codes that walks look at
-  PlaneShape planes() const { return {dim, front, codes == GraphCodes::kHalf}; }
+  PlaneShape planes() const { return {dim, front}; }
   std::uint32_t link_bits() const;  // of a link on level 0
   std::size_t link_bytes() const;   // of a node's links on level 0
   std::uint64_t section_bytes(GraphSection section) const;

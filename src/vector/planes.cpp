@@ -111,14 +111,9 @@ double nibble_product(const FineNumbers& query, const std::uint8_t* nibbles, flo
 
 }  // namespace
 
-std::size_t PlaneShape::rest_bytes() const {
-  if (front == dim) return 0;
-  return whole ? code_bytes(dim - front) : padded(dim - front) / 2;
-}
+std::size_t PlaneShape::rest_bytes() const { return padded(dim - front) / 2; }
 
-std::size_t PlaneShape::fine_bytes() const {
-  return padded(front) / 2 + (whole && front < dim ? padded(dim - front) / 2 : 0);
-}
+std::size_t PlaneShape::fine_bytes() const { return padded(front) / 2; }
 
 Planes::Planes(const CodeSpace& space, const PlaneShape& shape, std::span<const float> reflections)
     : space_(space), shape_(shape), turn_(reflections, shape.dim, shape.front) {}
@@ -131,16 +126,9 @@ PlaneTerms Planes::encode_row(const float* vector, float inverse_norm, std::span
   turn_.apply(numbers);
   const auto of_front = std::span<const float>(numbers).first(shape_.front);
   const auto of_rest = std::span<const float>(numbers).subspan(shape_.front);
-  const std::size_t fine_of_front = padded(shape_.front) / 2;
   terms.front.scale = detail::encode_numbers_from_128(of_front, front);
-  put_fine(of_front, front.data(), terms.front.scale, fine.first(fine_of_front));
-  if (of_rest.empty()) return terms;
-  if (shape_.whole) {
-    terms.rest_scale = detail::encode_numbers_from_128(of_rest, rest);
-    put_fine(of_rest, rest.data(), terms.rest_scale, fine.subspan(fine_of_front));
-  } else {
-    terms.rest_scale = put_nibbles(of_rest, rest);
-  }
+  put_fine(of_front, front.data(), terms.front.scale, fine);
+  if (!of_rest.empty()) terms.rest_scale = put_nibbles(of_rest, rest);
   return terms;
 }
 
@@ -190,12 +178,7 @@ bool Planes::encode_query(const float* vector, float inverse_norm, PlaneQuery& o
 float Planes::distance(const PlaneQuery& query, const PlaneRow& row) const {
   double likeness = static_cast<double>(row.terms.front.bias) +
                     whole_product(query.front, row.front, shape_.front_bytes(), row.fine, row.terms.front.scale);
-  if (shape_.front < shape_.dim && shape_.whole) {
-    const std::uint8_t* fine = row.fine + query.front.high.size() / 2;
-    likeness += whole_product(query.rest, row.rest, shape_.rest_bytes(), fine, row.terms.rest_scale);
-  } else if (shape_.front < shape_.dim) {
-    likeness += nibble_product(query.rest, row.rest, row.terms.rest_scale);
-  }
+  if (shape_.front < shape_.dim) likeness += nibble_product(query.rest, row.rest, row.terms.rest_scale);
   return static_cast<float>(query.base - query.slope * likeness);
 }
 

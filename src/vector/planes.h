@@ -4,7 +4,7 @@
 //
 // With x' = Turn(row scaled, less the centre), scaling and centre those of a CodeSpace, f numbers make the front:
 //   number j < f    (code - 128 + (fine - 7.5) / 16) * front scale                 8 + 4 bits
-//   number j >= f   the same with the rest's own scale, or (nibble - 7.5) * it     8 + 4 bits, or 4
+//   number j >= f   (nibble - 7.5) * rest scale                                    4 bits
 // and the bias is that of a CodeSpace. Nibbles lie as in nibbles.h. A query has 16 bits a number where rows are put in
 // order, so that its own error does not count there. Sums are whole numbers and what is made of them is plain
 // arithmetic: the same bits at every SIMD level. Thread safety: pure functions; const calls from any thread.
@@ -22,12 +22,11 @@ namespace pictor {
 struct PlaneShape {
   std::uint32_t dim = 0;
   std::uint32_t front = 0;  // numbers: at least 1, at most dim
-  bool whole = true;        // the rest has 8 + 4 bits, else 4
 
   // Of one row; each a multiple of kCodeAlignment.
   std::size_t front_bytes() const { return code_bytes(front); }
   std::size_t rest_bytes() const;
-  std::size_t fine_bytes() const;  // of the front, then of the rest
+  std::size_t fine_bytes() const;  // of the front
 };
 
 struct PlaneTerms {
