@@ -135,8 +135,9 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
   PICTOR_TRY(check_options(block, metric, options));
   GraphNodes nodes = make_graph_nodes(block, metric, options, pool);
   PICTOR_TRY(insert_graph_nodes(nodes, options, pool));
+  const auto drawn = draw_queries(view_graph(nodes.file, nodes.header), block, pool);
   if (options.codes != GraphCodes::kFull) nodes = pack_graph(nodes, options.codes, block, pool);
-  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, pool);
+  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, drawn, pool);
   const auto section = graph_section<GraphStep>(nodes.file, nodes.header, GraphSection::kSteps);
   std::copy(found.steps.begin(), found.steps.end(), section.begin());
   nodes.header.steps = static_cast<std::uint32_t>(found.steps.size());

@@ -4,42 +4,27 @@
 #include <array>
 #include <cmath>
 
-#include "index/distance.h"
 #include "index/graph_nodes.h"
 #include "index/graph_search.h"
 
 namespace pictor {
 namespace {
 
-constexpr std::size_t kQueries = 400;
-constexpr float kStray = 0.2F;  // share of another row in a query: a near miss, as a picture of the same thing is
 constexpr double kOneSided95 = 1.645;
 constexpr double kGoodEnough = 0.9985;  // past it more candidates are not tried
 constexpr std::array<std::uint16_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64,  80,  96,  128,
                                                 160, 192, 256, 320, 384, 512, 640, 768, 1024};
 static_assert(kEfs.size() + 2 <= limits::kGraphStepsMax);
 constexpr float kRising = 0.0005F;  // of recall from one step by codes to the one after the next, or it has stopped
-// Rows that are compared with all queries before the next: they stay in the second-level cache.
-constexpr std::size_t kTruthBytes = 16 * limits::kKiB;
-
-struct Drawn {
-  std::vector<float> vector;
-  float inverse_norm = 0;
-  std::uint32_t node = 0;  // whose row it was made of; it is no answer
-  Distance worst;          // of the true nearest
-  std::size_t wanted = 0;  // how many there are
-};
 
 class Calibration {
  public:
-  Calibration(const GraphView& view, const VectorBlock& block, ThreadPool* pool)
-      : view_(view), block_(block), pool_(pool) {}
+  Calibration(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn, ThreadPool* pool)
+      : view_(view), block_(block), drawn_(drawn), pool_(pool) {}
 
   GraphCalibration run() {
     GraphCalibration found;
-    draw();
     if (drawn_.empty()) return found;
-    find_truth();
     std::size_t first = 0;
     if (view_.planes) {
       first = climb(0, GraphRanking::kCodes, found.steps);
@@ -95,80 +80,12 @@ class Calibration {
     return std::isfinite(error) ? error : 0;
   }
 
-  // Nodes are in a drawn order within a level, so every n-th is a sample. Node 0, the entry, cannot be left out.
-  void draw() {
-    const std::uint32_t nodes = view_.header.nodes;
-    const std::size_t count = std::min<std::size_t>(kQueries, (nodes - 1) / 2);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto node = static_cast<std::uint32_t>(1 + i * (nodes - 1) / count);
-      const auto other = static_cast<std::uint32_t>(1 + (i * (nodes - 1) / count + nodes / 3) % (nodes - 1));
-      Drawn drawn = mix(view_.positions_of(node).front(), view_.positions_of(other).front());
-      drawn.node = node;
-      const bool cosine = view_.header.metric == Metric::kCosine;
-      if (cosine && drawn.inverse_norm == 0) continue;
-      if (std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); })) {
-        drawn_.push_back(std::move(drawn));
-      }
-    }
-  }
-
-  Drawn mix(std::uint32_t position, std::uint32_t other) const {
-    Drawn drawn;
-    drawn.vector.resize(block_.dim);
-    const float* a = block_.vectors + std::size_t{position} * block_.dim;
-    const float* b = block_.vectors + std::size_t{other} * block_.dim;
-    float factor = kStray;  // the other as long as the first, where only directions count
-    if (view_.header.metric == Metric::kCosine && block_.inverse_norms[position] > 0) {
-      factor = kStray * (block_.inverse_norms[other] / block_.inverse_norms[position]);
-    }
-    for (std::uint32_t j = 0; j < block_.dim; ++j) drawn.vector[j] = (1.0F - kStray) * a[j] + factor * b[j];
-    drawn.inverse_norm = inverse_norm(drawn.vector);
-    return drawn;
-  }
-
-  void find_truth() {
-    std::vector<std::uint32_t> node_at(block_.count);
-    for (std::uint32_t node = 0; node < view_.header.nodes; ++node) {
-      for (const std::uint32_t position : view_.positions_of(node)) node_at[position] = node;
-    }
-    constexpr std::size_t kQueriesATask = 25;
-    for_each_index(pool_, (drawn_.size() + kQueriesATask - 1) / kQueriesATask, [&](std::size_t task) {
-      const std::size_t begin = task * kQueriesATask;
-      scan(std::span(drawn_).subspan(begin, std::min(kQueriesATask, drawn_.size() - begin)), node_at);
-    });
-  }
-
-  void scan(std::span<Drawn> queries, const std::vector<std::uint32_t>& node_at) const {
-    const Metric metric = view_.header.metric;
-    const auto sum_rows = metric == Metric::kL2 ? kernels().l2_squared_block : kernels().dot_block;
-    const std::size_t rows = std::max<std::size_t>(1, kTruthBytes / (block_.dim * sizeof(float)));
-    std::vector<float> sums(rows);
-    std::vector<TopK> tops(queries.size(), TopK(kCalibratedK));
-    for (std::size_t begin = 0; begin < block_.count; begin += rows) {
-      const std::size_t count = std::min(rows, block_.count - begin);
-      for (std::size_t q = 0; q < queries.size(); ++q) {
-        sum_rows(queries[q].vector.data(), block_.vectors + begin * block_.dim, count, block_.dim, sums.data());
-        for (std::size_t i = 0; i < count; ++i) {
-          const float inverse_norm_row = metric == Metric::kCosine ? block_.inverse_norms[begin + i] : 0.0F;
-          const Distance distance = distance_of_sum(metric, sums[i], queries[q].inverse_norm, inverse_norm_row);
-          if (distance > tops[q].worst() || node_at[begin + i] == queries[q].node) continue;
-          tops[q].push({distance, block_.rows[begin + i]});
-        }
-      }
-    }
-    for (std::size_t q = 0; q < queries.size(); ++q) {
-      const auto nearest = tops[q].take_sorted();
-      queries[q].wanted = nearest.size();
-      if (!nearest.empty()) queries[q].worst = nearest.back().distance;
-    }
-  }
-
   struct Found {
     double recall = 1;
     std::uint64_t distances = 0;
   };
 
-  Found ask(const Drawn& drawn, std::size_t ef, GraphRanking ranking) {
+  Found ask(const DrawnQuery& drawn, std::size_t ef, GraphRanking ranking) {
     GraphScratchPool::Lease scratch(scratches_);
     GraphSearch search(view_, block_, drawn.vector, *scratch);
     search.exclude(drawn.node);
@@ -204,15 +121,16 @@ class Calibration {
 
   const GraphView& view_;
   const VectorBlock& block_;
+  std::span<const DrawnQuery> drawn_;
   ThreadPool* pool_;
-  std::vector<Drawn> drawn_;
   GraphScratchPool scratches_;
 };
 
 }  // namespace
 
-GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool) {
-  return Calibration(view, block, pool).run();
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn,
+                                 ThreadPool* pool) {
+  return Calibration(view, block, drawn, pool).run();
 }
 
 GraphPlan plan_for(std::span<const GraphStep> steps, std::size_t k, double recall) {

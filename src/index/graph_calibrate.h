@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "index/graph_file.h"
+#include "index/graph_truth.h"
 
 namespace pictor {
 
@@ -15,8 +16,9 @@ struct GraphCalibration {
   double distance_error = 0;  // GraphHeader's
 };
 
-// The same numbers whatever the threads. `view` is the finished graph but for its steps.
-GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, ThreadPool* pool);
+// The same numbers whatever the threads. `view` is the finished graph but for its steps, with codes of any kind.
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn,
+                                 ThreadPool* pool);
 
 // How a search is done.
 struct GraphPlan {

@@ -10,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "index/distance.h"
 #include "index/graph_calibrate.h"
 
 namespace pictor {
@@ -28,11 +27,6 @@ constexpr std::size_t kCodesAtOnce = 512;
 constexpr double kTrial = 0.25;
 // For n times as many neighbours a walk needs less than n times as many candidates.
 constexpr double kManyAtOnce = 0.4;
-// Of so many rows errors of codes are seen; a row that is off by so many of their standard deviations may be left out
-// of an answer wrongly.
-constexpr double kDoubt = 4;
-constexpr std::size_t kErrorsSeen = 16;
-constexpr std::size_t kScoredFirst = 8;  // beside k: the farthest of them says which others are scored
 constexpr std::size_t kHeldTimes = 4;
 
 std::string percent(double share) {
@@ -138,7 +132,7 @@ FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& que
       ef_(plan.ef),
       scratch_(scratch),
       search_(graph.view, graph.block, query.vector, scratch),
-      slope_(slope()) {}
+      ranking_(search_, graph.view, graph.block, query.k, scratch) {}
 
 double FilteredSearch::walk_cost(double ef) const {
   return expected_distances(graph_.view.steps, {static_cast<std::size_t>(ef), plan_.ranking}) *
@@ -181,7 +175,7 @@ void FilteredSearch::list_all() {
 }
 
 IndexAnswer FilteredSearch::answer(SearchWay way, std::vector<Neighbor> neighbors, const std::string& why) const {
-  return {std::move(neighbors), search_.distances() + scored_, way == SearchWay::kScan, way, share_, why};
+  return {std::move(neighbors), search_.distances() + ranking_.scored(), way == SearchWay::kScan, way, share_, why};
 }
 
 IndexAnswer FilteredSearch::run() {
@@ -232,7 +226,7 @@ bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& 
   }
   if (!good) return false;
   positions_of_best();
-  settle(false, found);
+  ranking_.settle(false, found);
   return found.size() >= query_.k;
 }
 
@@ -260,45 +254,12 @@ void FilteredSearch::positions_of_best() {
   scratch_.best = std::move(of_positions);
 }
 
-// What a difference of one between two code distances is as a difference of distances (codes.h).
-double FilteredSearch::slope() const {
-  const GraphHeader& header = graph_.view.header;
-  if (header.metric == Metric::kCosine) return 1;
-  if (header.metric == Metric::kL2) return 2 / (header.unit * header.unit);
-  double squares = 0;
-  for (const float x : query_.vector) squares += static_cast<double>(x) * static_cast<double>(x);
-  return std::sqrt(squares) / (header.length * header.unit);
-}
-
-// The distances of the rows at `positions`, by their vectors, into scratch_.distances.
-void FilteredSearch::score(std::span<const std::uint32_t> positions) {
-  const VectorBlock& block = graph_.block;
-  const Metric metric = query_.metric;
-  scratch_.vectors.clear();
-  for (const std::uint32_t position : positions) {
-    scratch_.vectors.push_back(block.vectors + std::size_t{position} * block.dim);
-  }
-  scratch_.distances.resize(positions.size());
-  const auto sums = metric == Metric::kL2 ? kernels().l2_squared_gather : kernels().dot_gather;
-  sums(query_.vector.data(), scratch_.vectors.data(), positions.size(), block.dim, scratch_.distances.data());
-  scored_ += positions.size();
-  const float inverse_norm_query = search_.inverse_norm_of_query();
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const float inverse_norm_row = metric == Metric::kCosine ? block.inverse_norms[positions[i]] : 0.0F;
-    scratch_.distances[i] = distance_of_sum(metric, scratch_.distances[i], inverse_norm_query, inverse_norm_row).value;
-  }
-}
-
 std::vector<Neighbor> FilteredSearch::scan_vectors() {
   TopK top(query_.k);
   const std::span<const std::uint32_t> all(scratch_.positions);
   for (std::size_t begin = 0; begin < all.size(); begin += kRowsAtOnce) {
     const auto some = all.subspan(begin, std::min(kRowsAtOnce, all.size() - begin));
-    score(some);
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      const Distance distance{scratch_.distances[i]};
-      if (!(distance > top.worst())) top.push({distance, graph_.block.rows[some[i]]});
-    }
+    ranking_.score(some, top);
   }
   return top.take_sorted();
 }
@@ -337,75 +298,13 @@ bool FilteredSearch::scan_codes(std::vector<Neighbor>& found) {
   constexpr float kAllOfThem = std::numeric_limits<float>::infinity();
   const std::size_t held = kHeldTimes * rescored_for(query_.k);
   const Held first = hold_by_codes(held, kAllOfThem);
-  const float enough = settle(first == Held::kSome, found);
+  const float enough = ranking_.settle(first == Held::kSome, found);
   if (enough == kAllOfThem) return true;
   if (std::isnan(enough)) return false;  // numbers so large that distances overflow
   const std::size_t most = std::max(4 * held, scratch_.positions.size() / 4);
   if (hold_by_codes(most, enough) == Held::kTooMany) return false;
-  settle(false, found);
+  ranking_.settle(false, found);
   return true;
-}
-
-// How far distances by code are off: of drawn rows, since those that codes call nearest are those where codes err most.
-void FilteredSearch::see_errors() {
-  if (errors_seen_) return;
-  errors_seen_ = true;
-  const std::uint64_t count = graph_.view.header.nodes;
-  const std::size_t draws = std::min<std::size_t>(kErrorsSeen, count);
-  std::vector<std::uint32_t> nodes, positions;
-  for (std::size_t i = 0; i < draws; ++i) {
-    const auto node = static_cast<std::uint32_t>((2 * i + 1) * count / (2 * draws));
-    const std::uint32_t position = graph_.view.positions_of(node).front();
-    if (position >= graph_.block.count) continue;  // a damaged file
-    nodes.push_back(node);
-    positions.push_back(position);
-  }
-  std::vector<float> by_code(nodes.size());
-  search_.walker().scan(search_.query(), nodes, by_code);
-  score(positions);
-  double sum = 0, squares = 0;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const double error = static_cast<double>(scratch_.distances[i]) - slope_ * static_cast<double>(by_code[i]);
-    sum += error;
-    squares += error * error;
-  }
-  const auto seen = std::max<double>(1, static_cast<double>(nodes.size()));
-  error_ = sum / seen;
-  margin_ = kDoubt * std::sqrt(std::max(0.0, squares / seen - error_ * error_));
-}
-
-// Scores the nearest of scratch_.best by code, and then all others that may be among the k nearest for all that codes
-// tell. Infinity; or, when `more` are not held and may be among them too, the code distance up to which they would be.
-float FilteredSearch::settle(bool more, std::vector<Neighbor>& found) {
-  see_errors();
-  auto& best = scratch_.best;
-  TopK top(query_.k);
-  const auto score_some = [&](std::size_t begin, std::size_t end) {
-    auto& positions = scratch_.candidates;
-    positions.clear();
-    for (std::size_t i = begin; i < end; ++i) positions.push_back(node_of(best[i]));
-    score(positions);
-    for (std::size_t i = 0; i < positions.size(); ++i) {
-      const Distance distance{scratch_.distances[i]};
-      if (!(distance > top.worst())) top.push({distance, graph_.block.rows[positions[i]]});
-    }
-  };
-  // The code distance past which none is near enough.
-  const auto enough = [&] { return (static_cast<double>(top.worst().value) - error_ + margin_) / slope_; };
-  const auto is_near = [&](Candidate c, double past) { return !(static_cast<double>(distance_of(c)) > past); };
-  const std::size_t first = std::min(best.size(), query_.k + kScoredFirst);
-  const auto rest = best.begin() + static_cast<std::ptrdiff_t>(first);
-  if (rest != best.end()) std::nth_element(best.begin(), rest, best.end());
-  score_some(0, first);
-  const double past_first = enough();
-  const auto beyond = std::partition(rest, best.end(), [&](Candidate c) { return is_near(c, past_first); });
-  const auto last = static_cast<std::size_t>(beyond - best.begin());
-  for (std::size_t i = first; i < last; i += kRowsAtOnce) score_some(i, std::min(last, i + kRowsAtOnce));
-  const double past = enough();
-  found = top.take_sorted();
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  const bool settled = !more || std::any_of(best.begin(), best.end(), [&](Candidate c) { return !is_near(c, past); });
-  return settled ? std::numeric_limits<float>::infinity() : static_cast<float>(past);
 }
 
 }  // namespace pictor

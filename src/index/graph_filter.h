@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "index/graph_calibrate.h"
+#include "index/graph_exact.h"
 #include "index/graph_search.h"
 
 namespace pictor {
@@ -59,10 +60,6 @@ class FilteredSearch {
   enum class Held : std::uint8_t { kAll, kSome, kTooMany };
   Held hold_by_codes(std::size_t held, float cutoff);
   std::vector<Neighbor> scan_vectors();
-  void see_errors();
-  float settle(bool more, std::vector<Neighbor>& found);
-  void score(std::span<const std::uint32_t> positions);
-  double slope() const;
   IndexAnswer answer(SearchWay way, std::vector<Neighbor> neighbors, const std::string& why) const;
 
   const FilteredGraph graph_;
@@ -71,14 +68,10 @@ class FilteredSearch {
   const std::size_t ef_;
   GraphScratch& scratch_;
   GraphSearch search_;
+  ExactRanking ranking_;
   double share_ = 1;
   bool asked_all_ = false;
   bool listed_ = false;
-  bool errors_seen_ = false;
-  double slope_ = 1;   // a difference of code distances, as one of distances
-  double error_ = 0;   // distances less those by code
-  double margin_ = 0;  // by which that may be off for a row
-  std::uint64_t scored_ = 0;
 };
 
 }  // namespace pictor

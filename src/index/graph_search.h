@@ -48,6 +48,7 @@ class GraphSearch {
   Candidate descend();
   GraphWalk& walker() { return walk_; }
   float inverse_norm_of_query() const { return inverse_norm_; }
+  std::span<const float> vector() const { return vector_; }
 
  private:
   // Positions of rows of the nearest `nodes` found that may be answered.

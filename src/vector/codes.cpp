@@ -1,6 +1,8 @@
 #include "vector/codes.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 
 #include "vector/code_numbers.h"
@@ -11,18 +13,42 @@ namespace {
 constexpr int kLargestCode = 127;
 constexpr std::uint8_t kZeroCode = 128;
 
+// Numbers that are summed side by side, in a fixed order: one after the other each would wait for the one before.
+constexpr std::size_t kLanes = 8;
+
+// The largest magnitude, NaN if there is one: bits of floats without their sign have the order of the floats, and the
+// largest of whole numbers is found many at a time.
+float largest_magnitude(std::span<const float> numbers) {
+  std::int32_t most = 0;
+  for (const float number : numbers) most = std::max(most, std::bit_cast<std::int32_t>(number) & 0x7FFFFFFF);
+  return std::bit_cast<float>(most);
+}
+
 double power_of_two_for(const float* vectors, std::size_t numbers) {
-  float most = 0;
-  for (std::size_t i = 0; i < numbers; ++i) most = std::max(most, std::fabs(vectors[i]));
-  return most == 0 ? 1.0 : std::ldexp(1.0, -(std::ilogb(most) + 1));
+  const float most = largest_magnitude({vectors, numbers});
+  return most == 0 || !std::isfinite(most) ? 1.0 : std::ldexp(1.0, -(std::ilogb(most) + 1));
+}
+
+double sum_of_lanes(const std::array<double, kLanes>& sums) {
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+// term(j) of all j below count.
+template <typename Term>
+double sum_of(std::size_t count, const Term& term) {
+  std::array<double, kLanes> sums{};
+  std::size_t j = 0;
+  for (; j + kLanes <= count; j += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += term(j + lane);
+  }
+  for (std::size_t lane = 0; j < count; ++j, ++lane) sums[lane] += term(j);
+  return sum_of_lanes(sums);
 }
 
 }  // namespace
 
 float detail::encode_numbers(std::span<const float> numbers, std::int8_t* out) {
-  float most = 0;
-  for (const float number : numbers) most = std::max(most, std::fabs(number));
-  const float scale = most / static_cast<float>(kLargestCode);
+  const float scale = largest_magnitude(numbers) / static_cast<float>(kLargestCode);
   const float inverse = scale > 0 ? 1.0F / scale : 0.0F;
   if (!std::isfinite(inverse)) {
     std::fill_n(out, numbers.size(), std::int8_t{0});
@@ -60,11 +86,12 @@ CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors,
   for (std::size_t i = 0; i < count; ++i) {
     const double factor = metric == Metric::kCosine ? static_cast<double>(inverse_norms[i]) : space.unit;
     const float* row = vectors + i * dim;
-    for (std::uint32_t j = 0; j < dim; ++j) {
+    for (std::uint32_t j = 0; j < dim; ++j) sums[j] += static_cast<double>(row[j]) * factor;
+    if (metric != Metric::kInnerProduct) continue;
+    squares += sum_of(dim, [=](std::size_t j) {
       const double number = static_cast<double>(row[j]) * factor;
-      sums[j] += number;
-      if (metric == Metric::kInnerProduct) squares += number * number;
-    }
+      return number * number;
+    });
   }
   centre.resize(dim);
   const double rows = std::max<double>(1, static_cast<double>(count));
@@ -76,17 +103,24 @@ CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors,
 
 float row_numbers(const CodeSpace& space, const float* vector, float inverse_norm, std::vector<float>& numbers) {
   numbers.resize(space.dim);
-  double bias = 0;
+  float* out = numbers.data();
+  const float* centre = space.centre.data();
+  // In double: the numbers may be as large as floats get, and their scale as small.
   const double factor = space.metric == Metric::kCosine ? static_cast<double>(inverse_norm) : space.unit;
-  for (std::uint32_t j = 0; j < space.dim; ++j) {
-    // In double: the numbers may be as large as floats get, and their scale as small.
-    const double number = static_cast<double>(vector[j]) * factor;
-    const auto middle = static_cast<double>(space.centre[j]);
-    const double rest = number - middle;
-    numbers[j] = static_cast<float>(rest);
-    bias += space.metric == Metric::kL2 ? -0.5 * rest * rest : middle * number;
+  if (space.metric == Metric::kL2) {
+    const double squares = sum_of(space.dim, [=](std::size_t j) {
+      const double rest = static_cast<double>(vector[j]) * factor - static_cast<double>(centre[j]);
+      out[j] = static_cast<float>(rest);
+      return rest * rest;
+    });
+    return static_cast<float>(-0.5 * squares);
   }
-  return static_cast<float>(bias);
+  return static_cast<float>(sum_of(space.dim, [=](std::size_t j) {
+    const double number = static_cast<double>(vector[j]) * factor;
+    const auto middle = static_cast<double>(centre[j]);
+    out[j] = static_cast<float>(number - middle);
+    return middle * number;
+  }));
 }
 
 CodeTerms encode_row(const CodeSpace& space, const float* vector, float inverse_norm, std::span<std::uint8_t> out) {
