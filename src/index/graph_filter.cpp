@@ -213,11 +213,14 @@ bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& 
   }
   if (trial && walk_cost(ef) >= kTrial * codes) return false;
   const auto held = static_cast<std::size_t>(1.3 * ef / share_) + ef_ + 16;
+  // What is to be followed where the share is the same everywhere, and chance with it.
+  const auto held_first = static_cast<std::size_t>((ef + 3 * std::sqrt(ef * (1 - share_))) / share_) + 8;
   const auto budget = static_cast<std::uint64_t>((trial ? kTrial : 1.0) * codes / graph_.costs.walk_distance);
   Nodes nodes(*this);
   const auto walked = search_.walker().nearest_filtered(
       search_.links(0), search_.query(), search_.descend(),
-      {ef_, static_cast<std::size_t>(least), held, share_, kManyAtOnce, search_.distances() + budget}, nodes);
+      {ef_, static_cast<std::size_t>(least), held_first, held, share_, kManyAtOnce, search_.distances() + budget},
+      nodes);
   way = SearchWay::kGraphFilter;
   bool good = walked == GraphWalk::Walked::kDone;
   if (query_.explain && !good) {

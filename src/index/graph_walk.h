@@ -63,8 +63,9 @@ struct RankedRow {
 
 struct GraphScratch {
   Visited visited;
-  std::vector<Candidate> best;  // of a walk: nearest first
-  std::vector<Candidate> kept;  // with a filter: the allowed ones that were followed, a heap
+  std::vector<Candidate> best;   // of a walk: nearest first
+  std::vector<Candidate> kept;   // with a filter: the allowed ones that were followed, a heap
+  std::vector<Candidate> aside;  // with a filter: those that are none of the best, in no order
   std::vector<std::uint32_t> nodes;
   std::vector<const std::uint8_t*> rows;
   std::vector<std::int32_t> sums;
@@ -162,12 +163,13 @@ class GraphWalk {
 
   // Walks with a filter, in graph_walk_filter.cpp.
   struct Wanted {
-    std::size_t ef = 0;        // allowed nodes that are to be followed where all near the query are allowed
-    std::size_t least = 0;     // allowed nodes, however few are allowed
-    std::size_t held = 0;      // candidates of all kinds, at least ef
-    double share = 1;          // of the nodes that are allowed, as far as is known
-    double many_at_once = 0;   // where a share s is allowed, ef * s^many_at_once is enough
-    std::uint64_t budget = 0;  // distances after which a walk gives up
+    std::size_t ef = 0;          // allowed nodes that are to be followed where all near the query are allowed
+    std::size_t least = 0;       // allowed nodes, however few are allowed
+    std::size_t held_first = 0;  // candidates of all kinds that are kept in order until they do not suffice
+    std::size_t held = 0;        // the most of them, at least ef
+    double share = 1;            // of the nodes that are allowed, as far as is known
+    double many_at_once = 0;     // where a share s is allowed, ef * s^many_at_once is enough
+    std::uint64_t budget = 0;    // distances after which a walk gives up
   };
   enum class Walked : std::uint8_t { kDone, kFew, kDear };
   // As nearest(), until enough allowed nodes were followed and all nearer ones: those are then in scratch.best, nearest
@@ -196,6 +198,8 @@ class GraphWalk {
   void keep(Candidate c, std::size_t ef);
   // Puts a candidate into its place among the nearest ef; the place, or ef when it is none of them.
   std::size_t insert(Candidate c, std::size_t ef);
+  std::size_t insert_or_put_aside(Candidate c, std::size_t held);
+  void take_from_aside(std::size_t held);
 
   const std::uint8_t* codes_;
   std::size_t code_bytes_;

@@ -54,15 +54,47 @@ void GraphWalk::keep(Candidate c, std::size_t ef) {
   std::push_heap(kept.begin(), kept.end());
 }
 
+// As insert(), but what has no place among the nearest `held` is put aside: it is nearer than nothing that is held.
+std::size_t GraphWalk::insert_or_put_aside(Candidate c, std::size_t held) {
+  auto& best = scratch_.best;
+  if (best.size() == held) {
+    if (c > best.back()) {
+      scratch_.aside.push_back(c);
+      return held;
+    }
+    scratch_.aside.push_back(best.back());
+  }
+  return insert(c, held);
+}
+
+// The nearest of those put aside, as many as are held, behind them.
+void GraphWalk::take_from_aside(std::size_t held) {
+  auto& aside = scratch_.aside;
+  auto& best = scratch_.best;
+  const std::size_t room = held > best.size() ? held - best.size() : 0;
+  const auto taken = aside.begin() + static_cast<std::ptrdiff_t>(std::min(room, aside.size()));
+  std::partial_sort(aside.begin(), taken, aside.end());
+  best.insert(best.end(), aside.begin(), taken);
+  aside.erase(aside.begin(), taken);
+}
+
 GraphWalk::Walked GraphWalk::nearest_filtered(const LinkSource& links, const CodedQuery& query, Candidate start,
                                               const Wanted& wanted, NodeFilter& filter) {
   start_walk(links, start);
   auto& best = scratch_.best;
   auto& kept = scratch_.kept;
   kept.clear();
+  scratch_.aside.clear();
   best.push_back(start);
+  // A short list is kept in order more cheaply than all that may have to be held.
+  std::size_t held = std::min(wanted.held_first, wanted.held);
   std::size_t next = 0, followed = 0, allowed = 0;
-  while (next < best.size()) {
+  for (;;) {
+    if (next == best.size() && next == held && held < wanted.held) {
+      held = std::min(wanted.held, 2 * held);
+      take_from_aside(held);
+    }
+    if (next == best.size()) break;
     if ((best[next] & 1U) != 0) {
       ++next;
       continue;
@@ -83,7 +115,7 @@ GraphWalk::Walked GraphWalk::nearest_filtered(const LinkSource& links, const Cod
     std::size_t lowest = next + 1;
     look_at(links, query, node);
     for (std::size_t i = 0; i < scratch_.nodes.size(); ++i) {
-      lowest = std::min(lowest, insert(candidate_at(query, i), wanted.held));
+      lowest = std::min(lowest, insert_or_put_aside(candidate_at(query, i), held));
     }
     next = lowest;
     if (next < best.size()) links.fetch(node_of(best[next]));
