@@ -59,7 +59,7 @@ def altered(path, number):
         random = numpy.random.default_rng((int(hashlib.sha256(path.name.encode()).hexdigest()[:12], 16), number))
         image = image.rotate(random.uniform(-20, 20), expand=False, fillcolor=(255, 255, 255), resample=Image.Resampling.BILINEAR)
         share = random.uniform(0.35, 1.0)
-        wide, tall = max(8, int(image.width * share)), max(8, int(image.height * share))
+        wide, tall = (min(side, max(8, int(side * share))) for side in image.size)
         left, top = random.integers(0, image.width - wide + 1), random.integers(0, image.height - tall + 1)
         image = image.crop((left, top, left + wide, top + tall))
         if random.random() < 0.5:

@@ -137,10 +137,15 @@ class Inserter {
   std::vector<std::uint32_t> choose(std::uint32_t node, std::uint32_t placed, std::uint32_t level, GraphWalk& walk,
                                     GraphScratch& scratch) {
     std::vector<Candidate>& near = scratch.best;
+    const auto found = static_cast<std::ptrdiff_t>(near.size());
     walk.append_range(scratch.query, placed, node);
     const float bias = codes_.terms[node].bias;
     for (Candidate& c : near) c = candidate(distance_of(c) - bias, node_of(c));
-    std::sort(near.begin(), near.end());
+    // Those that the walk found are in order but for distances that the bias has rounded together.
+    const auto elders = near.begin() + found;
+    if (!std::is_sorted(near.begin(), elders)) std::sort(near.begin(), elders);
+    std::sort(elders, near.end());
+    std::inplace_merge(near.begin(), elders, near.end());
     if (near.size() > header_.ef) near.resize(header_.ef);
     const ChooserLease chooser(*this);
     const auto chosen = chooser->choose(near, lists_[level].limit());

@@ -33,7 +33,7 @@ class NodeMaker {
   NodeMaker(const VectorBlock& block, Metric metric, ThreadPool* pool)
       : block_(block),
         pool_(pool),
-        space_(fit_code_space(metric, block.dim, block.vectors, block.inverse_norms, block.count, centre_)) {}
+        space_(fit_code_space(metric, block.dim, block.vectors, block.inverse_norms, block.count, centre_, pool)) {}
 
   GraphNodes make(const GraphBuildOptions& options) {
     GraphNodes nodes;
@@ -87,8 +87,9 @@ class NodeMaker {
   void split_run(std::span<const std::uint32_t> run, std::vector<Group>& groups) {
     std::vector<std::uint32_t> rest(run.begin(), run.end());
     while (!rest.empty()) {
-      const auto differs =
-          std::stable_partition(rest.begin(), rest.end(), [&](std::uint32_t p) { return same_codes(rest.front(), p); });
+      // The first is not compared with itself: most runs are of one row, and codes are made anew for each look.
+      const auto differs = std::stable_partition(rest.begin() + 1, rest.end(),
+                                                 [&](std::uint32_t p) { return same_codes(rest.front(), p); });
       const std::size_t begin = grouped_.size();
       grouped_.insert(grouped_.end(), rest.begin(), differs);
       groups.emplace_back(grouped_.data() + begin, grouped_.size() - begin);

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 
 #include "vector/code_numbers.h"
 
@@ -24,8 +25,7 @@ float largest_magnitude(std::span<const float> numbers) {
   return std::bit_cast<float>(most);
 }
 
-double power_of_two_for(const float* vectors, std::size_t numbers) {
-  const float most = largest_magnitude({vectors, numbers});
+double power_of_two_for(float most) {
   return most == 0 || !std::isfinite(most) ? 1.0 : std::ldexp(1.0, -(std::ilogb(most) + 1));
 }
 
@@ -75,27 +75,62 @@ std::int32_t detail::offset_of(std::span<const std::int8_t> codes) {
   return sum * std::int32_t{kZeroCode};
 }
 
+namespace {
+
+// Rows whose sums are made in one go: sums of some are added in order, so that threads change no bit.
+constexpr std::size_t kFitRows = 4096;
+
+struct FitPart {
+  float most = 0;
+  std::vector<double> sums;
+  double squares = 0;
+};
+
+void for_each_part(ThreadPool* pool, std::size_t count, const std::function<void(std::size_t)>& body) {
+  if (pool != nullptr) return pool->parallel_for(count, body);
+  for (std::size_t i = 0; i < count; ++i) body(i);
+}
+
+}  // namespace
+
 CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors, const float* inverse_norms,
-                         std::size_t count, std::vector<float>& centre) {
+                         std::size_t count, std::vector<float>& centre, ThreadPool* pool) {
   CodeSpace space;
   space.metric = metric;
   space.dim = dim;
-  if (metric != Metric::kCosine) space.unit = power_of_two_for(vectors, count * dim);
-  std::vector<double> sums(dim, 0.0);
-  double squares = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double factor = metric == Metric::kCosine ? static_cast<double>(inverse_norms[i]) : space.unit;
-    const float* row = vectors + i * dim;
-    for (std::uint32_t j = 0; j < dim; ++j) sums[j] += static_cast<double>(row[j]) * factor;
-    if (metric != Metric::kInnerProduct) continue;
-    squares += sum_of(dim, [=](std::size_t j) {
-      const double number = static_cast<double>(row[j]) * factor;
-      return number * number;
+  std::vector<FitPart> parts((count + kFitRows - 1) / kFitRows);
+  const auto rows_of = [&](std::size_t part) { return std::min(kFitRows, count - part * kFitRows); };
+  if (metric != Metric::kCosine) {
+    for_each_part(pool, parts.size(), [&](std::size_t part) {
+      parts[part].most = largest_magnitude({vectors + part * kFitRows * dim, rows_of(part) * dim});
     });
+    float most = 0;
+    for (const FitPart& part : parts) most = std::max(most, part.most);
+    space.unit = power_of_two_for(most);
   }
-  centre.resize(dim);
+  for_each_part(pool, parts.size(), [&](std::size_t number) {
+    FitPart& part = parts[number];
+    part.sums.assign(dim, 0.0);
+    for (std::size_t i = number * kFitRows; i < number * kFitRows + rows_of(number); ++i) {
+      const double factor = metric == Metric::kCosine ? static_cast<double>(inverse_norms[i]) : space.unit;
+      const float* row = vectors + i * dim;
+      for (std::uint32_t j = 0; j < dim; ++j) part.sums[j] += static_cast<double>(row[j]) * factor;
+      if (metric != Metric::kInnerProduct) continue;
+      part.squares += sum_of(dim, [=](std::size_t j) {
+        const double number_of_row = static_cast<double>(row[j]) * factor;
+        return number_of_row * number_of_row;
+      });
+    }
+  });
   const double rows = std::max<double>(1, static_cast<double>(count));
-  for (std::uint32_t j = 0; j < dim; ++j) centre[j] = static_cast<float>(sums[j] / rows);
+  double squares = 0;
+  centre.assign(dim, 0.0F);
+  for (std::uint32_t j = 0; j < dim; ++j) {
+    double sum = 0;
+    for (const FitPart& part : parts) sum += part.sums[j];
+    centre[j] = static_cast<float>(sum / rows);
+  }
+  for (const FitPart& part : parts) squares += part.squares;
   if (metric == Metric::kInnerProduct) space.length = std::sqrt(squares / rows);
   space.centre = centre;
   return space;
@@ -159,10 +194,28 @@ bool encode_query(const CodeSpace& space, const float* vector, float inverse_nor
   return true;
 }
 
+namespace {
+
+// The sum of codes, in numbers of 16 bits side by side: twice as many at a time as of 32, and none overflows.
+std::int32_t sum_of_codes(std::span<const std::uint8_t> codes) {
+  static_assert(limits::kVectorDimMax / kCodeAlignment * 255 <= UINT16_MAX);
+  std::array<std::uint16_t, kCodeAlignment> sums{};
+  for (std::size_t i = 0; i < codes.size(); i += kCodeAlignment) {
+    const std::uint8_t* some = codes.data() + i;
+    for (std::size_t j = 0; j < kCodeAlignment; ++j) sums[j] = static_cast<std::uint16_t>(sums[j] + some[j]);
+  }
+  std::int32_t sum = 0;
+  for (const std::uint16_t one : sums) sum += one;
+  return sum;
+}
+
+}  // namespace
+
 void query_of_row(std::span<const std::uint8_t> codes, float scale, CodedQuery& out) {
   out.codes.resize(codes.size());
   for (std::size_t i = 0; i < codes.size(); ++i) out.codes[i] = static_cast<std::int8_t>(codes[i] ^ kZeroCode);
-  out.offset = detail::offset_of(out.codes);
+  const auto zeros = static_cast<std::int32_t>(codes.size()) * kZeroCode;
+  out.offset = (sum_of_codes(codes) - zeros) * kZeroCode;
   out.scale = scale;
 }
 

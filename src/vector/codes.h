@@ -55,9 +55,10 @@ struct CodedQuery {
   float scale = 0;
 };
 
-// The space of `count` rows that lie one after the other; its centre is put into `centre`.
+// The space of `count` rows that lie one after the other; its centre is put into `centre`. The same on any number of
+// threads; `pool` may be null.
 CodeSpace fit_code_space(Metric metric, std::uint32_t dim, const float* vectors, const float* inverse_norms,
-                         std::size_t count, std::vector<float>& centre);
+                         std::size_t count, std::vector<float>& centre, ThreadPool* pool = nullptr);
 
 // The numbers that a row's codes stand for: scaled, less the centre. Its bias. `inverse_norm` is used for cosine alone.
 float row_numbers(const CodeSpace& space, const float* vector, float inverse_norm, std::vector<float>& numbers);
