@@ -20,20 +20,30 @@ def best_peer(sides, recall, names=PEERS):
 def compared(sides, recall):
     """Our rate over the best of faiss's graphs at one recall, in wall and in CPU time; a text; and the numbers.
 
-    Where faiss reaches the recall and we do not, the ratio is 0; where it does not and we do, nothing is claimed."""
+    Where faiss reaches the recall and we do not, the ratio is 0. Where it does not and we do, it counts with the rate of its
+    most thorough setting, which found less: its ladder ends at efSearch 4096."""
     ours = sides[OURS]["at"][str(recall)]
     name, theirs = best_peer(sides, recall)
     highest = max(point["recall"] for point in sides[OURS]["points"])
     if ours is None:
         return 0.0, f"we reach recall {highest:.4f} at most", {"ours": None, "theirs": theirs}
     if theirs is None:
-        raise RuntimeError(f"faiss's HNSW does not reach recall {recall} here: nothing to compare with")
+        return against_most(sides, recall, ours)
     ratio = ours["qps"] / theirs["qps"]
     rounds = [a / b for a, b in zip(ours["qps_rounds"], theirs["qps_rounds"])]
     text = (f"{ratio:.2f} x (rounds {min(rounds):.2f} to {max(rounds):.2f}; per CPU-second "
             f"{ours['per_cpu_second'] / theirs['per_cpu_second']:.2f}): {ours['qps']:,.0f} against {theirs['qps']:,.0f} of {name}")
     return ratio, text, {"ratio": ratio, "rounds": rounds, "median_of_rounds": statistics.median(rounds), "ours": ours,
                          "theirs": theirs, "peer": name}
+
+
+def against_most(sides, recall, ours):
+    """As compared(), with the setting of faiss that finds most."""
+    name, most = max(((name, point) for name in PEERS for point in sides[name]["points"]), key=lambda pair: pair[1]["recall"])
+    ratio = ours["qps"] / most["qps"]["median"]
+    text = (f"{ratio:.2f} x: {ours['qps']:,.0f}; {name} does not reach it, {most['recall']:.4f} at most (efSearch {most['setting']}) with "
+            f"{most['qps']['median']:,.0f}")
+    return ratio, text, {"ratio": ratio, "ours": ours, "theirs": most, "peer": name}
 
 
 def measured(context, data):

@@ -105,11 +105,16 @@ class Speed(unittest.TestCase):
         self.assertEqual(found.verdict, claims.FAIL)
         self.assertIn("we reach recall 0.9700 at most", found.figure)
 
-    def test_where_faiss_does_not_reach_it_nothing_is_claimed(self):
-        found = sides()
-        for name in index_speed.PEERS:
-            found["sides"][name]["at"]["0.99"] = None
-        self.assertEqual(verdict("speed-fashion-99", found).verdict, claims.FAIL)
+    def test_where_faiss_does_not_reach_it_the_setting_that_finds_most_counts(self):
+        for qps, wanted in ((1000.0, claims.PASS), (1100.0, claims.FAIL)):
+            found = sides()
+            for name in index_speed.PEERS:
+                found["sides"][name]["at"]["0.99"] = None
+                found["sides"][name]["points"] = [{"recall": 0.98, "setting": 1024, "qps": {"median": 9000.0}},
+                                                  {"recall": 0.985, "setting": 2048, "qps": {"median": qps}}]
+            judged = verdict("speed-fashion-99", found)
+            self.assertEqual(judged.verdict, wanted)
+            self.assertIn("0.9850 at most (efSearch 2048)", judged.figure)
 
     def test_the_scale_stands_in_the_line(self):
         self.assertIn("at 20,000 vectors of embeddings, a part of 100,000", verdict("speed-embeddings-99", sides()).line())
