@@ -29,6 +29,7 @@ endif()
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 # encode/: src/encode/pca.cpp is the only file that knows it; headers alone.
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(Boost 1.74 REQUIRED)
 pkg_check_modules(Oniguruma REQUIRED IMPORTED_TARGET oniguruma>=6.9.8)
 # The inference run time comes as a Python wheel with its C++ headers and CMake files inside.
 file(GLOB PICTOR_OPENVINO_CMAKE "${PICTOR_DEPS}/venv/lib/python3*/site-packages/openvino/cmake")

@@ -36,6 +36,7 @@ STRANGERS = {
     r"zstd\.h": [],
     r"curl/": ["net/http_client"],
     r"Eigen/": ["encode/pca"],
+    r"boost/": ["serve/http.cpp"],
 }
 LIMITS = "base/limits.h"  # the only file that opens the namespace of limits: whoever reads it has seen them all
 # nlohmann/json.hpp may be included by any .cpp, never by a header.

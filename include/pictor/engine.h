@@ -81,6 +81,8 @@ struct Quarantined {
   Status cause;
 };
 
+enum class IngestOutcome : std::uint8_t { kAdded, kReplaced, kUnchanged, kQuarantined };
+
 struct IngestProgress {
   std::uint64_t seen = 0, added = 0, replaced = 0, unchanged = 0, reused = 0, quarantined = 0;
   std::uint64_t bytes = 0;
@@ -109,6 +111,9 @@ struct IngestRequest {
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(const IngestProgress&)> progress;  // at most ten times a second, one thread at a time
   std::function<void(const Quarantined&)> quarantined;  // as it happens
+  // Of every item, once it is durable or refused, in the order of the source but for those that need no writing; from
+  // the calling thread. `cause` is ok unless it is quarantined.
+  std::function<void(const std::string& id, IngestOutcome outcome, const Status& cause)> settled;
 };
 
 struct QueryPart {

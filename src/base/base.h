@@ -1,6 +1,7 @@
 // The door of base: the ground that every room stands on. It knows nothing of pictures, vectors or databases.
 #pragma once
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/env.h"
 #include "base/hash.h"

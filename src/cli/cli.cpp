@@ -20,7 +20,7 @@ Result<Bytes> make_small(ByteView file, std::uint32_t side, ThumbnailFormat form
 
 }  // namespace
 
-int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, bool process_ends) {
+int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, const RunOptions& options) {
   Services services;
   services.open_engine = [](Env& env, const EngineOptions& options) { return Engine::open(env, options); };
   services.thumbnail = make_small;
@@ -28,7 +28,8 @@ int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, bool pr
   services.build_details = build_details();
   services.in = &std::cin;
   services.terminal = find_terminal();
-  services.process_ends = process_ends;
+  services.process_ends = options.process_ends;
+  services.start_server = options.start_server;
   return run_cli_with(argc, argv, services, out, err);
 }
 

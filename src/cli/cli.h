@@ -5,12 +5,23 @@
 // well.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <ostream>
+
+#include "base/base.h"
+#include "pictor/server.h"
 
 namespace pictor {
 
-// REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test. `process_ends`: with this call, so that
-// loaded networks are left to the system (a tenth of the warm start of a large one).
-int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, bool process_ends = false);
+struct RunOptions {
+  // With this run: loaded networks are left to the system (a tenth of the warm start of a large one).
+  bool process_ends = false;
+  // What `pictor serve` starts; null: this program cannot serve.
+  std::function<Result<std::unique_ptr<Server>>(Env&, Engine&, const ServerOptions&)> start_server;
+};
+
+// REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test.
+int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, const RunOptions& options = {});
 
 }  // namespace pictor

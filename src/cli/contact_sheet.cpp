@@ -74,7 +74,7 @@ footer { padding-top: 14px; padding-bottom: 36px; color: var(--soft); font-size:
 )";
 
 std::string image_tag(const Bytes& jpeg, const std::string& alt) {
-  return "<img alt=\"" + html_escape(alt) + "\" src=\"data:image/jpeg;base64," + base64(as_text(jpeg)) + "\">";
+  return "<img alt=\"" + html_escape(alt) + "\" src=\"data:image/jpeg;base64," + base64_of(jpeg) + "\">";
 }
 
 std::string title_of(const SheetQuery& query) {

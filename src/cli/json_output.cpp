@@ -1,9 +1,6 @@
 #include "cli/json_output.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
-
-#include "engine/engine.h"
 
 namespace pictor {
 namespace {
@@ -14,21 +11,6 @@ std::string dumped(const Json& json, bool pretty = true) {
   return json.dump(pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The double whose shortest decimal is the float's: 0.1 is printed as 0.1, and reads back as the same float.
-double shortest(float number) {
-  char text[32];
-  const auto written = std::to_chars(text, text + sizeof text, number);
-  double value = number;
-  std::from_chars(text, written.ptr, value);
-  return value;
-}
-
-Json numbers(const std::vector<float>& vector) {
-  Json array = Json::array();
-  for (const float number : vector) array.push_back(shortest(number));
-  return array;
-}
-
 // Stored JSON as JSON; what is not JSON stays a string, so that nothing is lost.
 Json embedded(const std::string& text) {
   if (!check_json_object(text).is_ok()) return text;
@@ -36,202 +18,10 @@ Json embedded(const std::string& text) {
   return value.is_discarded() ? Json(text) : value;
 }
 
-Json head_object(const HeadInfo& head) {
-  constexpr const char* kMetrics[] = {"", "cosine", "inner_product", "l2"};
-  return {
-      {"name", head.name},     {"dim", head.dim},     {"metric", kMetrics[static_cast<std::size_t>(head.metric) & 3]},
-      {"images", head.images}, {"texts", head.texts}, {"space", head.space}};
-}
-
-Json heads_array(const std::vector<HeadInfo>& heads) {
-  Json array = Json::array();
-  for (const HeadInfo& head : heads) array.push_back(head_object(head));
-  return array;
-}
-
-// null when there is none.
-Json grid_object(const TokenGrid& grid) {
-  if (grid.numbers() == 0) return nullptr;
-  return {{"height", grid.height}, {"width", grid.width}, {"dim", grid.dim}};
-}
-
-Json recall_array(const std::vector<MeasuredRecall>& measured) {
-  Json array = Json::array();
-  for (const MeasuredRecall& one : measured) {
-    array.push_back(
-        {{"at", one.at}, {"queries", one.queries}, {"recall", one.recall}, {"low", one.low}, {"high", one.high}});
-  }
-  return array;
-}
-
-Json indexes_object(const IndexesReport& report) {
-  return {{"type", report.kind},          {"why", report.why},     {"memory_budget", report.memory_bytes},
-          {"made", report.made},          {"kept", report.kept},   {"small", report.small},
-          {"rows", report.rows},          {"bytes", report.bytes}, {"seconds", report.seconds},
-          {"cancelled", report.cancelled}};
-}
-
-Json collection_object(const CollectionInfo& info) {
-  return {{"name", info.name},
-          {"encoder", info.encoder},
-          {"isa_class", info.isa_class},
-          {"keep", info.keep},
-          {"heads", heads_array(info.heads)},
-          {"sequence", info.sequence},
-          {"items", info.items},
-          {"rows_dead", info.rows_dead},
-          {"rows_fresh", info.rows_fresh},
-          {"segments", info.segments},
-          {"segments_damaged", info.segments_damaged},
-          {"items_damaged", info.items_damaged},
-          {"purges_begun", info.purges_begun},
-          {"database_bytes", info.database_bytes},
-          {"segment_bytes", info.segment_bytes},
-          {"graphs", info.graphs},
-          {"graph_bytes", info.graph_bytes},
-          {"lists", info.lists},
-          {"list_bytes", info.list_bytes},
-          {"vectors", info.vectors},
-          {"index_type", info.index_type},
-          {"memory",
-           {{"budget", info.memory_budget_bytes},
-            {"budget_given", info.memory_budget_given},
-            {"mapped", info.mapped_bytes},
-            {"resident", info.resident_bytes}}},
-          {"recall", recall_array(info.recall)},
-          {"external", info.external},
-          {"search",
-           {{"recall", info.search_recall ? Json(*info.search_recall) : Json(nullptr)},
-            {"deadline_ms", info.search_deadline_ms ? Json(*info.search_deadline_ms) : Json(nullptr)}}},
-          {"blob_bytes", info.blob_bytes},
-          {"tokens",
-           {{"codec", info.tokens},
-            {"grid", grid_object(info.token_grid)},
-            {"items", info.tokens_items},
-            {"item_bytes", info.tokens_item_bytes},
-            {"bytes", info.tokens_bytes}}}};
-}
-
-Json hit_object(const Hit& hit, std::size_t rank) {
-  Json object = {{"rank", rank},         {"id", hit.id},         {"score", shortest(hit.score.value)},
-                 {"source", hit.source}, {"text", hit.text},     {"width", hit.width},
-                 {"height", hit.height}, {"format", hit.format}, {"metadata", embedded(hit.metadata)}};
-  if (!hit.vector.empty()) object["vector"] = numbers(hit.vector);
-  return object;
-}
-
 }  // namespace
-
-std::string hits_json(const Hits& hits) {
-  Json array = Json::array();
-  for (const Hit& hit : hits.hits) array.push_back(hit_object(hit, array.size() + 1));
-  Json object = {{"hits", array},
-                 {"complete", hits.complete},
-                 {"recall", hits.recall},
-                 {"distance_error", hits.distance_error},
-                 {"head", hits.head},
-                 {"space", hits.space},
-                 {"sequence", hits.sequence},
-                 {"candidates", hits.candidates},
-                 {"distances", hits.distances},
-                 {"ms", hits.ms},
-                 {"warnings", hits.warnings}};
-  if (!hits.stages.empty()) {
-    object["stages"] = Json::array();
-    for (const SearchStage& stage : hits.stages) {
-      object["stages"].push_back({{"room", stage.room}, {"what", stage.what}, {"ms", stage.ms}});
-    }
-  }
-  return dumped(object);
-}
-
-std::string item_json(const StoredItem& item, bool pretty) {
-  Json object = {{"id", item.id},
-                 {"source", item.source},
-                 {"text", item.text},
-                 {"metadata", embedded(item.metadata)},
-                 {"content", item.content.empty() ? Json(nullptr) : Json(item.content)},
-                 {"format", item.format},
-                 {"width", item.width},
-                 {"height", item.height},
-                 {"born", item.born},
-                 {"created_us", item.created_us},
-                 {"receipt", embedded(item.receipt)}};
-  for (const auto& [head, vector] : item.vectors) object["vectors"][head] = numbers(vector);
-  return dumped(object, pretty);
-}
-
-std::string indexes_json(const IndexesReport& report) { return dumped(indexes_object(report)); }
-
-std::string history_json(const std::vector<StoredVersion>& versions) {
-  Json array = Json::array();
-  for (const StoredVersion& version : versions) {
-    Json object = {{"id", version.id}, {"born", version.born}};
-    object["died"] = version.died ? Json(*version.died) : Json(nullptr);
-    object["born_us"] = version.born_us ? Json(*version.born_us) : Json(nullptr);
-    object["died_us"] = version.died_us ? Json(*version.died_us) : Json(nullptr);
-    object["batch"] = version.batch.empty() ? Json(nullptr) : Json(version.batch);
-    object["content"] = version.content.empty() ? Json(nullptr) : Json(version.content);
-    object["source"] = version.source;
-    object["spaces"] = Json::object();
-    for (const auto& [head, space] : version.spaces) object["spaces"][head] = space;
-    array.push_back(object);
-  }
-  return dumped({{"versions", array}});
-}
-
-std::string collections_json(const std::vector<CollectionInfo>& collections) {
-  Json array = Json::array();
-  for (const CollectionInfo& info : collections) array.push_back(collection_object(info));
-  return dumped({{"collections", array}});
-}
-
-std::string collection_json(const CollectionInfo& collection) { return dumped(collection_object(collection)); }
-
-namespace {
-
-Json loss_object(const EncoderLoss& loss) {
-  return {{"head", loss.head},
-          {"of", loss.of},
-          {"count", loss.count},
-          {"among", loss.among},
-          {"cosine_mean", loss.cosine_mean},
-          {"cosine_least", loss.cosine_least},
-          {"overlap_at_10", loss.overlap_at_10},
-          {"nearest_agrees", loss.nearest_agrees}};
-}
-
-Json encoder_object(const EncoderInfo& info) {
-  Json out = {{"name", info.name},
-              {"description", info.description},
-              {"licence", info.licence},
-              {"source", info.source},
-              {"precision", info.precision},
-              {"ready", info.ready},
-              {"advice", info.advice},
-              {"added", info.added},
-              {"folder", info.folder},
-              {"bytes", info.bytes},
-              {"grid", grid_object(info.grid)},
-              {"heads", heads_array(info.heads)}};
-  if (!info.quantized_from.empty()) {
-    out["quantized_from"] = info.quantized_from;
-    out["losses"] = Json::array();
-    for (const EncoderLoss& loss : info.losses) out["losses"].push_back(loss_object(loss));
-  }
-  return out;
-}
-
-}  // namespace
-
-std::string encoders_json(const std::vector<EncoderInfo>& encoders) {
-  Json array = Json::array();
-  for (const EncoderInfo& info : encoders) array.push_back(encoder_object(info));
-  return dumped({{"encoders", array}});
-}
 
 std::string added_encoder_json(const AddedEncoder& added) {
-  Json out = encoder_object(added.info);
+  Json out = Json::parse(encoder_json(added.info));
   out["preprocessing"] = added.preprocessing;
   out["notes"] = added.notes;
   out["bytes_received"] = added.bytes_received;
@@ -239,27 +29,12 @@ std::string added_encoder_json(const AddedEncoder& added) {
 }
 
 std::string quantized_encoder_json(const QuantizedEncoder& made) {
-  Json out = encoder_object(made.info);
+  Json out = Json::parse(encoder_json(made.info));
   out["pictures"] = made.pictures;
   out["texts"] = made.texts;
   out["unreadable"] = made.unreadable;
   out["kept_float"] = made.kept_float;
   return dumped(out);
-}
-
-std::string faults_json(const std::vector<FaultInfo>& faults) {
-  Json array = Json::array();
-  for (const FaultInfo& fault : faults) {
-    array.push_back(
-        {{"collection", fault.collection}, {"where", fault.where}, {"what", fault.what}, {"advice", fault.advice}});
-  }
-  return dumped({{"ok", faults.empty()}, {"faults", array}});
-}
-
-std::string quarantined_json(const Quarantined& refused) {
-  return dumped(
-      {{"source", refused.source}, {"code", code_name(refused.cause.code())}, {"cause", refused.cause.message()}},
-      false);
 }
 
 std::string error_json(const Status& status, const std::string& hint) {
@@ -273,25 +48,13 @@ std::string vectors_json(const std::string& head, const std::vector<std::string>
                          const std::vector<std::vector<float>>& vectors) {
   Json array = Json::array();
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    array.push_back({{"input", inputs[i]}, {"dim", vectors[i].size()}, {"vector", numbers(vectors[i])}});
+    array.push_back(
+        {{"input", inputs[i]}, {"dim", vectors[i].size()}, {"vector", Json::parse(vector_json(vectors[i]))}});
   }
   return dumped({{"head", head}, {"vectors", array}}, false);
 }
 
 std::string deleted_json(std::uint64_t deleted) { return dumped({{"deleted", deleted}}); }
-
-std::string purged_json(const Purge& purge) {
-  Json json = {{"deleted", purge.erased},    {"unknown", purge.unknown}, {"rows", purge.rows},
-               {"segments", purge.segments}, {"blobs", purge.blobs},     {"snapshots_held", purge.snapshots_held},
-               {"certificate", nullptr}};
-  if (!purge.certificate.empty()) json["certificate"] = Json::parse(purge.certificate, nullptr, false);
-  json["backups_renewed"] = purge.backups_renewed;
-  json["backups_left"] = Json::array();
-  for (const BackupLeft& left : purge.backups_left) {
-    json["backups_left"].push_back({{"path", left.path}, {"cause", left.cause.message()}});
-  }
-  return dumped(json);
-}
 
 std::string compaction_json(const Compaction& made) {
   return dumped({{"segments_before", made.segments_before},
@@ -353,7 +116,7 @@ std::string index_json(const IndexSummary& summary) {
                  {"images_per_second", rate},
                  {"core_seconds", core_seconds(summary.report)},
                  {"stage_seconds", summary.report.stage_seconds},
-                 {"graphs", indexes_object(summary.graphs)},
+                 {"graphs", Json::parse(indexes_json(summary.graphs))},
                  {"warnings", summary.report.warnings},
                  {"cancelled", summary.report.cancelled}});
 }

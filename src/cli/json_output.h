@@ -1,31 +1,21 @@
-// JSON that the commands print with --json; docs/reference/json.md describes every field. All return one document
-// without a line end. Bytes that are not UTF-8 are replaced by U+FFFD.
+// JSON that the commands print with --json, beside that of engine/json_output.h; docs/reference/json.md describes every
+// field. All return one document without a line end. Bytes that are not UTF-8 are replaced by U+FFFD.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "cli/source.h"
-#include "pictor/engine.h"
+#include "engine/engine.h"
 
 namespace pictor {
 
-std::string hits_json(const Hits& hits);
-std::string item_json(const StoredItem& item, bool pretty);
-std::string history_json(const std::vector<StoredVersion>& versions);
-std::string collections_json(const std::vector<CollectionInfo>& collections);
-std::string collection_json(const CollectionInfo& collection);
-std::string encoders_json(const std::vector<EncoderInfo>& encoders);
 std::string added_encoder_json(const AddedEncoder& added);
 std::string quantized_encoder_json(const QuantizedEncoder& made);
-std::string faults_json(const std::vector<FaultInfo>& faults);
-std::string quarantined_json(const Quarantined& refused);  // one line of the --quarantine file
 std::string error_json(const Status& status, const std::string& hint);
 std::string vectors_json(const std::string& head, const std::vector<std::string>& inputs,
                          const std::vector<std::vector<float>>& vectors);
-std::string indexes_json(const IndexesReport& report);
 std::string deleted_json(std::uint64_t deleted);
-std::string purged_json(const Purge& purge);
 std::string compaction_json(const Compaction& made);
 struct CertifiedId {
   std::string id;

@@ -67,7 +67,7 @@ TEST_F(CliTest, the_contact_sheet_is_written_with_the_thumbnails) {
   engine_->kept_picture.assign(kept.begin(), kept.end());
   ASSERT_EQ(run({"search", "--text", "x", "--html", folder_ / "hits.html"}), 0) << err();
   const std::string html = folder_.read("hits.html");
-  EXPECT_NE(html.find(base64("a small picture")), std::string::npos);
+  EXPECT_NE(html.find(base64_of(as_bytes("a small picture"))), std::string::npos);
   EXPECT_NE(html.find("&lt;b&gt;bold"), std::string::npos);
   EXPECT_NE(out().find("contact sheet: " + folder_ / "hits.html"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "hits.html.part"));

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "pictor/engine.h"
+#include "pictor/server.h"
 
 namespace pictor {
 
@@ -35,6 +36,7 @@ struct Services {
   std::istream* in = nullptr;  // where questions are answered
   Terminal terminal;
   bool process_ends = false;  // with this run: EngineOptions::leave_networks
+  std::function<Result<std::unique_ptr<Server>>(Env&, Engine&, const ServerOptions&)> start_server;  // may be null
 };
 
 // The machine's own: environment, standard streams.

@@ -88,6 +88,7 @@ Command add_import_command(CLI::App& parent);
 Command add_tune_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
 Command add_encoder_command(CLI::App& parent);
+Command add_serve_command(CLI::App& parent);
 Command add_embed_command(CLI::App& parent);
 Command add_bench_command(CLI::App& parent);
 Command add_version_command(CLI::App& parent);

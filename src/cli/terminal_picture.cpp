@@ -27,7 +27,7 @@ ThumbnailFormat wanted_format(PictureProtocol protocol) {
 }
 
 std::string terminal_picture(PictureProtocol protocol, const Bytes& picture, int rows) {
-  const std::string encoded = base64(as_text(picture));
+  const std::string encoded = base64_of(picture);
   switch (protocol) {
     case PictureProtocol::kKitty: return kitty(encoded, rows);
     case PictureProtocol::kIterm:

@@ -41,7 +41,6 @@ std::string plural(std::uint64_t count, std::string_view one, std::string_view m
 std::vector<std::string> split(std::string_view text, char separator);
 std::string lower_ascii(std::string_view text);
 
-std::string base64(std::string_view bytes);
 // Safe between tags and inside quoted attributes.
 std::string html_escape(std::string_view text);
 

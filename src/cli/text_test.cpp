@@ -55,15 +55,6 @@ TEST(Text, html_escape_leaves_no_way_out_of_text_or_attribute) {
             "b");
 }
 
-TEST(Text, base64_equals_the_examples_of_its_rfc) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foob"), "Zm9vYg==");
-  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
-}
-
 TEST(Text, numbers_are_written_for_people) {
   EXPECT_EQ(with_commas(0), "0");
   EXPECT_EQ(with_commas(999), "999");

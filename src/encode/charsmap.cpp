@@ -8,32 +8,6 @@
 namespace pictor {
 namespace {
 
-int base64_digit(char digit) {
-  if (digit >= 'A' && digit <= 'Z') return digit - 'A';
-  if (digit >= 'a' && digit <= 'z') return digit - 'a' + 26;
-  if (digit >= '0' && digit <= '9') return digit - '0' + 52;
-  if (digit == '+') return 62;
-  return digit == '/' ? 63 : -1;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 3);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char digit : text) {
-    const int value = base64_digit(digit);
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xFFFFFF;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out.push_back(static_cast<char>(bits >> count & 0xFF));
-  }
-  return out;
-}
-
 std::uint32_t little_endian(std::string_view bytes) {
   std::uint32_t value = 0;
   for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[i]);
@@ -49,15 +23,15 @@ std::uint32_t value(std::uint32_t unit) { return unit & ((1U << 31) - 1); }
 }  // namespace
 
 Result<Charsmap> Charsmap::parse(std::string_view base64) {
-  const auto bytes = from_base64(base64);
-  if (!bytes) return Status(Code::kUnreadable, "the map of characters is not base64");
-  const auto trie_bytes = bytes->size() < 4 ? 0 : little_endian(*bytes) / 4 * 4;
+  const auto bytes = bytes_of_base64(base64);
+  if (!bytes.is_ok()) return Status(Code::kUnreadable, "the map of characters is not base64");
+  const std::string_view all = as_text(*bytes);
+  const auto trie_bytes = all.size() < 4 ? 0 : little_endian(all) / 4 * 4;
   if (trie_bytes == 0 || trie_bytes > bytes->size() - 4) {
     return Status(Code::kUnreadable, "the map of characters has " + std::to_string(bytes->size()) +
                                          " bytes and says that its trie has " + std::to_string(trie_bytes));
   }
   Charsmap out;
-  const std::string_view all = *bytes;
   for (std::size_t at = 4; at < 4 + trie_bytes; at += 4) out.units_.push_back(little_endian(all.substr(at)));
   out.texts_ = all.substr(4 + trie_bytes);
   std::size_t bad_at = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "engine/json_output.h"
 #include "pictor/engine.h"
 
 namespace pictor {

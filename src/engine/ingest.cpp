@@ -34,6 +34,7 @@ struct Picture {
   Status problem;
   ItemWrite write;
   std::optional<KnownVectors> known;  // of kReused: whose vectors
+  bool existed = false;               // an item of this id
 };
 
 struct Chunk {
@@ -122,6 +123,7 @@ bool Run::unchanged_by_clock(const Picture& picture, const Item& item) const {
 Result<bool> Run::look_up(Picture& picture, const Snapshot& snapshot, Bytes& file, StageClock& clock) const {
   const auto& wanted = picture.entry.item;
   PICTOR_ASSIGN(auto known, clock.time(IngestStage::kLookUp, [&] { return snapshot.find(wanted.id, false); }));
+  picture.existed = known.has_value();
   if (known.has_value() && known->vectors_lost) known.reset();
   if (known.has_value() && unchanged_by_clock(picture, *known)) {
     picture.outcome = Outcome::kUnchanged;
@@ -282,6 +284,7 @@ class Committer {
     report_.counts.replaced += result.replaced;
     Metrics::global().add(metric::kIngestPictures, IngestResult::kAdded, static_cast<double>(result.added));
     Metrics::global().add(metric::kIngestPictures, IngestResult::kReplaced, static_cast<double>(result.replaced));
+    settle_batch();
     batch_ = {};
     ids_.clear();
     bytes_ = 0;
@@ -303,10 +306,14 @@ class Committer {
     counts.bytes += picture.write.source_bytes;
     Metrics::global().add(metric::kIngestBytes, static_cast<double>(picture.write.source_bytes));
     switch (picture.outcome) {
-      case Outcome::kQuarantined: quarantine({picture.entry.item.source, picture.problem}); return Status::ok();
+      case Outcome::kQuarantined:
+        quarantine({picture.entry.item.source, picture.problem});
+        settle(picture.entry.item.id, IngestOutcome::kQuarantined, picture.problem);
+        return Status::ok();
       case Outcome::kUnchanged:
         ++counts.unchanged;
         Metrics::global().add(metric::kIngestPictures, IngestResult::kUnchanged);
+        settle(picture.entry.item.id, IngestOutcome::kUnchanged);
         return Status::ok();
       case Outcome::kReused: ++counts.reused; break;
       case Outcome::kEncoded: break;
@@ -315,8 +322,19 @@ class Committer {
     if (ids_.contains(picture.write.id) || bytes_ + bytes > limits::kBatchBytesMax / 2) PICTOR_TRY(commit());
     ids_.insert(picture.write.id);
     bytes_ += bytes;
+    existed_.push_back(picture.existed);
     batch_.puts.push_back(std::move(picture.write));
     return Status::ok();
+  }
+
+  void settle(const std::string& id, IngestOutcome outcome, const Status& cause = Status::ok()) const {
+    if (request_.settled) request_.settled(id, outcome, cause);
+  }
+  void settle_batch() {
+    for (std::size_t i = 0; i < existed_.size(); ++i) {
+      settle(batch_.puts[i].id, existed_[i] ? IngestOutcome::kReplaced : IngestOutcome::kAdded);
+    }
+    existed_.clear();
   }
 
   void quarantine(Quarantined refused) {
@@ -337,6 +355,7 @@ class Committer {
   IngestReport report_;
   Batch batch_;
   std::set<std::string> ids_;
+  std::vector<bool> existed_;  // of the batch's puts
   std::uint64_t bytes_ = 0;
   std::int64_t start_us_ = 0;
   std::int64_t told_us_ = 0;

@@ -10,6 +10,7 @@ constexpr std::string_view kQueryKinds[] = {"image", "text", "vector", "id", "mi
 constexpr std::string_view kQueues[] = {"interactive", "bulk"};
 constexpr std::string_view kRefusals[] = {"full", "too_large", "hopeless", "late", "cancelled", "stopped"};
 constexpr std::string_view kCacheResults[] = {"hit", "miss"};
+constexpr std::string_view kHttpResults[] = {"answered", "refused", "too_many", "failed"};
 constexpr double kWaits[] = {0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10};
 constexpr double kSeconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 constexpr double kRows[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
@@ -176,6 +177,25 @@ constexpr MetricRow kTable[] = {
      "",
      {},
      {}},
+    {MetricId::kHttpRequests,
+     C,
+     "pictor_http_requests_total",
+     "requests",
+     "Requests over HTTP: answered, refused as wrong, refused because too much waits, failed.",
+     "result",
+     kHttpResults,
+     {}},
+    {MetricId::kHttpSeconds,
+     H,
+     "pictor_http_seconds",
+     "seconds",
+     "Time from the start of a request's work to its answer.",
+     "",
+     {},
+     kSeconds},
+    {MetricId::kHttpConnections, G, "pictor_http_connections", "connections", "Connections that are open.", "", {}, {}},
+    {MetricId::kHttpWaiting, G, "pictor_http_waiting", "requests", "Requests that wait for a thread.", "", {}, {}},
+    {MetricId::kHttpBodyBytes, G, "pictor_http_body_bytes", "bytes", "Memory of requests' bodies.", "", {}, {}},
 };
 static_assert(std::size(kTable) == static_cast<std::size_t>(MetricId::kCount), "one row for each id");
 

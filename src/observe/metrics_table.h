@@ -42,6 +42,11 @@ enum class MetricId : std::uint8_t {
   kVectorCache,
   kVectorCacheBytes,
   kLogLinesLost,
+  kHttpRequests,
+  kHttpSeconds,
+  kHttpConnections,
+  kHttpWaiting,
+  kHttpBodyBytes,
   kCount,
 };
 
@@ -63,6 +68,7 @@ enum class QueryKind : std::uint8_t { kImage, kText, kVector, kId, kMixed, kCoun
 
 enum class QueueKind : std::uint8_t { kInteractive, kBulk, kCount };
 enum class EncodeRefusal : std::uint8_t { kFull, kTooLarge, kHopeless, kLate, kCancelled, kStopped, kCount };
+enum class HttpResult : std::uint8_t { kAnswered, kRefused, kTooMany, kFailed, kCount };
 enum class CacheResult : std::uint8_t { kHit, kMiss, kCount };
 
 struct MetricRow {
@@ -123,6 +129,11 @@ inline constexpr Counter<EncodeRefusal> kEncodeRefused{MetricId::kEncodeRefused}
 inline constexpr Counter<CacheResult> kVectorCache{MetricId::kVectorCache};
 inline constexpr Gauge<NoLabel> kVectorCacheBytes{MetricId::kVectorCacheBytes};
 inline constexpr Counter<NoLabel> kLogLinesLost{MetricId::kLogLinesLost};
+inline constexpr Counter<HttpResult> kHttpRequests{MetricId::kHttpRequests};
+inline constexpr Histogram<NoLabel> kHttpSeconds{MetricId::kHttpSeconds};
+inline constexpr Gauge<NoLabel> kHttpConnections{MetricId::kHttpConnections};
+inline constexpr Gauge<NoLabel> kHttpWaiting{MetricId::kHttpWaiting};
+inline constexpr Gauge<NoLabel> kHttpBodyBytes{MetricId::kHttpBodyBytes};
 
 }  // namespace metric
 }  // namespace pictor

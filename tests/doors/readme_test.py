@@ -48,6 +48,8 @@ def main():
                 wanted = re.match(r"make ([a-z]+)", command)[1]
                 if wanted not in targets:
                     sys.exit(f"readme_test: README says '{command}', the Makefile has no '{wanted}'")
+            elif command.startswith("pictor serve"):
+                pass  # runs until it is stopped: serve_how_test.py runs it
             elif command.startswith("pictor "):
                 done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                                       capture_output=True, text=True, timeout=120)

@@ -162,3 +162,10 @@ save("store_segment_fuzz", "none", segment([]))
 # Changes to a good graph file, six bytes each: where (four), by what it is replaced, how often.
 for number, changes in enumerate(([], [(44, 9, 0)], [(100_000, 255, 7), (352, 0, 3)], [(900, 127, 3), (5000, 128, 7)])):
     save("index_graph_fuzz", str(number), b"\0" + b"".join(struct.pack("<IBB", *change) for change in changes))
+
+# Requests: an address, a form (its type on the first line), a query.
+for number, text in enumerate(("/v1/collections/a%2Fb/items/c?where=x+%3E+1&limit=3", '{"text": "a", "k": 3, "vector": [1, 2.5]}',
+                               '{"query": [{"image": "data:image/png;base64,iVBORw0KGgo="}]}', "data:image/png;base64,iVBORw0KGgo=",
+                               'multipart/form-data; boundary=B\n--B\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
+                               "Content-Type: image/png\r\n\r\nx\r\n--B\r\nContent-Disposition: form-data; name=id\r\n\r\n7\r\n--B--")):
+    save("serve_requests_fuzz", str(number), text.encode())

@@ -1,0 +1,43 @@
+// An engine over HTTP: the API of api/openapi.yaml, and the pages.
+//
+// Thread safety: all calls from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "pictor/engine.h"
+#include "pictor/status.h"
+
+namespace pictor {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6; only addresses of this machine are taken
+  std::uint16_t port = 7733;          // 0: any that is free
+  std::size_t workers = 8;            // requests that are worked on at once; others wait
+  std::size_t queue_max = 256;        // requests that wait; past them the answer is 429
+  std::size_t connections_max = 16'384;
+  std::uint64_t body_bytes_max = std::uint64_t{20} << 20;      // of one picture or query
+  std::uint64_t bulk_bytes_max = std::uint64_t{256} << 20;     // of one bulk upload
+  std::uint64_t bodies_bytes_max = std::uint64_t{1024} << 20;  // of all bodies that are held at once
+  std::int64_t deadline_ms = 30'000;                           // of a query that names none
+  // Each request is told there, one line of JSON; "-": standard error; empty: nowhere.
+  std::string log_file;
+  std::int64_t head_ms = 10'000, body_ms = 120'000, idle_ms = 75'000, write_ms = 60'000;  // a client's time for each
+};
+
+class Server {
+ public:
+  // Listens from now on. kInvalid: an address that is not this machine's own. kBusy: somebody else listens there.
+  // `env` and `engine` must outlive it.
+  static Result<std::unique_ptr<Server>> start(Env& env, Engine& engine, const ServerOptions& options);
+  virtual ~Server() = default;  // stops at once
+
+  virtual std::uint16_t port() const = 0;
+  virtual std::string url() const = 0;  // "http://127.0.0.1:7733"
+  // Takes no new request, lets those that are under way end, then stops. False: they did not end within `ms`.
+  virtual bool drain(std::int64_t ms) = 0;
+};
+
+}  // namespace pictor

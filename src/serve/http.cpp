@@ -1,0 +1,398 @@
+// The only file that includes Boost.
+#include "serve/http.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "serve/request_id.h"
+
+namespace pictor {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using beast::error_code;
+using std::chrono::milliseconds;
+
+constexpr std::size_t kFirstReadBytes = 512;  // what an idle connection holds
+constexpr std::size_t kLingerReadBytes = 16 * limits::kKiB;
+constexpr int kRetryAcceptMs = 100;
+
+class Session;
+
+// What connections share. All but the atomics belong to the thread of connections.
+struct Shared {
+  Shared(Env& env, HttpHandler& handler, const ServerOptions& options)
+      : env(env),
+        handler(handler),
+        options(options),
+        queue(std::max<std::size_t>(2, options.workers), options.queue_max) {}
+
+  bool hold_body(std::uint64_t bytes) {
+    if (body_bytes.load() + bytes > options.bodies_bytes_max) return false;
+    body_bytes.fetch_add(bytes);
+    return true;
+  }
+
+  Env& env;
+  HttpHandler& handler;
+  const ServerOptions options;
+  std::atomic<std::uint64_t> body_bytes{0}, connections{0};
+  bool draining = false;
+  std::unordered_set<Session*> sessions;
+  std::function<void()> on_closed;  // a session ended
+  // The order matters: threads of the queue end first, then the sessions that wait in `io`, then what they use.
+  asio::io_context io{1};
+  WorkQueue queue;
+};
+
+Status status_of_read(const error_code& error) {
+  if (error == http::error::header_limit) {
+    return {Code::kLimit, "the request's head has more than " + std::to_string(limits::kServerHeadBytesMax) + " bytes"};
+  }
+  if (error == http::error::body_limit) return {Code::kLimit, "the request's body is larger than this operation takes"};
+  return {Code::kInvalid, "this is no HTTP/1.1 request: " + error.message()};
+}
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
+    shared_.sessions.insert(this);
+    shared_.connections.fetch_add(1);
+    error_code ignored;
+    stream_.socket().set_option(tcp::no_delay(true), ignored);
+    const auto end = stream_.socket().remote_endpoint(ignored);
+    client_ = end.address().to_string() + ":" + std::to_string(end.port());
+  }
+  ~Session() {
+    release_body();
+    shared_.sessions.erase(this);
+    shared_.connections.fetch_sub(1);
+    if (shared_.on_closed) shared_.on_closed();
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void wait_for_request() {
+    if (shared_.draining) return close();
+    if (buffer_.size() > 0) return read_head();
+    idle_ = true;
+    buffer_.shrink_to_fit();
+    stream_.expires_after(milliseconds(shared_.options.idle_ms));
+    stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
+                            [self = shared_from_this()](const error_code& error, std::size_t bytes) {
+                              self->idle_ = false;
+                              if (error) return self->close();
+                              self->buffer_.commit(bytes);
+                              self->read_head();
+                            });
+  }
+  void close_if_idle() {
+    if (idle_) close();
+  }
+
+ private:
+  void read_head() {
+    parser_.emplace();
+    parser_->header_limit(limits::kServerHeadBytesMax);
+    parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // until it is known what is asked for
+    stream_.expires_after(milliseconds(shared_.options.head_ms));
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](const error_code& error, std::size_t) { self->on_head(error); });
+  }
+
+  void on_head(const error_code& error) {
+    if (error == http::error::end_of_stream || error == beast::error::timeout) return close();
+    if (error && error.category() != http::make_error_code(http::error::bad_method).category()) return close();
+    keep_alive_ = !error && parser_->get().keep_alive();
+    if (error) return refuse(status_of_read(error), error == http::error::header_limit ? 431 : 400);
+    const Status taken = take_head();
+    if (!taken.is_ok()) return refuse(taken, 400);
+    Admission admission = shared_.handler.admit(request_->head);
+    if (admission.refused) return answer_unread(std::move(*admission.refused));
+    lane_ = admission.lane;
+    const std::uint64_t held =
+        request_->head.content_length.value_or(parser_->chunked() ? admission.body_bytes_max : 0);
+    if (held > admission.body_bytes_max) {
+      return refuse({Code::kLimit, "the body has " + std::to_string(held) + " bytes, wanted at most " +
+                                       std::to_string(admission.body_bytes_max)},
+                    413);
+    }
+    if (!shared_.hold_body(held)) return refuse(busy("bodies of other requests fill the memory for them"), 429);
+    held_ = held;
+    parser_->body_limit(admission.body_bytes_max);
+    if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) return tell_to_continue();
+    read_body();
+  }
+
+  static Status busy(const std::string& why) { return {Code::kBusy, why + ": try again in a moment"}; }
+
+  Status take_head() {
+    const auto& message = parser_->get();
+    request_ = std::make_shared<HttpRequest>();
+    HttpHead& head = request_->head;
+    head.method = std::string(message.method_string());
+    head.target = std::string(message.target());
+    head.client = client_;
+    for (const auto& field : message) {
+      std::string name(field.name_string());
+      std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+      head.fields.emplace_back(std::move(name), std::string(field.value()));
+    }
+    if (const auto length = parser_->content_length()) head.content_length = *length;
+    request_->id = request_id_of(shared_.env, head.field("x-request-id"), head.field("traceparent"));
+    return parse_target(head.target, head);
+  }
+
+  void tell_to_continue() {
+    continue_.emplace(http::status::continue_, 11);
+    stream_.expires_after(milliseconds(shared_.options.write_ms));
+    http::async_write(stream_, *continue_, [self = shared_from_this()](const error_code& error, std::size_t) {
+      if (error) return self->close();
+      self->read_body();
+    });
+  }
+
+  void read_body() {
+    if (parser_->is_done()) return dispatch();
+    stream_.expires_after(milliseconds(shared_.options.body_ms));
+    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& error, std::size_t) {
+      if (error == http::error::body_limit) return self->refuse(status_of_read(error), 413);
+      if (error) return self->close();
+      self->dispatch();
+    });
+  }
+
+  void dispatch() {
+    stream_.expires_never();
+    request_->body = std::move(parser_->get().body());
+    request_->received_us = shared_.env.monotonic_us();
+    parser_.reset();
+    const bool queued = shared_.queue.push(
+        lane_, [self = shared_from_this(), request = request_, busy = asio::make_work_guard(shared_.io)]() mutable {
+          auto reply = std::make_shared<HttpReply>(self->shared_.handler.handle(*request));
+          request.reset();
+          // Moved: a session ends on the thread of connections, never on this one.
+          auto executor = self->stream_.get_executor();
+          asio::post(executor, [self = std::move(self), reply] { self->answer(std::move(*reply)); });
+        });
+    if (!queued) answer(shared_.handler.refuse(busy("too many requests wait"), 429));
+  }
+
+  // What is left of the request is not read: the client is told, and the connection ends.
+  void refuse(const Status& why, int status) { answer_unread(shared_.handler.refuse(why, status)); }
+  void answer_unread(HttpReply reply) {
+    const bool nothing_unread = request_ && parser_ && parser_->is_done();
+    if (!nothing_unread) {
+      keep_alive_ = false;
+      linger_ = true;
+    }
+    answer(std::move(reply));
+  }
+
+  void answer(HttpReply reply) {
+    release_body();
+    const bool head_only = request_ && request_->head.method == "HEAD";
+    if (request_) reply.fields.emplace_back("X-Request-Id", request_->id);
+    response_.emplace();
+    response_->result(static_cast<unsigned>(reply.status));
+    response_->set(http::field::server, "pictor");
+    if (!reply.type.empty()) response_->set(http::field::content_type, reply.type);
+    for (const auto& [name, value] : reply.fields) response_->set(name, value);
+    response_->keep_alive(keep_alive_ && !shared_.draining);
+    if (reply.status != 204 && reply.status != 304) response_->content_length(reply.body.size());
+    if (!head_only) response_->body() = std::move(reply.body);
+    request_.reset();
+    parser_.reset();
+    stream_.expires_after(milliseconds(shared_.options.write_ms));
+    http::async_write(stream_, *response_, [self = shared_from_this()](const error_code& error, std::size_t) {
+      const bool goes_on = !error && self->response_->keep_alive();
+      self->response_.reset();
+      if (goes_on) return self->wait_for_request();
+      if (!error && self->linger_) return self->linger();
+      self->close();
+    });
+  }
+
+  // Reads on for a moment what the client is still sending: a connection that is closed under it loses the answer.
+  void linger() {
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(milliseconds(limits::kServerLingerMs));
+    linger_more(0);
+  }
+  void linger_more(std::uint64_t bytes) {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kLingerReadBytes),
+                            [self = shared_from_this(), bytes](const error_code& error, std::size_t more) {
+                              if (error || bytes + more > limits::kServerLingerBytesMax) return self->close();
+                              self->linger_more(bytes + more);
+                            });
+  }
+
+  void release_body() {
+    shared_.body_bytes.fetch_sub(held_);
+    held_ = 0;
+  }
+  void close() {
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    stream_.close();
+  }
+
+  beast::tcp_stream stream_;
+  Shared& shared_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::response<http::empty_body>> continue_;
+  std::optional<http::response<http::string_body>> response_;
+  std::shared_ptr<HttpRequest> request_;
+  std::string client_;
+  std::uint64_t held_ = 0;  // of Shared::body_bytes
+  Lane lane_ = Lane::kInteractive;
+  bool keep_alive_ = false, linger_ = false, idle_ = false;
+};
+
+class Listener {
+ public:
+  Listener(Shared& shared, tcp::acceptor acceptor)
+      : shared_(shared), acceptor_(std::move(acceptor)), retry_(shared.io) {
+    shared_.on_closed = [this] {
+      if (waits_) accept();
+    };
+  }
+  void accept() {
+    waits_ = shared_.sessions.size() >= shared_.options.connections_max;
+    if (waits_ || !acceptor_.is_open()) return;  // the next that is closed goes on
+    acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
+      if (!acceptor_.is_open()) return;
+      if (error) return accept_later();
+      std::make_shared<Session>(std::move(socket), shared_)->wait_for_request();
+      accept();
+    });
+  }
+  void close() {
+    error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+  }
+
+ private:
+  void accept_later() {  // no descriptor is left, say
+    retry_.expires_after(milliseconds(kRetryAcceptMs));
+    retry_.async_wait([this](const error_code& error) {
+      if (!error) accept();
+    });
+  }
+
+  Shared& shared_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer retry_;
+  bool waits_ = false;
+};
+
+class BeastServer final : public HttpServer {
+ public:
+  BeastServer(Env& env, HttpHandler& handler, const ServerOptions& options)
+      : shared_(std::make_unique<Shared>(env, handler, options)) {}
+  ~BeastServer() override { stop(); }
+
+  Status listen() {
+    const ServerOptions& options = shared_->options;
+    error_code error;
+    const auto address = asio::ip::make_address(options.address, error);
+    if (error) {
+      return {Code::kInvalid, "'" + options.address + "' is no address: wanted digits, as 127.0.0.1 or ::1"};
+    }
+    tcp::acceptor acceptor(shared_->io);
+    const tcp::endpoint end(address, options.port);
+    acceptor.open(end.protocol(), error);
+    if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) acceptor.bind(end, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (error) {
+      const bool taken = error == asio::error::address_in_use;
+      return {taken ? Code::kBusy : Code::kIo, "cannot listen on " + options.address + ":" +
+                                                   std::to_string(options.port) + ": " + error.message() +
+                                                   (taken ? "; another port is chosen with --listen" : "")};
+    }
+    port_ = acceptor.local_endpoint().port();
+    allow_many_files();
+    listener_ = std::make_unique<Listener>(*shared_, std::move(acceptor));
+    listener_->accept();
+    thread_ = std::thread([this] {
+      shared_->io.run();
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_all();
+    });
+    return Status::ok();
+  }
+
+  std::uint16_t port() const override { return port_; }
+  HttpCounts counts() const override {
+    return {shared_->connections.load(), shared_->body_bytes.load(), shared_->queue.waiting(),
+            shared_->queue.working()};
+  }
+
+  bool drain(std::int64_t ms) override {
+    asio::post(shared_->io, [this] {
+      shared_->draining = true;
+      listener_->close();
+      const std::vector<Session*> sessions(shared_->sessions.begin(), shared_->sessions.end());
+      for (Session* session : sessions) session->close_if_idle();
+    });
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, milliseconds(ms), [this] { return ended_; });
+  }
+
+ private:
+  static void allow_many_files() {
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    shared_->io.stop();
+    thread_.join();
+    shared_->on_closed = nullptr;
+  }
+
+  std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Listener> listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(Env& env, HttpHandler& handler, const ServerOptions& options) {
+  auto server = std::make_unique<BeastServer>(env, handler, options);
+  PICTOR_TRY(server->listen());
+  return std::unique_ptr<HttpServer>(std::move(server));
+}
+
+}  // namespace pictor

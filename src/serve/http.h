@@ -1,0 +1,82 @@
+// HTTP/1.1 as plain values, and the server that reads and writes them. Inside serve/ only.
+//
+// One thread does all reading and writing; requests are handled by others. What a client can make the server hold is
+// bounded: connections, heads, bodies one by one and all together, requests that wait, and the time for each step.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/base.h"
+#include "pictor/server.h"
+#include "serve/work_queue.h"
+
+namespace pictor {
+
+using HttpFields = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpHead {
+  std::string method;                 // "GET"
+  std::string target;                 // as it came
+  std::vector<std::string> segments;  // of the path, percent-decoded
+  HttpFields query;                   // percent-decoded, in order
+  HttpFields fields;                  // names in lower case
+  std::optional<std::uint64_t> content_length;
+  std::string client;  // "127.0.0.1:40112"
+
+  std::string_view field(std::string_view name) const;  // empty when there is none
+  std::optional<std::string_view> parameter(std::string_view name) const;
+};
+// kInvalid: an escape that is none, or no path.
+Status parse_target(std::string_view target, HttpHead& head);
+
+struct HttpRequest {
+  HttpHead head;
+  std::string body;
+  std::string id;                // of logs and answers
+  std::int64_t received_us = 0;  // when all of it was there, on Env::monotonic_us
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string type = "application/json";
+  HttpFields fields;
+  std::string body;
+};
+
+// What becomes of a request whose head was read.
+struct Admission {
+  std::optional<HttpReply> refused;  // its body is not read, and the connection ends
+  std::uint64_t body_bytes_max = 0;
+  Lane lane = Lane::kInteractive;
+};
+
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual Admission admit(const HttpHead& head) = 0;            // quick; on the thread of all connections
+  virtual HttpReply handle(const HttpRequest& request) = 0;     // on any thread
+  virtual HttpReply refuse(const Status& why, int status) = 0;  // what went wrong before that; quick
+};
+
+struct HttpCounts {
+  std::uint64_t connections = 0, body_bytes = 0;
+  std::size_t waiting = 0, working = 0;
+};
+
+class HttpServer {
+ public:
+  static Result<std::unique_ptr<HttpServer>> start(Env& env, HttpHandler& handler, const ServerOptions& options);
+  virtual ~HttpServer() = default;
+  virtual std::uint16_t port() const = 0;
+  virtual bool drain(std::int64_t ms) = 0;
+  virtual HttpCounts counts() const = 0;
+};
+
+}  // namespace pictor

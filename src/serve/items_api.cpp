@@ -1,0 +1,201 @@
+// Reading and deleting items, and collections as a whole.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "engine/engine.h"
+#include "image/image.h"
+#include "serve/api.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kDefaultPage = 100;
+
+Status no_item(const Call& call) {
+  return {Code::kNotFound, "collection '" + call.at("collection") + "' has no item '" + call.at("id") + "'"};
+}
+
+Result<StoredItem> item_at(Api& api, const Call& call, bool with_vectors) {
+  PICTOR_ASSIGN(const AsOf at, parse_as_of(call.parameter("as_of").value_or("")));
+  auto& engine = api.engine;
+  PICTOR_ASSIGN(auto item, at.is_now() ? engine.get(call.at("collection"), call.at("id"), with_vectors)
+                                       : engine.get_as_of(call.at("collection"), call.at("id"), with_vectors, at));
+  if (!item) return no_item(call);
+  return std::move(*item);
+}
+
+// Where a list goes on: the moment that it is of, and how many items were told. "7.200" is the 200 first of moment 7.
+struct Cursor {
+  Sequence sequence = 0;
+  std::uint64_t told = 0;
+
+  static Result<Cursor> parse(std::string_view text) {
+    Cursor cursor;
+    unsigned long long sequence = 0, told = 0;
+    char rest = 0;
+    if (text.size() < 42 && std::sscanf(std::string(text).c_str(), "%llu.%llu%c", &sequence, &told, &rest) == 2) {
+      cursor.sequence = sequence;
+      cursor.told = told;
+      return cursor;
+    }
+    return Status(Code::kInvalid, "'cursor' is none of an earlier answer: '" + std::string(text) + "'");
+  }
+  std::string text() const { return std::to_string(sequence) + "." + std::to_string(told); }
+};
+
+std::string_view type_of_picture(const Bytes& picture) {
+  const std::string_view head = as_text(ByteView(picture).first(std::min<std::size_t>(picture.size(), 12)));
+  if (head.substr(0, 3) == "\xFF\xD8\xFF") return "image/jpeg";
+  if (head.substr(0, 4) == "\x89PNG") return "image/png";
+  if (head.substr(0, 4) == "GIF8") return "image/gif";
+  if (head.substr(0, 4) == "RIFF" && head.substr(8) == "WEBP") return "image/webp";
+  return "application/octet-stream";
+}
+
+}  // namespace
+
+Result<HttpReply> list_collections(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const auto all, api.engine.collections());
+  return json_reply(collections_json(all, false));
+}
+
+Result<HttpReply> get_collection(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+  return json_reply(collection_json(info, false));
+}
+
+Result<HttpReply> delete_collection(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_TRY(api.engine.drop(call.at("collection")));
+  HttpReply reply;
+  reply.status = 204;
+  reply.type.clear();
+  return reply;
+}
+
+Result<HttpReply> list_items(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"where", "limit", "cursor", "vectors"}));
+  PICTOR_ASSIGN(const auto limit, count_parameter(call, "limit", limits::kServerPageItemsMax));
+  PICTOR_ASSIGN(const bool vectors, flag_parameter(call, "vectors"));
+  PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+  Cursor cursor{info.sequence, 0};
+  if (const auto text = call.parameter("cursor")) {
+    PICTOR_ASSIGN(cursor, Cursor::parse(*text));
+  }
+  const std::uint64_t wanted = std::max<std::uint64_t>(1, limit.value_or(kDefaultPage));
+  AsOf at;
+  at.kind = AsOf::Kind::kSequence;
+  at.sequence = cursor.sequence;
+  std::string items;
+  std::uint64_t seen = 0;
+  bool more = false;
+  const Status scanned = api.engine.scan_as_of(call.at("collection"), std::string(call.parameter("where").value_or("")),
+                                               vectors, at, [&](const StoredItem& item) {
+                                                 if (seen++ < cursor.told) return Status::ok();
+                                                 more = seen > cursor.told + wanted;
+                                                 if (more) return Status(Code::kCancelled, "the page is full");
+                                                 items += (items.empty() ? "" : ",") + item_json(item, false);
+                                                 return Status::ok();
+                                               });
+  if (!scanned.is_ok() && !more) return scanned;
+  cursor.told += wanted;
+  const std::string next = more ? "\"" + cursor.text() + "\"" : "null";
+  return json_reply("{\"items\":[" + items + "],\"next\":" + next + "}");
+}
+
+Result<HttpReply> count_items(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"where"}));
+  const std::string where(call.parameter("where").value_or(""));
+  std::uint64_t count = 0;
+  if (where.empty()) {
+    PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+    count = info.items;
+  } else {
+    PICTOR_TRY(api.engine.scan(call.at("collection"), where, false, [&](const StoredItem&) {
+      ++count;
+      return Status::ok();
+    }));
+  }
+  return json_reply(Json{{"count", count}}.dump());
+}
+
+Result<HttpReply> get_item(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"vectors", "as_of"}));
+  PICTOR_ASSIGN(const bool vectors, flag_parameter(call, "vectors"));
+  PICTOR_ASSIGN(const StoredItem item, item_at(api, call, vectors));
+  return json_reply(item_json(item, false));
+}
+
+Result<HttpReply> get_picture(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"side", "as_of"}));
+  PICTOR_ASSIGN(const auto side, count_parameter(call, "side", limits::kServerThumbnailSideMax));
+  PICTOR_ASSIGN(const AsOf at, parse_as_of(call.parameter("as_of").value_or("")));
+  PICTOR_ASSIGN(auto picture, api.engine.picture_as_of(call.at("collection"), call.at("id"), at));
+  if (!picture) {
+    PICTOR_TRY(item_at(api, call, false).status());
+    return Status(Code::kNotFound,
+                  "the picture of '" + call.at("id") + "' is not kept, or its file is gone or changed");
+  }
+  HttpReply reply;
+  if (side && *side > 0) {
+    PICTOR_ASSIGN(const DecodedImage decoded, decode_image(*picture, DecodeSpec{}));
+    PICTOR_ASSIGN(*picture, make_thumbnail(decoded.image, static_cast<std::uint32_t>(*side)));
+  }
+  reply.type = type_of_picture(*picture);
+  reply.body = as_text(*picture);
+  // A picture of a moment never changes; of now it may.
+  reply.fields.emplace_back("Cache-Control",
+                            at.is_now() ? "private, max-age=60" : "private, immutable, max-age=31536000");
+  return reply;
+}
+
+Result<HttpReply> get_receipt(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const CheckedReceipt checked, api.engine.receipt(call.at("collection"), call.at("id")));
+  constexpr std::string_view kStates[] = {"signed", "unsigned", "wrong", "unknown_key"};
+  Json body = {
+      {"state", kStates[static_cast<std::size_t>(checked.state) & 3]}, {"receipt", nullptr}, {"problem", nullptr}};
+  if (check_json_object(checked.receipt).is_ok()) body["receipt"] = Json::parse(checked.receipt, nullptr, false);
+  if (!checked.problem.is_ok()) body["problem"] = checked.problem.message();
+  return json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Result<HttpReply> get_history(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const auto versions, api.engine.history(call.at("collection"), call.at("id")));
+  return json_reply(history_json(versions, false));
+}
+
+Result<HttpReply> delete_item(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"purge"}));
+  PICTOR_ASSIGN(const bool purge, flag_parameter(call, "purge"));
+  const std::vector<std::string> ids = {call.at("id")};
+  if (purge) {
+    PurgeRequest request;
+    request.collection = call.at("collection");
+    request.ids = ids;
+    PICTOR_ASSIGN(const Purge purged, api.engine.upkeep().purge(request));
+    if (purged.erased == 0) return no_item(call);
+    return json_reply(purged_json(purged, false));
+  }
+  PICTOR_ASSIGN(const std::uint64_t deleted, api.engine.remove(call.at("collection"), ids));
+  if (deleted == 0) return no_item(call);
+  return json_reply(Json{{"deleted", deleted}}.dump());
+}
+
+Result<HttpReply> delete_items(Api& api, const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"where"}));
+  const std::string where(call.parameter("where").value_or(""));
+  if (where.empty()) {
+    return Status(Code::kInvalid, "'where' says which items are deleted; DELETE the collection to delete all of it");
+  }
+  PICTOR_ASSIGN(const std::uint64_t deleted, api.engine.remove_where(call.at("collection"), where));
+  return json_reply(Json{{"deleted", deleted}}.dump());
+}
+
+}  // namespace pictor

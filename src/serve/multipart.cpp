@@ -1,0 +1,115 @@
+#include "serve/multipart.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace pictor {
+namespace {
+
+constexpr std::size_t kBoundaryMax = 70;  // RFC 2046, section 5.1.1
+constexpr std::string_view kLineEnd = "\r\n";
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// The value of NAME in "form-data; name=\"a\"; filename=b.jpg". Quotes may hold '\\' before a quote, as RFC 7578's
+// senders write it.
+std::optional<std::string> parameter_of(std::string_view value, std::string_view name) {
+  std::size_t at = value.find(';');
+  while (at != std::string_view::npos && at < value.size()) {
+    value.remove_prefix(at + 1);
+    const std::size_t equals = value.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    const bool found = lower(trimmed(value.substr(0, equals))) == name;
+    value.remove_prefix(equals + 1);
+    value.remove_prefix(std::min(value.size(), value.find_first_not_of(" \t")));
+    std::string text;
+    if (!value.empty() && value.front() == '"') {
+      std::size_t i = 1;
+      for (; i < value.size() && value[i] != '"'; ++i) {
+        if (value[i] == '\\' && i + 1 < value.size() && (value[i + 1] == '"' || value[i + 1] == '\\')) ++i;
+        text += value[i];
+      }
+      value.remove_prefix(std::min(value.size(), i + 1));
+      at = value.find(';');
+    } else {
+      at = value.find(';');
+      text = trimmed(value.substr(0, at));
+    }
+    if (found) return text;
+  }
+  return std::nullopt;
+}
+
+Result<FormPart> parse_part(std::string_view part) {
+  FormPart out;
+  const std::size_t end = part.find("\r\n\r\n");
+  if (end == std::string_view::npos)
+    return Status(Code::kInvalid, "a part of the form has no empty line after its head");
+  std::string_view head = part.substr(0, end);
+  out.bytes = part.substr(end + 4);
+  bool named = false;
+  while (!head.empty()) {
+    const std::string_view line = head.substr(0, head.find(kLineEnd));
+    head.remove_prefix(std::min(head.size(), line.size() + kLineEnd.size()));
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    const std::string name = lower(trimmed(line.substr(0, colon)));
+    const std::string_view value = trimmed(line.substr(colon + 1));
+    if (name == "content-type") out.type = media_type(value);
+    if (name != "content-disposition") continue;
+    const auto field = parameter_of(value, "name");
+    named = field.has_value();
+    out.name = field.value_or("");
+    out.file_name = parameter_of(value, "filename").value_or("");
+  }
+  if (!named)
+    return Status(Code::kInvalid, "a part of the form has no name: wanted Content-Disposition: form-data; name=...");
+  return out;
+}
+
+}  // namespace
+
+std::string media_type(std::string_view content_type) {
+  return lower(trimmed(content_type.substr(0, content_type.find(';'))));
+}
+
+bool is_form(std::string_view content_type) { return media_type(content_type) == "multipart/form-data"; }
+
+Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
+  const auto boundary = parameter_of(content_type, "boundary");
+  if (!boundary || boundary->empty() || boundary->size() > kBoundaryMax) {
+    return Status(Code::kInvalid, "multipart/form-data comes with a boundary of 1 to 70 characters in Content-Type");
+  }
+  const std::string first = "--" + *boundary;
+  const std::string between = "\r\n" + first;
+  std::size_t at = body.substr(0, first.size()) == first ? 0 : body.find(between);
+  if (at == std::string_view::npos) return Status(Code::kInvalid, "the form's boundary is not in its body");
+  at += at == 0 ? first.size() : between.size();
+  std::vector<FormPart> parts;
+  while (body.substr(at, 2) != "--") {
+    at = body.find(kLineEnd, at);
+    const std::size_t begin = at == std::string_view::npos ? at : at + kLineEnd.size();
+    // A part without a head begins with the empty line itself.
+    const std::size_t end = begin == std::string_view::npos ? begin : body.find(between, begin);
+    if (end == std::string_view::npos) return Status(Code::kInvalid, "the form ends before its last boundary");
+    if (parts.size() == limits::kServerPartsMax) {
+      return Status(Code::kLimit, "the form has more than " + std::to_string(limits::kServerPartsMax) + " parts");
+    }
+    PICTOR_ASSIGN(auto part, parse_part(body.substr(begin, end - begin)));
+    parts.push_back(std::move(part));
+    at = end + between.size();
+  }
+  return parts;
+}
+
+}  // namespace pictor

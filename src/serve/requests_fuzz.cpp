@@ -1,0 +1,33 @@
+// Whatever a client sends as an address, a form, a query in JSON or a picture in text: no crash, bounded memory.
+#include <nlohmann/json.hpp>
+
+#include "serve/api.h"
+#include "serve/json_reader.h"
+#include "serve/multipart.h"
+#include "serve/picture_in.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace pictor;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  HttpHead head;
+  head.method = "GET";
+  if (parse_target(text, head).is_ok()) find_operation(head);
+  const std::size_t line = std::min(text.size(), text.find('\n'));
+  const auto parts = parse_form(text.substr(0, line), text.substr(line));
+  if (parts.is_ok()) {
+    for (const FormPart& part : *parts) {
+      if (part.bytes.size() > size) __builtin_trap();
+    }
+  }
+  const auto json = parse_request_json(text);
+  if (json.is_ok()) {
+    JsonReader reader(*json, "");
+    reader.text("text");
+    reader.count("k");
+    reader.numbers("vector");
+    (void)reader.status();
+  }
+  const auto bytes = picture_of_text(text, 1000);
+  if (bytes.is_ok() && bytes->size() > 1002) __builtin_trap();
+  return 0;
+}

@@ -1,0 +1,156 @@
+// Searching: the query as JSON, as a picture with parameters in the address, or as a form.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/engine.h"
+#include "serve/api.h"
+#include "serve/json_reader.h"
+#include "serve/multipart.h"
+#include "serve/picture_in.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kDefaultK = 10;
+
+// One part of a query: {"text": ...}, {"image": ...}, {"id": ...} or {"vector": [...]}, and its weight.
+Result<QueryPart> part_of(JsonReader& json, std::string_view what, std::uint64_t bytes_max) {
+  QueryPart part;
+  const auto text = json.text("text");
+  const auto image = json.text("image");
+  const auto id = json.text("id");
+  auto vector = json.numbers("vector");
+  part.weight = json.number("weight").value_or(1.0);
+  PICTOR_TRY(json.status());
+  const int given = (text ? 1 : 0) + (image ? 1 : 0) + (id ? 1 : 0) + (vector ? 1 : 0);
+  if (given != 1) {
+    return Status(Code::kInvalid, std::string(what) + " has " + std::to_string(given) +
+                                      " of 'text', 'image', 'id' and 'vector', wanted one of them");
+  }
+  if (image) {
+    part.kind = QueryPart::Kind::kImage;
+    PICTOR_ASSIGN(part.image, picture_of_text(*image, bytes_max));
+  } else if (vector) {
+    part.kind = QueryPart::Kind::kVector;
+    part.vector = std::move(*vector);
+  } else {
+    part.kind = id ? QueryPart::Kind::kId : QueryPart::Kind::kText;
+    part.text = id ? *id : *text;
+  }
+  return part;
+}
+
+Status take_parts(JsonReader& json, std::uint64_t bytes_max, Query& query) {
+  const Json* parts = json.any("query");
+  Json one = Json::object();  // the short form: a single part beside the settings
+  for (const char* name : {"text", "image", "id", "vector"}) {
+    const Json* value = json.any(name);
+    if (value != nullptr) one[name] = *value;
+  }
+  if (parts == nullptr || !one.empty()) {
+    if (parts != nullptr)
+      return {Code::kInvalid, "give 'query', or one of 'text', 'image', 'id' and 'vector', not both"};
+    if (one.empty() && !query.parts.empty()) return Status::ok();
+    JsonReader reader(one, "");
+    PICTOR_ASSIGN(auto part, part_of(reader, "the request", bytes_max));
+    query.parts.push_back(std::move(part));
+    return Status::ok();
+  }
+  if (!parts->is_array())
+    return {Code::kInvalid, "'query' is no array: wanted one of parts, as [{\"text\": \"a red boat\"}]"};
+  for (std::size_t i = 0; i < parts->size() && i <= limits::kQueryPartsMax; ++i) {
+    const std::string name = "query[" + std::to_string(i) + "]";
+    JsonReader reader((*parts)[i], name);
+    PICTOR_ASSIGN(auto part, part_of(reader, "'" + name + "'", bytes_max));
+    query.parts.push_back(std::move(part));
+  }
+  return Status::ok();
+}
+
+Status take_settings(JsonReader& json, Query& query) {
+  const auto k = json.count("k");
+  query.k = k ? static_cast<std::size_t>(std::min<std::uint64_t>(*k, limits::kQueryKMax + 1)) : kDefaultK;
+  query.where = json.text("where").value_or("");
+  query.head = json.text("head").value_or("");
+  query.recall = json.number("recall");
+  if (json.flag("exact").value_or(false)) {
+    if (query.recall) return {Code::kInvalid, "'exact' and 'recall' do not go together"};
+    query.recall = 1.0;
+  }
+  query.explain = json.flag("explain").value_or(false);
+  query.with_vectors = json.flag("vectors").value_or(false);
+  query.coded_scores = json.flag("coded_scores").value_or(false);
+  PICTOR_ASSIGN(query.as_of, parse_as_of(json.text("as_of").value_or("")));
+  return Status::ok();
+}
+
+// A deadline counts from when the request was there: what waited for a thread has less left.
+Status take_deadline(JsonReader& json, const Call& call, const ServerOptions& options, Query& query) {
+  const std::uint64_t ms = json.count("deadline_ms").value_or(static_cast<std::uint64_t>(options.deadline_ms));
+  if (ms == 0 || ms > static_cast<std::uint64_t>(limits::kQueryDeadlineMsMax)) {
+    return {Code::kInvalid,
+            "'deadline_ms' is " + std::to_string(ms) + ", wanted 1 to " + std::to_string(limits::kQueryDeadlineMsMax)};
+  }
+  query.deadline_us = call.request.received_us + static_cast<std::int64_t>(ms) * 1000;
+  return Status::ok();
+}
+
+// Settings that came as texts (address, form), as the JSON that they would be.
+Json json_of(const HttpFields& fields) {
+  Json out = Json::object();
+  for (const auto& [name, value] : fields) {
+    const bool is_text = name == "where" || name == "head" || name == "as_of" || name == "text" || name == "id";
+    Json typed = is_text ? Json(value) : Json::parse(value, nullptr, false);
+    out[name] = typed.is_discarded() ? Json(value) : std::move(typed);
+  }
+  return out;
+}
+
+Status read_query(const Call& call, const ServerOptions& options, Query& query) {
+  const std::string type = media_type(call.request.head.field("content-type"));
+  HttpFields given = call.request.head.query;
+  const auto add_picture = [&](std::string_view bytes) {
+    QueryPart part;
+    part.kind = QueryPart::Kind::kImage;
+    part.image = bytes_of(bytes);
+    query.parts.push_back(std::move(part));
+  };
+  Json body;
+  if (type.rfind("image/", 0) == 0 || type == "application/octet-stream") {
+    if (call.request.body.empty()) return {Code::kInvalid, "the body is empty, wanted a picture"};
+    add_picture(call.request.body);
+    body = json_of(given);
+  } else if (is_form(call.request.head.field("content-type"))) {
+    PICTOR_ASSIGN(const auto parts, parse_form(call.request.head.field("content-type"), call.request.body));
+    for (const FormPart& part : parts) {
+      if (part.name == "image") {
+        add_picture(part.bytes);
+      } else {
+        given.emplace_back(part.name, std::string(part.bytes));
+      }
+    }
+    body = json_of(given);
+  } else {
+    if (!given.empty()) return {Code::kInvalid, "a query in JSON has its settings in the body, not in the address"};
+    PICTOR_ASSIGN(body, parse_request_json(call.request.body));
+  }
+  JsonReader json(body, "");
+  PICTOR_TRY(take_settings(json, query));
+  PICTOR_TRY(take_deadline(json, call, options, query));
+  PICTOR_TRY(take_parts(json, options.body_bytes_max, query));
+  return json.status();
+}
+
+}  // namespace
+
+Result<HttpReply> search_collection(Api& api, const Call& call) {
+  Query query;
+  query.collection = call.at("collection");
+  PICTOR_TRY(read_query(call, api.options, query));
+  PICTOR_ASSIGN(const Hits hits, api.engine.search(query));
+  return json_reply(hits_json(hits, false));
+}
+
+}  // namespace pictor

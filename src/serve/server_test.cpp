@@ -1,0 +1,322 @@
+// The API over a real engine with the default encoder.
+#include "serve/server.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "engine/engine_testing.h"
+#include "serve/files.h"
+#include "serve/serve_testing.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+
+class ServerTest : public EngineTest {
+ protected:
+  void SetUp() override {
+    EngineTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    ServerOptions options;
+    options.port = 0;
+    options.body_bytes_max = 1 << 20;
+    auto started = Server::start(Env::real(), *engine_, options);
+    ASSERT_TRUE(started.is_ok()) << started.status().to_string();
+    server_ = std::move(started).value();
+  }
+  void TearDown() override {
+    server_.reset();
+    EngineTest::TearDown();
+  }
+
+  Answer ask(std::string_view method, std::string_view target, std::string_view body = "", std::string_view type = "",
+             std::string_view more = "") const {
+    const std::string fields = type.empty() ? "" : "Content-Type: " + std::string(type) + "\r\n";
+    return TestClient(server_->port()).ask(method, target, body, fields + std::string(more));
+  }
+  Json json(std::string_view method, std::string_view target, const Json& body = {}) const {
+    const Answer answer = ask(method, target, body.is_null() ? "" : body.dump(), "application/json");
+    Json out = Json::parse(answer.body, nullptr, false);
+    EXPECT_FALSE(out.is_discarded()) << target << ": " << answer.status << " " << answer.body;
+    if (out.is_object()) out["http"] = answer.status;
+    return out;
+  }
+  void fill(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      const Answer put = ask("PUT",
+                             "/v1/collections/test/items/p" + std::to_string(i) + "?metadata=%7B%22number%22%3A" +
+                                 std::to_string(i) + "%7D&text=picture+" + std::to_string(i) + "&keep=original",
+                             as_text(picture(i)), "image/png");
+      ASSERT_EQ(put.status, 201) << put.body;
+    }
+  }
+  static std::vector<std::string> ids_of(const Json& answer) {
+    std::vector<std::string> ids;
+    for (const Json& hit : answer.at("hits")) ids.push_back(hit.at("id"));
+    return ids;
+  }
+
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, items_are_put_in_every_way_and_found_by_every_query) {
+  fill(3);
+  const Json by_json = {{"id", "j"}, {"image", base64_of(picture(3))}, {"metadata", {{"kind", "json"}}}};
+  EXPECT_EQ(json("POST", "/v1/collections/test/items", by_json)["status"], "added");
+  EXPECT_EQ(json("POST", "/v1/collections/test/items", by_json)["status"], "unchanged");
+  const std::string form =
+      "--B\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\na/f\r\n--B\r\n"
+      "Content-Disposition: form-data; name=\"image\"; filename=\"x.png\"\r\nContent-Type: image/png\r\n\r\n" +
+      std::string(as_text(picture(4))) + "\r\n--B--\r\n";
+  EXPECT_EQ(ask("POST", "/v1/collections/test/items", form, "multipart/form-data; boundary=B").status, 201);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/a%2Ff")["source"], "x.png");
+
+  const auto wanted = engine_->search(by_image(1)).value();
+  std::vector<std::string> ids;
+  for (const Hit& hit : wanted.hits) ids.push_back(hit.id);
+  const std::string target = "/v1/collections/test/search";
+  EXPECT_EQ(ids_of(Json::parse(ask("POST", target, as_text(picture(1)), "image/png").body)), ids);
+  EXPECT_EQ(ids_of(json("POST", target, {{"image", base64_of(picture(1))}})), ids);
+  EXPECT_EQ(ids_of(json("POST", target, {{"image", "data:image/png;base64," + base64_of(picture(1))}})), ids);
+  const Json mixed = {{"query", {{{"image", base64_of(picture(1))}, {"weight", 2}}, {{"id", "p1"}, {"weight", 1}}}},
+                      {"k", 2}};
+  Query of_library = by_image(1);
+  of_library.k = 2;
+  of_library.parts[0].weight = 2;
+  of_library.parts.push_back({QueryPart::Kind::kId, {}, "p1", {}, 1.0});
+  std::vector<std::string> of_mix;
+  for (const Hit& hit : engine_->search(of_library).value().hits) of_mix.push_back(hit.id);
+  EXPECT_EQ(ids_of(json("POST", target, mixed)), of_mix);
+  const std::string asked = "--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n" +
+                            std::string(as_text(picture(1))) +
+                            "\r\n--B\r\nContent-Disposition: form-data; name=\"k\"\r\n\r\n2\r\n--B--";
+  const Json of_form = Json::parse(ask("POST", target, asked, "multipart/form-data; boundary=B").body);
+  EXPECT_EQ(ids_of(of_form), (std::vector<std::string>{ids[0], ids[1]}));
+  const Json filtered = json("POST", target, {{"text", "stripes"}, {"where", "number >= 1"}, {"explain", true}});
+  EXPECT_EQ(filtered["hits"].size(), 2U);
+  EXPECT_FALSE(filtered["stages"].empty());
+}
+
+TEST_F(ServerTest, scores_are_those_of_the_library_bit_for_bit) {
+  fill(4);
+  const auto wanted = engine_->search(by_image(2)).value();
+  const Json seen = json("POST", "/v1/collections/test/search", {{"image", base64_of(picture(2))}});
+  ASSERT_EQ(seen["hits"].size(), wanted.hits.size());
+  for (std::size_t i = 0; i < wanted.hits.size(); ++i) {
+    EXPECT_EQ(seen["hits"][i]["score"].get<float>(), wanted.hits[i].score.value);
+  }
+}
+
+TEST_F(ServerTest, each_of_many_has_a_result_of_its_own) {
+  const std::string lines = Json{{"id", "a"}, {"image", base64_of(picture(1))}}.dump() + "\n" +
+                            Json{{"id", "b"}, {"image", "bm8gcGljdHVyZQ=="}}.dump() + "\n\nno json\n" +
+                            Json{{"id", "a"}, {"image", base64_of(picture(2))}}.dump() + "\n" +
+                            Json{{"image", base64_of(picture(3))}, {"colour", 1}}.dump();
+  const Answer answer = ask("POST", "/v1/collections/test/items:bulk", lines, "application/x-ndjson");
+  EXPECT_EQ(answer.status, 200);
+  std::vector<Json> results;
+  std::istringstream in(answer.body);
+  for (std::string line; std::getline(in, line);) results.push_back(Json::parse(line));
+  ASSERT_EQ(results.size(), 5U);
+  EXPECT_EQ(results[0]["status"], "added");
+  EXPECT_EQ(results[1]["status"], "refused");
+  EXPECT_EQ(results[1]["problem"]["code"], "unreadable");
+  EXPECT_EQ(results[2]["problem"]["code"], "invalid");
+  EXPECT_EQ(results[3]["status"], "replaced") << "the second of the same id comes after the first";
+  EXPECT_NE(results[4]["problem"]["detail"].get<std::string>().find("'colour'"), std::string::npos);
+  EXPECT_EQ(json("GET", "/v1/collections/test/count")["count"], 1);
+}
+
+TEST_F(ServerTest, many_clients_put_at_once_and_nothing_is_lost) {
+  std::vector<std::thread> clients;
+  for (unsigned client = 0; client < 4; ++client) {
+    clients.emplace_back([this, client] {
+      for (unsigned i = 0; i < 6; ++i) {
+        const std::string id = std::to_string(client) + "-" + std::to_string(i);
+        EXPECT_EQ(ask("PUT", "/v1/collections/test/items/" + id, as_text(picture(client * 10 + i)), "image/png").status,
+                  201);
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(json("GET", "/v1/collections/test/count")["count"], 24);
+}
+
+TEST_F(ServerTest, pages_of_a_list_are_of_one_moment) {
+  fill(7);
+  std::set<std::string> seen;
+  std::string target = "/v1/collections/test/items?limit=3";
+  int pages = 0;
+  for (Json next = ""; !next.is_null(); ++pages) {
+    const Json page = json("GET", target + (next == "" ? "" : "&cursor=" + next.get<std::string>()));
+    ASSERT_EQ(page["http"], 200) << page;
+    for (const Json& item : page["items"]) EXPECT_TRUE(seen.insert(item["id"]).second) << item["id"];
+    next = page["next"];
+    if (pages == 0) {
+      EXPECT_EQ(ask("DELETE", "/v1/collections/test/items/p1").status, 200);
+      EXPECT_EQ(ask("DELETE", "/v1/collections/test/items/p5").status, 200);
+    }
+  }
+  EXPECT_EQ(pages, 3);
+  EXPECT_EQ(seen.size(), 7U);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items?cursor=x")["http"], 400);
+}
+
+TEST_F(ServerTest, an_item_is_read_changed_deleted_and_erased) {
+  fill(2);
+  const Json item = json("GET", "/v1/collections/test/items/p1?vectors=true");
+  EXPECT_EQ(item["metadata"]["number"], 1);
+  EXPECT_EQ(item["text"], "picture 1");
+  EXPECT_FALSE(item["vectors"].empty());
+  EXPECT_EQ(ask("GET", "/v1/collections/test/items/p1/picture").body, as_text(picture(1)));
+  const Answer small = ask("GET", "/v1/collections/test/items/p1/picture?side=32");
+  EXPECT_EQ(small.fields.at("Content-Type"), "image/jpeg");
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p1/receipt")["state"], "signed");
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p1/history")["versions"].size(), 1U);
+  EXPECT_EQ(json("DELETE", "/v1/collections/test/items/p1")["deleted"], 1);
+  EXPECT_EQ(ask("GET", "/v1/collections/test/items/p1").status, 404);
+  EXPECT_EQ(ask("DELETE", "/v1/collections/test/items/p1").status, 404);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p1?as_of=sequence:" + item["born"].dump())["id"], "p1");
+  const Json purged = json("DELETE", "/v1/collections/test/items/p0?purge=true");
+  EXPECT_TRUE(purged["certificate"].is_object()) << purged;
+  EXPECT_EQ(json("DELETE", "/v1/collections/test/items?where=number+%3E+100")["deleted"], 0);
+  EXPECT_EQ(ask("DELETE", "/v1/collections/test").status, 204);
+  EXPECT_EQ(ask("GET", "/v1/collections/test").status, 404);
+}
+
+TEST_F(ServerTest, a_collection_is_made_before_anything_is_in_it) {
+  const Json made = json("PUT", "/v1/collections/new", {{"keep", "thumbnail"}});
+  EXPECT_EQ(made["http"], 201);
+  EXPECT_EQ(made["keep"], "thumbnail");
+  EXPECT_EQ(json("PUT", "/v1/collections/new", {{"keep", "thumbnail"}})["http"], 200);
+  EXPECT_EQ(json("PUT", "/v1/collections/new", {{"keep", "original"}})["http"], 409);
+  EXPECT_EQ(json("PUT", "/v1/collections/other", {{"keep", "all"}})["http"], 400);
+  EXPECT_EQ(json("GET", "/v1/collections")["collections"].size(), 1U);
+}
+
+TEST_F(ServerTest, vectors_come_in_the_shape_that_openai_clients_speak) {
+  const auto wanted = engine_->embed_texts("", "joint", std::vector<std::string>{"a boat", "a cat"}).value();
+  const Json plain = json("POST", "/v1/embeddings", {{"input", {"a boat", "a cat"}}, {"model", "lite2-minilm"}});
+  ASSERT_EQ(plain["data"].size(), 2U) << plain;
+  EXPECT_EQ(plain["data"][1]["index"], 1);
+  auto all = plain["data"][0]["embedding"].get<std::vector<float>>();
+  const auto second = plain["data"][1]["embedding"].get<std::vector<float>>();
+  all.insert(all.end(), second.begin(), second.end());
+  EXPECT_EQ(all, wanted);
+  const Json coded = json("POST", "/v1/embeddings", {{"input", "a boat"}, {"encoding_format", "base64"}});
+  const Bytes bytes = bytes_of_base64(coded["data"][0]["embedding"].get<std::string>()).value();
+  std::vector<float> numbers(bytes.size() / sizeof(float));
+  std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  EXPECT_TRUE(std::equal(numbers.begin(), numbers.end(), wanted.begin()));
+  const Json pictures = json("POST", "/v1/embeddings", {{"input", {{{"image", base64_of(picture(1))}}}}});
+  EXPECT_EQ(pictures["data"][0]["embedding"].get<std::vector<float>>(),
+            engine_->embed_picture("", "", picture(1)).value());
+  EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", "x"}, {"dimensions", 7}})["http"], 501);
+  EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", "x"}, {"model", "none"}})["http"], 404);
+  EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", Json::array()}})["http"], 400);
+}
+
+TEST_F(ServerTest, wrong_requests_are_told_what_is_wrong) {
+  fill(1);
+  const std::string target = "/v1/collections/test/search";
+  const auto refused = [&](const Json& body, const std::string& words, int status = 400) {
+    const Json answer = json("POST", target, body);
+    EXPECT_EQ(answer["http"], status) << answer;
+    EXPECT_EQ(answer["status"], status);
+    EXPECT_NE(answer["detail"].get<std::string>().find(words), std::string::npos) << answer["detail"];
+  };
+  refused({{"text", "a"}, {"kk", 3}}, "'kk' is no field");
+  refused({{"text", "a"}, {"k", "3"}}, "'k' is a string, wanted a whole number");
+  refused({{"text", "a"}, {"k", 0}}, "k is 0");
+  refused({{"text", "a"}, {"k", 1.5}}, "not whole");
+  refused({{"text", "a"}, {"image", "b"}}, "has 2 of");
+  refused({{"k", 3}}, "has 0 of");
+  refused({{"query", {{{"txt", "a"}}}}}, "query[0].txt");
+  refused({{"query", Json::array()}}, "1 to 16 parts");
+  refused({{"text", "a"}, {"where", "number >="}}, "filter");
+  refused({{"text", "a"}, {"exact", true}, {"recall", 0.5}}, "do not go together");
+  refused({{"image", "http://example.org/a.jpg"}}, "fetches none", 501);
+  refused({{"image", "!!!"}}, "base64");
+  refused({{"image", base64_of(as_bytes("no picture"))}}, "", 422);
+  refused({{"id", "none"}}, "none", 404);
+  refused({{"vector", {1, 2, 3}}}, "3 numbers", 409);
+  EXPECT_EQ(ask("POST", target, "[1]", "application/json").status, 400);
+  EXPECT_EQ(ask("POST", target, R"({"k":1,"k":2})", "application/json").status, 400);
+  EXPECT_EQ(ask("POST", target, std::string(100, '['), "application/json").status, 400);
+  EXPECT_EQ(ask("POST", target, "", "image/png").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/collections/none/search", R"({"text":"a"})", "application/json").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/collections/test?x=1").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/none").status, 404);
+  const Answer method = ask("PATCH", "/v1/collections");
+  EXPECT_EQ(method.status, 405);
+  EXPECT_EQ(method.fields.at("Allow"), "GET");
+  EXPECT_EQ(ask("PUT", "/v1/collections/test/items/x?metadata=%5B1%5D", as_text(picture(1)), "image/png").status, 400);
+  EXPECT_EQ(ask("PUT", "/v1/collections/test/items/x", "no picture", "image/png").status, 422);
+  EXPECT_EQ(ask("PUT", "/v1/collections/test/items/x", std::string((1 << 20) + 1, 'x'), "image/png").status, 413);
+}
+
+TEST_F(ServerTest, pages_of_other_sites_and_other_names_are_refused) {
+  TestClient client(server_->port());
+  const std::string here = "127.0.0.1:" + std::to_string(server_->port());
+  const auto status_with = [&](const std::string& fields) {
+    TestClient one(server_->port());
+    EXPECT_TRUE(one.send("GET /v1/version HTTP/1.1\r\n" + fields + "\r\n"));
+    return one.read().status;
+  };
+  EXPECT_EQ(status_with("Host: " + here + "\r\n"), 200);
+  EXPECT_EQ(status_with("Host: localhost:1\r\n"), 200);
+  EXPECT_EQ(status_with("Host: " + here + "\r\nOrigin: http://" + here + "\r\n"), 200);
+  EXPECT_EQ(status_with("Host: " + here + "\r\nOrigin: https://evil.example\r\n"), 403);
+  EXPECT_EQ(status_with("Host: " + here + "\r\nOrigin: null\r\n"), 403);
+  EXPECT_EQ(status_with("Host: evil.example\r\n"), 403);
+  EXPECT_EQ(status_with("Host: 127.0.0.1.evil.example\r\n"), 403);
+  EXPECT_EQ(status_with(""), 403);
+  ServerOptions open;
+  open.address = "0.0.0.0";
+  EXPECT_EQ(Server::start(Env::real(), *engine_, open).status().code(), Code::kInvalid);
+}
+
+TEST_F(ServerTest, it_says_how_it_is_and_serves_its_pages) {
+  EXPECT_EQ(ask("GET", "/healthz").body, "ok\n");
+  EXPECT_EQ(json("GET", "/readyz")["ready"], true);
+  EXPECT_NE(ask("GET", "/metrics").body.find("pictor_http_connections 1"), std::string::npos);
+  EXPECT_EQ(json("GET", "/v1/version")["api"], "v1");
+  EXPECT_EQ(json("GET", "/v1/encoders/lite2-minilm")["ready"], true);
+  EXPECT_EQ(ask("GET", "/v1/encoders/none").status, 404);
+  EXPECT_EQ(ask("GET", "/").fields.at("Location"), "/ui/index.html");
+  const Answer page = ask("GET", "/ui/index.html");
+  EXPECT_NE(page.body.find("<title>Pictor</title>"), std::string::npos);
+  EXPECT_NE(page.fields.at("Content-Security-Policy").find("default-src 'self'"), std::string::npos);
+  EXPECT_EQ(ask("GET", "/ui/none.js").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/openapi.yaml").body.rfind("openapi: 3.1.0", 0), 0U);
+  TestClient client(server_->port());
+  EXPECT_EQ(client.ask("GET", "/healthz", "", "X-Request-Id: mine-1\r\n").fields.at("X-Request-Id"), "mine-1");
+  EXPECT_EQ(
+      client.ask("GET", "/healthz", "", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n")
+          .fields.at("X-Request-Id"),
+      "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(client.ask("GET", "/healthz", "", "X-Request-Id: a b\r\n").fields.at("X-Request-Id").size(), 32U);
+}
+
+// The contract names every operation that there is, and none that there is not.
+TEST(Contract, has_the_operations_of_the_table) {
+  const std::string contract(built_in_file("openapi.yaml")->bytes);
+  std::set<std::string> named;
+  for (std::size_t at = contract.find("operationId: "); at != std::string::npos;
+       at = contract.find("operationId: ", at)) {
+    at += std::string("operationId: ").size();
+    named.insert(contract.substr(at, contract.find('\n', at) - at));
+  }
+  std::set<std::string> there;
+  for (const Operation& operation : operations()) {
+    if (operation.path.rfind("/ui/", 0) == 0 || operation.path == "/") continue;  // pages are no part of it
+    there.emplace(operation.name);
+    EXPECT_NE(contract.find("\n  " + std::string(operation.path) + ":\n"), std::string::npos) << operation.path;
+  }
+  EXPECT_EQ(named, there);
+}
+
+}  // namespace
+}  // namespace pictor
