@@ -146,7 +146,7 @@ function shot(id, side) {
 
 function show_hits(hits) {
   $("hits").replaceChildren(...hits.map((hit, place) => {
-    const name = hit.text || hit.id;
+    const name = hit.text || hit.id.split("/").pop();
     const open = element("button", { className: "open", type: "button", ariaLabel: name });
     open.dataset.id = hit.id;
     open.append(shot(hit.id, kThumb), element("div", { className: "name", textContent: name }));

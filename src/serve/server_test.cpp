@@ -87,7 +87,8 @@ TEST_F(ServerTest, items_are_put_in_every_way_and_found_by_every_query) {
   of_library.parts[0].weight = 2;
   of_library.parts.push_back({QueryPart::Kind::kId, {}, "p1", {}, 1.0});
   std::vector<std::string> of_mix;
-  for (const Hit& hit : engine_->search(of_library).value().hits) of_mix.push_back(hit.id);
+  const Hits of_engine = engine_->search(of_library).value();
+  for (const Hit& hit : of_engine.hits) of_mix.push_back(hit.id);
   EXPECT_EQ(ids_of(json("POST", target, mixed)), of_mix);
   const std::string asked = "--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n" +
                             std::string(as_text(picture(1))) +
