@@ -44,7 +44,7 @@ Status complete(PutItem& put) {
   if (item.metadata.size() > limits::kItemMetadataBytesMax) {
     return too_long("'metadata'", item.metadata.size(), limits::kItemMetadataBytesMax);
   }
-  const Status fit = check_json_object(item.metadata);
+  Status fit = check_json_object(item.metadata);
   if (fit.is_ok()) return fit;
   return {Code::kInvalid, "'metadata' " + fit.message()};
 }
