@@ -26,6 +26,12 @@ const at = (collection) => `/v1/collections/${encodeURIComponent(collection)}`;
 export const collections = () => ask("/v1/collections").then((answer) => answer.collections);
 export const item = (collection, id) => ask(`${at(collection)}/items/${encodeURIComponent(id)}`);
 export const receipt = (collection, id) => ask(`${at(collection)}/items/${encodeURIComponent(id)}/receipt`);
+export const collection = (name) => ask(at(name));
+export const page = (collection, { where, limit, cursor }) =>
+  ask(`${at(collection)}/items?${new URLSearchParams({ limit, ...(where && { where }), ...(cursor && { cursor }) })}`);
+export const put = (collection, id, file, signal) =>
+  ask(`${at(collection)}/items/${encodeURIComponent(id)}`, { method: "PUT", headers: { "Content-Type": "application/octet-stream" }, body: file, signal });
+export const remove = (collection, id) => ask(`${at(collection)}/items/${encodeURIComponent(id)}`, { method: "DELETE" });
 export const items = (collection, limit) => ask(`${at(collection)}/items?limit=${limit}`).then((answer) => answer.items);
 export const search = (collection, query, signal) =>
   ask(`${at(collection)}/search`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(query), signal });

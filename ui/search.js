@@ -106,7 +106,7 @@ async function browse() {
   const found = await api.items(asked.collection, kHits);
   show_hits(found);
   tell(found.length ? "Some pictures of this collection. Type words, or drop a picture, to search." :
-    "This collection is empty. `pictor index FOLDER` fills it.");
+    "This collection is empty. The collection page fills it.");
 }
 
 // --- what is shown ---
@@ -118,7 +118,7 @@ function tell(words, bad = false) {
 
 function tell_empty() {
   show_hits([]);
-  tell("There is no collection yet. `pictor index FOLDER --collection NAME` makes one.");
+  tell("There is no collection yet. The collection page makes one of your pictures; so does `pictor index FOLDER`.");
 }
 
 function tell_answer(answer) {
@@ -186,6 +186,7 @@ function show_asked() {
 }
 
 function show_collection() {
+  $("to-collection").href = asked.collection ? `collection.html?${new URLSearchParams({ c: asked.collection })}` : "collection.html";
   const found = collections.find((one) => one.name === asked.collection);
   $("facts").textContent = found ? `${found.items.toLocaleString("en")} pictures · ${found.encoder}` : "";
 }

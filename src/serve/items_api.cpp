@@ -72,6 +72,7 @@ Result<HttpReply> get_collection(Api& api, const Call& call) {
 Result<HttpReply> delete_collection(Api& api, const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
   PICTOR_TRY(api.engine.drop(call.at("collection")));
+  api.lanes.forget(call.at("collection"));
   HttpReply reply;
   reply.status = 204;
   reply.type.clear();

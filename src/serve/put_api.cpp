@@ -189,6 +189,7 @@ Result<HttpReply> create_collection(Api& api, const Call& call) {
     request.tokens = json.text("tokens").value_or("");
     PICTOR_TRY(json.status());
   }
+  if (request.keep.empty()) request.keep = api.lanes.keep_of_new(request.collection);
   class Nothing final : public IngestSource {
    public:
     Result<bool> next(Entry&) override { return false; }

@@ -42,6 +42,22 @@ std::vector<PutLanes::Part> PutLanes::take_batch(const Lane& lane) const {
   return batch;
 }
 
+std::string PutLanes::keep_of_new(const std::string& collection) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (there_.contains(collection)) return "";
+  }
+  if (engine_.stats(collection).status().code() == Code::kNotFound) return "thumbnail";
+  const std::lock_guard lock(mutex_);
+  there_.insert(collection);
+  return "";
+}
+
+void PutLanes::forget(const std::string& collection) {
+  const std::lock_guard lock(mutex_);
+  there_.erase(collection);
+}
+
 void PutLanes::ingest(const PutTarget& target, const std::vector<Part>& batch) {
   std::vector<PutItem*> items;
   std::map<std::string, PutResult*> results;
@@ -53,7 +69,7 @@ void PutLanes::ingest(const PutTarget& target, const std::vector<Part>& batch) {
   IngestRequest request;
   request.collection = target.collection;
   request.encoder = target.encoder;
-  request.keep = target.keep;
+  request.keep = target.keep.empty() ? keep_of_new(target.collection) : target.keep;
   request.tokens = target.tokens;
   std::set<std::string> settled;
   request.settled = [&](const std::string& id, IngestOutcome outcome, const Status& cause) {

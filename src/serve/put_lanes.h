@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,10 @@ class PutLanes {
 
   // One result an item, in their order.
   std::vector<PutResult> put(const PutTarget& target, std::vector<PutItem> items);
+  // What a collection keeps that is made now: thumbnails unless it is said, as what is uploaded has no file to refer
+  // to. Empty where the collection is there.
+  std::string keep_of_new(const std::string& collection);
+  void forget(const std::string& collection);  // it was dropped
 
  private:
   struct Waiting {
@@ -62,6 +67,7 @@ class PutLanes {
 
   Engine& engine_;
   std::mutex mutex_;
+  std::set<std::string> there_;                         // collections that were seen
   std::map<std::string, std::shared_ptr<Lane>> lanes_;  // one for each collection that is being put into
 };
 

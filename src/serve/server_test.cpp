@@ -195,6 +195,12 @@ TEST_F(ServerTest, a_collection_is_made_before_anything_is_in_it) {
   EXPECT_EQ(json("PUT", "/v1/collections/new", {{"keep", "original"}})["http"], 409);
   EXPECT_EQ(json("PUT", "/v1/collections/other", {{"keep", "all"}})["http"], 400);
   EXPECT_EQ(json("GET", "/v1/collections")["collections"].size(), 1U);
+  // What is uploaded has no file to refer to.
+  EXPECT_EQ(ask("PUT", "/v1/collections/up/items/a", as_text(picture(1)), "image/png").status, 201);
+  EXPECT_EQ(json("GET", "/v1/collections/up")["keep"], "thumbnail");
+  EXPECT_EQ(ask("DELETE", "/v1/collections/up").status, 204);
+  EXPECT_EQ(ask("PUT", "/v1/collections/up/items/a", as_text(picture(1)), "image/png").status, 201);
+  EXPECT_EQ(json("GET", "/v1/collections/up")["keep"], "thumbnail");
 }
 
 TEST_F(ServerTest, vectors_come_in_the_shape_that_openai_clients_speak) {
