@@ -1,5 +1,7 @@
 #include "serve/http.h"
 
+#include <sys/resource.h>
+
 #include <future>
 #include <thread>
 #include <vector>
@@ -9,6 +11,12 @@
 
 namespace pictor {
 namespace {
+
+#if defined(PICTOR_SANITIZED)
+constexpr std::size_t kHttpTestScale = 10;
+#else
+constexpr std::size_t kHttpTestScale = 1;
+#endif
 
 // Answers what it was asked; "/wait" takes until the gate is open.
 class Echo final : public HttpHandler {
@@ -164,6 +172,42 @@ TEST_F(HttpTest, clients_that_take_too_long_are_left) {
   EXPECT_TRUE(head.closed());
   EXPECT_TRUE(body.closed());
   EXPECT_TRUE(soon([&] { return server_->counts().connections <= 1; }));
+}
+
+TEST_F(HttpTest, ten_thousand_idle_connections_do_no_harm) {
+  start();
+  rlimit files{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  // Both ends are in this process.
+  const std::size_t wanted = std::min<std::size_t>(10'000 / kHttpTestScale, files.rlim_cur / 2 - 200);
+  std::vector<std::unique_ptr<TestClient>> idle;
+  for (std::size_t i = 0; i < wanted; ++i) {
+    idle.push_back(std::make_unique<TestClient>(server_->port()));
+    ASSERT_TRUE(idle.back()->connected()) << i;
+  }
+  ASSERT_TRUE(soon([&] { return server_->counts().connections == wanted; }));
+  EXPECT_EQ(TestClient(server_->port()).ask("GET", "/among").status, 200);
+  EXPECT_EQ(idle[wanted / 2]->ask("GET", "/one-of-them").status, 200);
+  idle.clear();
+  EXPECT_TRUE(soon([&] { return server_->counts().connections == 0; }));
+}
+
+TEST_F(HttpTest, a_client_that_says_no_more_after_its_request_is_answered) {
+  start();
+  TestClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /half HTTP/1.1\r\nHost: x\r\n\r\n"));
+  client.shutdown_send();
+  EXPECT_EQ(client.read().status, 200);
+  EXPECT_TRUE(client.closed());
+}
+
+TEST_F(HttpTest, a_huge_upload_is_refused_before_it_is_sent_whole) {
+  start();
+  TestClient client(server_->port());
+  ASSERT_TRUE(client.send("POST /huge HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n"));
+  EXPECT_TRUE(client.send(std::string(1 << 20, 'x'))) << "some of it is read and thrown away";
+  EXPECT_EQ(client.read().status, 413);
+  EXPECT_EQ(server_->counts().body_bytes, 0U);
 }
 
 TEST_F(HttpTest, connections_past_the_limit_wait_for_their_turn) {
