@@ -100,7 +100,9 @@ HttpReply ApiHandler::handle(const HttpRequest& request) {
 
 HttpReply ApiHandler::answer(const Operation& operation, const Call& call) {
   Result<HttpReply> reply = operation.act(api_, call);
-  return reply.is_ok() ? std::move(reply).value() : problem_of(reply.status());
+  if (reply.is_ok()) return std::move(reply).value();
+  const bool of_openai = operation.act == create_embeddings;
+  return of_openai ? openai_problem_of(reply.status()) : problem_of(reply.status());
 }
 
 HttpReply json_reply(std::string body, int status) {

@@ -68,6 +68,16 @@ HttpReply problem_of(const Status& why, int status) {
   return reply;
 }
 
+HttpReply openai_problem_of(const Status& why) {
+  HttpReply reply = problem_of(why);
+  Json body = object_of(why, reply.status);
+  body["error"] = {{"message", why.message()},
+                   {"type", reply.status < 500 ? "invalid_request_error" : "server_error"},
+                   {"code", code_name(why.code())}};
+  reply.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return reply;
+}
+
 std::string problem_line(const Status& why) {
   return object_of(why, http_status_of(why.code())).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
