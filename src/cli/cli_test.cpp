@@ -517,7 +517,7 @@ TEST_F(CliTest, bash_completes_commands_options_and_values) {
     EXPECT_EQ(std::system(command.c_str()), 0);  // NOLINT(concurrency-mt-unsafe)
     return folder_.read("result");
   };
-  EXPECT_EQ(complete("pictor se", 1), "search\n");
+  EXPECT_EQ(complete("pictor sea", 1), "search\n");
   EXPECT_EQ(complete("pictor search --thumb", 2), "--thumbnails\n");
   EXPECT_EQ(complete("pictor search --thumbnails a", 3), "auto always\n");
   EXPECT_EQ(complete("pictor --data /tmp index --keep thu", 5), "thumbnail\n");
