@@ -188,15 +188,15 @@ inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;       // a try that
 inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;          // an access token
 
 // --- serve ---
-inline constexpr std::uint32_t kServerHeadBytesMax = 16 * 1024;       // request line and fields of one request
-inline constexpr std::int64_t kServerLingerMs = 3000;                 // for a refused client to stop sending
-inline constexpr std::uint64_t kServerLingerBytesMax = 64 * kMiB;     // that it sends meanwhile, thrown away
-inline constexpr std::uint32_t kServerJsonDepthMax = 64;              // nesting of a request in JSON
-inline constexpr std::uint32_t kServerPartsMax = 1024;                // parts of one multipart body
-inline constexpr std::uint32_t kServerEmbedInputsMax = 256;           // texts and pictures of one request for vectors
-inline constexpr std::uint32_t kServerPageItemsMax = 1000;            // items of one page
-inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;        // of a picture that is asked for smaller
-inline constexpr std::uint32_t kServerBatchItems = 64;                // puts of several clients that are one batch
+inline constexpr std::uint32_t kServerHeadBytesMax = 16 * 1024;    // request line and fields of one request
+inline constexpr std::int64_t kServerLingerMs = 3000;              // for a refused client to stop sending
+inline constexpr std::uint64_t kServerLingerBytesMax = 64 * kMiB;  // that it sends meanwhile, thrown away
+inline constexpr std::uint32_t kServerJsonDepthMax = 64;           // nesting of a request in JSON
+inline constexpr std::uint32_t kServerPartsMax = 1024;             // parts of one multipart body
+inline constexpr std::uint32_t kServerEmbedInputsMax = 256;        // texts and pictures of one request for vectors
+inline constexpr std::uint32_t kServerPageItemsMax = 1000;         // items of one page
+inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;     // of a picture that is asked for smaller
+inline constexpr std::uint32_t kServerBatchItems = 64;             // puts of several clients that are one batch
 
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing
