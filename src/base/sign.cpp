@@ -5,6 +5,9 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <span>
+
+#include "base/base64.h"
 
 namespace pictor {
 namespace {
@@ -43,22 +46,17 @@ Pkey public_pkey(const PublicKey& key) {
 
 }  // namespace
 
-std::string Signature::base64() const {
-  std::array<unsigned char, kBase64Chars + 1> text{};
-  EVP_EncodeBlock(text.data(), bytes.data(), static_cast<int>(bytes.size()));
-  return {reinterpret_cast<const char*>(text.data()), kBase64Chars};
-}
+std::string Signature::base64() const { return base64_of(std::as_bytes(std::span(bytes))); }
 
 Result<Signature> Signature::from_base64(std::string_view text) {
   const Status wrong(Code::kCorrupt, "a signature has 88 characters of base64, this one has " +
                                          std::to_string(text.size()) + " or others than base64's");
   if (text.size() != kBase64Chars) return wrong;
-  std::array<unsigned char, kBase64Chars / 4 * 3> decoded{};
-  const auto* data = reinterpret_cast<const unsigned char*>(text.data());
-  if (EVP_DecodeBlock(decoded.data(), data, static_cast<int>(text.size())) < 0) return wrong;
+  const auto decoded = bytes_of_base64(text);
   Signature signature;
-  std::copy_n(decoded.begin(), signature.bytes.size(), signature.bytes.begin());
-  // Bits of the last character that stand for nothing, and spaces around, are not let through.
+  if (!decoded.is_ok() || decoded->size() != signature.bytes.size()) return wrong;
+  std::copy_n(as_u8(*decoded), signature.bytes.size(), signature.bytes.begin());
+  // Bits of the last character that stand for nothing are not let through.
   if (signature.base64() != text) return wrong;
   return signature;
 }

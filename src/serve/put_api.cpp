@@ -29,7 +29,17 @@ Status too_long(std::string_view what, std::size_t seen, std::size_t wanted) {
           std::string(what) + " has " + std::to_string(seen) + " bytes, wanted at most " + std::to_string(wanted)};
 }
 
-// What is wrong with an item before its picture is looked at. An item without an id is named after its content.
+bool has_zero(const nlohmann::json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().find('\0') != std::string::npos;
+  if (!value.is_structured()) return false;
+  for (const auto& [name, inner] : value.items()) {
+    if ((value.is_object() && name.find('\0') != std::string::npos) || has_zero(inner)) return true;
+  }
+  return false;
+}
+
+// What is wrong with an item before its picture is looked at: all that the store would refuse a batch for, in which
+// others have items too. An item without an id is named after its content.
 Status complete(PutItem& put) {
   IngestItem& item = put.item;
   if (put.picture.empty()) return {Code::kInvalid, "there is no picture: wanted its bytes, or 'image' as base64"};
@@ -44,9 +54,16 @@ Status complete(PutItem& put) {
   if (item.metadata.size() > limits::kItemMetadataBytesMax) {
     return too_long("'metadata'", item.metadata.size(), limits::kItemMetadataBytesMax);
   }
-  Status fit = check_json_object(item.metadata);
-  if (fit.is_ok()) return fit;
-  return {Code::kInvalid, "'metadata' " + fit.message()};
+  for (const auto& [name, text] :
+       {std::pair("the id", &item.id), std::pair("'source'", &item.source), std::pair("'text'", &item.text)}) {
+    if (text->find('\0') != std::string::npos) return {Code::kInvalid, std::string(name) + " has a zero byte"};
+  }
+  const Status fit = check_json_object(item.metadata);
+  if (!fit.is_ok()) return {Code::kInvalid, "'metadata' " + fit.message()};
+  if (has_zero(nlohmann::json::parse(item.metadata, nullptr, false))) {
+    return {Code::kInvalid, "'metadata' has the character U+0000"};
+  }
+  return Status::ok();
 }
 
 Result<PutItem> item_of_json(const nlohmann::json& value, std::uint64_t bytes_max) {

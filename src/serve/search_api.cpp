@@ -136,6 +136,12 @@ Status read_query(const Call& call, const ServerOptions& options, Query& query) 
     if (!given.empty()) return {Code::kInvalid, "a query in JSON has its settings in the body, not in the address"};
     PICTOR_ASSIGN(body, parse_request_json(call.request.body));
   }
+  for (const QueryPart& part : query.parts) {
+    if (part.image.size() > options.body_bytes_max) {
+      return {Code::kLimit, "the picture has " + std::to_string(part.image.size()) + " bytes, wanted at most " +
+                                std::to_string(options.body_bytes_max)};
+    }
+  }
   JsonReader json(body, "");
   PICTOR_TRY(take_settings(json, query));
   PICTOR_TRY(take_deadline(json, call, options, query));
