@@ -99,6 +99,12 @@ TEST(OnnxFile, a_field_that_claims_more_than_is_there_is_named_with_both_numbers
   expect_says(parse_onnx(out.bytes(), "it").status(), Code::kUnreadable, "claims 10000000000 bytes, 0 are left");
 }
 
+TEST(OnnxFile, two_networks_are_refused_also_when_the_first_is_empty) {
+  const auto graph = Message().message(12, port("y", {3}));
+  const auto after_empty = Message().number(1, 9).message(7, Message()).message(7, graph);
+  expect_says(parsed(after_empty).status(), Code::kUnreadable, "two networks");
+}
+
 TEST(OnnxFile, a_field_of_a_wrong_kind_is_refused) {
   auto number_for_network = Message().number(1, 9).number(7, 5);
   number_for_network.message(7, Message());

@@ -37,12 +37,13 @@ class Parser {
     if (bytes.empty()) return unreadable("is empty");
     WireReader reader(bytes);
     WireField field;
+    bool has_graph = false;
     while (reader.next(field)) {
       PICTOR_TRY(check_kind(field, {7, 8, 20, 25}, {1}));
       switch (field.number) {
         case 1: network_.ir_version = static_cast<std::int64_t>(field.value); break;
         case 7:
-          if (!network_.graph.empty()) return unreadable("has two networks in it");
+          if (std::exchange(has_graph, true)) return unreadable("has two networks in it");
           network_.graph = field.bytes;
           break;
         case 8: PICTOR_TRY(opset(field.bytes)); break;

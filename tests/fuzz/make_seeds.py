@@ -119,7 +119,8 @@ with tempfile.TemporaryDirectory() as folder:
     for network in sorted(pathlib.Path(folder).rglob("*.onnx")):
         if network.stat().st_size < 20000:
             save("infer_onnx_fuzz", network.name, network.read_bytes())
-
+# A network without anything before another: once taken for one, and cut to two.
+save("infer_onnx_fuzz", "empty_first", bytes.fromhex("08093a003a0562030a0179"))
 
 large = {"sha256": "c" * 64, "size": 9, "pointerSize": 134}
 hub_files = [{"rfilename": name, "size": 9, "blobId": "b" * 40} for name in ("config.json", "tokenizer.json", "README.md")]
