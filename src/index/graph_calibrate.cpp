@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "index/graph_nodes.h"
 #include "index/graph_search.h"
@@ -16,6 +18,34 @@ constexpr std::array<std::uint16_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64
                                                 160, 192, 256, 320, 384, 512, 640, 768, 1024};
 static_assert(kEfs.size() + 2 <= limits::kGraphStepsMax);
 constexpr float kRising = 0.0005F;  // of recall from one step by codes to the one after the next, or it has stopped
+
+constexpr double kMissedMin = 5;  // neighbours that a step missed, to count in a fit
+constexpr std::ptrdiff_t kFittedSteps = 5;
+constexpr double kCaution = 2;      // times what a fit says is missed
+constexpr double kSteepest = -2.5;  // a steeper fall is not believed
+constexpr double kExtendedMost = 0.9998;
+
+// exp(intercept) * ef^slope.
+struct PowerLaw {
+  double slope = 0, intercept = 0;
+
+  bool falls() const { return slope < -0.5; }
+  double at(double ef) const { return std::exp(intercept + slope * std::log(ef)); }
+
+  static PowerLaw fit(std::span<const std::pair<double, double>> points) {
+    if (points.size() < 3) return {};
+    double x = 0, y = 0, xx = 0, xy = 0;
+    for (const auto& [at, value] : points) {
+      x += at;
+      y += value;
+      xx += at * at;
+      xy += at * value;
+    }
+    const auto n = static_cast<double>(points.size());
+    const double slope = std::max(kSteepest, (n * xy - x * y) / (n * xx - x * x));
+    return {slope, (y - slope * x) / n};
+  }
+};
 
 class Calibration {
  public:
@@ -31,6 +61,7 @@ class Calibration {
       found.distance_error = distance_error(found.steps.back().ef);
     }
     if (first < kEfs.size()) climb(first, GraphRanking::kVectors, found.steps);
+    extend(found.steps);
     return found;
   }
 
@@ -47,6 +78,42 @@ class Calibration {
       if (i > first) before = steps[steps.size() - 2].recall_mean;
     }
     return kEfs.size() - 1;
+  }
+
+  // What few queries cannot tell: how much the last steps miss, and steps past them. What is missed falls as a power of
+  // ef, here as over the last steps that missed enough to say how fast; twice that is promised against.
+  void extend(std::vector<GraphStep>& steps) const {
+    const GraphStep last = steps.back();
+    const PowerLaw missed = fit_missed(steps);
+    if (static_cast<double>(last.recall_low) < kGoodEnough || !missed.falls()) return;
+    // Rounded, so that no library's last bit of a logarithm is in the file.
+    const auto rounded = [](double share) { return static_cast<float>(std::floor(share * 65536) / 65536); };
+    const auto low = [&](double ef) { return rounded(std::min(kExtendedMost, 1.0 - kCaution * missed.at(ef))); };
+    for (GraphStep& step : steps) {
+      if (!told(step)) step.recall_low = std::min(step.recall_low, low(step.ef));
+    }
+    const float a_candidate = last.distances / static_cast<float>(last.ef);
+    for (const std::uint16_t ef : kEfs) {
+      if (ef <= last.ef || ef >= view_.header.nodes) continue;
+      steps.push_back(
+          {ef, GraphRanking::kVectors, low(ef), rounded(1.0 - missed.at(ef)), a_candidate * static_cast<float>(ef)});
+    }
+  }
+
+  // Did the drawn queries miss enough to say how much?
+  bool told(const GraphStep& step) const {
+    const double neighbours = static_cast<double>(drawn_.size()) * kCalibratedK;
+    return (1.0 - static_cast<double>(step.recall_mean)) * neighbours >= kMissedMin;
+  }
+
+  PowerLaw fit_missed(std::span<const GraphStep> steps) const {
+    std::vector<std::pair<double, double>> points;  // logarithms of ef and of the share that is missed
+    for (const GraphStep& step : steps) {
+      if (step.ranking != steps.back().ranking || !told(step)) continue;
+      points.emplace_back(std::log(step.ef), std::log(1.0 - static_cast<double>(step.recall_mean)));
+    }
+    if (std::ssize(points) > kFittedSteps) points.erase(points.begin(), points.end() - kFittedSteps);
+    return PowerLaw::fit(points);
   }
 
   // Of distances by codes, from those by vectors: the root mean square over what is answered.

@@ -48,7 +48,7 @@ enum class GraphRanking : std::uint16_t { kVectors = 0, kCodes = 1 };
 struct GraphStep {
   std::uint16_t ef = 0;
   GraphRanking ranking = GraphRanking::kVectors;
-  float recall_low = 0;  // lower end of the 95 % interval of the mean
+  float recall_low = 0;  // promised: the lower end of the 95 % interval of the mean, or as GraphCalibration says
   float recall_mean = 0;
   float distances = 0;  // a query, mean
 };
