@@ -8,6 +8,7 @@ import statistics
 
 import numpy
 
+CLIFF = 10  # points of two rates further apart than this are not joined
 TIE = 1e-6  # relative: float32 sums of 1,000 products, which is what all sides compute, differ by less
 # One-sided 95 % quantiles of Student's t: degrees of freedom, quantile.
 STUDENT = ((1, 6.314), (2, 2.920), (3, 2.353), (4, 2.132), (5, 2.015), (7, 1.895), (9, 1.833), (14, 1.761), (19, 1.729),
@@ -74,7 +75,8 @@ def rate_at(points, recall):
         return None
     above = reached[0]
     below = next((point for point in reversed(kept) if point[0] < recall), None)
-    if below is None:
+    # Nothing is assumed across a cliff: where the next thorough thing is a scan, that is what the recall costs.
+    if below is None or below[1] > CLIFF * above[1]:
         return above[1]
     # 1e-5: nothing missed among 10,000 neighbours says that less than about this share is missed.
     x0, x1, x = (math.log(max(1.0 - value, 1e-5)) for value in (below[0], above[0], recall))

@@ -131,6 +131,11 @@ class Curves(unittest.TestCase):
     def test_a_point_that_another_beats_in_both_is_left_out(self):
         self.assertEqual(ann_curve.frontier(self.POINTS + [(0.95, 50.0)]), self.POINTS)
 
+    def test_nothing_is_assumed_across_a_cliff(self):
+        points = self.POINTS + [(1.0, 0.5)]
+        self.assertEqual(ann_curve.rate_at(points, max(recall for recall, _ in self.POINTS) + 1e-4), 0.5)
+        self.assertAlmostEqual(ann_curve.rate_at(points, 0.99), 100.0)
+
     def test_where_every_point_passes_it_the_nearest_one_stands(self):
         self.assertEqual(ann_curve.rate_at(self.POINTS, 0.5), 1000.0)
 
