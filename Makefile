@@ -51,7 +51,7 @@ bench: ## the benchmarks, beside their peers, results in bench/results
 	@$(PYTHON) bench/macro/ann.py
 
 prove: ## measure the claims of one area afresh: make prove WHAT=line
-	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden)
+	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden) $(if $(filter server,$(WHAT)),server)
 	@tools/build bench
 	@$(PYTHON) bench/prove/prove.py $(WHAT)
 

@@ -76,7 +76,8 @@ def check_dependencies():
     table = (ROOT / "docs/reference/dependencies.md").read_text()
     names = [line.split()[1] for line in (ROOT / "tools/packages.txt").read_text().splitlines()
              if line and not line.startswith("#")]
-    for requirements in ("requirements.txt", "requirements-bench.txt", "requirements-cuda.txt", "requirements-golden.txt"):
+    for requirements in ("requirements.txt", "requirements-bench.txt", "requirements-cuda.txt", "requirements-golden.txt",
+                         "requirements-server.txt"):
         names += [re.split(r"==|\[", line)[0] for line in (ROOT / "tools" / requirements).read_text().splitlines()
                   if line and not line.startswith("#")]
     for name in names:

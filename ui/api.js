@@ -1,4 +1,5 @@
 // The server's API as functions. What goes wrong is an Error whose message is the problem's detail.
+import { sign_in } from "./sign_in.js";
 
 async function problem_of(response) {
   try {
@@ -16,6 +17,10 @@ async function ask(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer. Is it still running?");
+  }
+  if (response.status === 401) {
+    await sign_in();
+    return ask(path, options);
   }
   if (!response.ok) throw new Error(await problem_of(response));
   return response.json();

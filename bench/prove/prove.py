@@ -16,9 +16,10 @@ import common  # noqa: E402
 
 common.enter_venv("numpy", "PIL", "onnxruntime", "faiss", "openvino")
 import claims  # noqa: E402
-import encoders  # noqa: E402,F401  (these three register their claims)
+import encoders  # noqa: E402,F401  (these four register their claims)
 import index  # noqa: E402,F401
 import line  # noqa: E402,F401
+import server  # noqa: E402,F401
 
 
 def arguments():

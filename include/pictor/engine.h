@@ -344,6 +344,9 @@ class Engine {
   // Opens (and owns, until destroyed) the data folder. Encoders are loaded when first needed.
   static Result<std::unique_ptr<Engine>> open(Env& env, const EngineOptions& options);
   virtual ~Engine() = default;
+  // Another data folder with this one's encoders, threads and options, apart in all else: what it stores, remembers and
+  // measures. Must not outlive this engine.
+  virtual Result<std::unique_ptr<Engine>> open_beside(const std::string& data_folder) = 0;
 
   // Makes the collection when it does not exist. What cannot be read is quarantined and the run goes on; the error of
   // the result is for what stops a run: a full disk, another encoder, a missing model.

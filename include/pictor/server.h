@@ -13,10 +13,13 @@
 namespace pictor {
 
 struct ServerOptions {
-  std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6; only addresses of this machine are taken
-  std::uint16_t port = 7733;          // 0: any that is free
-  std::size_t workers = 8;            // requests that are worked on at once; others wait
-  std::size_t queue_max = 256;        // requests that wait; past them the answer is 429
+  // The engine's: keys, tenants and the audit log lie in its govern.db, what tenants store below its tenants/.
+  std::string data_folder;
+  // Numeric, IPv4 or IPv6. One that other machines reach is taken only where a key exists.
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 7733;    // 0: any that is free
+  std::size_t workers = 8;      // requests that are worked on at once; others wait
+  std::size_t queue_max = 256;  // requests that wait; past them the answer is 429
   std::size_t connections_max = 16'384;
   std::uint64_t body_bytes_max = std::uint64_t{20} << 20;      // of one picture or query
   std::uint64_t bulk_bytes_max = std::uint64_t{256} << 20;     // of one bulk upload
@@ -24,12 +27,20 @@ struct ServerOptions {
   std::int64_t deadline_ms = 30'000;                           // of a query that names none
   // Each request is told there, one line of JSON; "-": standard error; empty: nowhere.
   std::string log_file;
+  // Until the first key is made nobody needs one. False: nobody is answered until then.
+  bool open_without_keys = true;
+  // PEM files: the certificate with its chain, and its key. Both: HTTPS.
+  std::string tls_certificate, tls_key;
+  bool audit_reads = false;  // write down what changes nothing too
   std::int64_t head_ms = 10'000, body_ms = 120'000, idle_ms = 75'000, write_ms = 60'000;  // a client's time for each
+
+  bool tls() const { return !tls_certificate.empty(); }
 };
 
 class Server {
  public:
-  // Listens from now on. kInvalid: an address that is not this machine's own. kBusy: somebody else listens there.
+  // Listens from now on. kDenied: an address that other machines reach, and no key exists. kBusy: somebody else listens
+  // there.
   // `env` and `engine` must outlive it.
   static Result<std::unique_ptr<Server>> start(Env& env, Engine& engine, const ServerOptions& options);
   virtual ~Server() = default;  // stops at once

@@ -49,6 +49,20 @@ TEST(Hash, crc32c_of_any_length_is_as_defined_and_goes_on_from_any_place) {
   }
 }
 
+// Test case 2 of RFC 4231.
+TEST(Hash, hmac_is_the_published_one) {
+  EXPECT_EQ(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?")).hex(),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+TEST(Hash, bytes_are_equal_in_constant_time_when_they_are_equal) {
+  EXPECT_TRUE(equal_in_constant_time(as_bytes("secret"), as_bytes("secret")));
+  EXPECT_TRUE(equal_in_constant_time({}, {}));
+  for (const char* other : {"Secret", "secreT", "secre", "secrets", ""}) {
+    EXPECT_FALSE(equal_in_constant_time(as_bytes("secret"), as_bytes(other))) << other;
+  }
+}
+
 TEST(Hash, a_hash_reads_back_what_it_prints_and_refuses_other_text) {
   const auto hash = sha256(as_bytes("pictor"));
   EXPECT_EQ(Hash256::from_hex(hash.hex()).value(), hash);

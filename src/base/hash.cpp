@@ -1,6 +1,8 @@
 #include "base/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <array>
 
@@ -169,6 +171,17 @@ Hash256 sha256(ByteView bytes) {
   Sha256Stream stream;
   stream.add(bytes);
   return stream.finish();
+}
+
+Hash256 hmac_sha256(ByteView key, ByteView message) {
+  Hash256 out;
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_u8(message), message.size(), out.bytes.data(), &size);
+  return out;
+}
+
+bool equal_in_constant_time(ByteView a, ByteView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::uint32_t crc32c(ByteView bytes, std::uint32_t crc) {

@@ -27,6 +27,12 @@ struct Hash256 {
 
 Hash256 sha256(ByteView bytes);
 
+// HMAC-SHA-256 (RFC 2104).
+Hash256 hmac_sha256(ByteView key, ByteView message);
+
+// Takes as long whatever the bytes are; false at once when their numbers differ.
+bool equal_in_constant_time(ByteView a, ByteView b);
+
 // Hashes bytes that come in pieces.
 class Sha256Stream {
  public:

@@ -188,15 +188,32 @@ inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;       // a try that
 inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;          // an access token
 
 // --- serve ---
-inline constexpr std::uint32_t kServerHeadBytesMax = 16 * 1024;    // request line and fields of one request
-inline constexpr std::int64_t kServerLingerMs = 3000;              // for a refused client to stop sending
-inline constexpr std::uint64_t kServerLingerBytesMax = 64 * kMiB;  // that it sends meanwhile, thrown away
-inline constexpr std::uint32_t kServerJsonDepthMax = 64;           // nesting of a request in JSON
-inline constexpr std::uint32_t kServerPartsMax = 1024;             // parts of one multipart body
-inline constexpr std::uint32_t kServerEmbedInputsMax = 256;        // texts and pictures of one request for vectors
-inline constexpr std::uint32_t kServerPageItemsMax = 1000;         // items of one page
-inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;     // of a picture that is asked for smaller
-inline constexpr std::uint32_t kServerBatchItems = 64;             // puts of several clients that are one batch
+inline constexpr std::uint32_t kServerHeadBytesMax = 16 * 1024;       // request line and fields of one request
+inline constexpr std::int64_t kServerLingerMs = 3000;                 // for a refused client to stop sending
+inline constexpr std::uint64_t kServerLingerBytesMax = 64 * kMiB;     // that it sends meanwhile, thrown away
+inline constexpr std::uint32_t kServerJsonDepthMax = 64;              // nesting of a request in JSON
+inline constexpr std::uint32_t kServerPartsMax = 1024;                // parts of one multipart body
+inline constexpr std::uint32_t kServerEmbedInputsMax = 256;           // texts and pictures of one request for vectors
+inline constexpr std::uint32_t kServerPageItemsMax = 1000;            // items of one page
+inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;        // of a picture that is asked for smaller
+inline constexpr std::uint32_t kServerSmallBodyBytesMax = 64 * 1024;  // of a request about keys and the like
+inline constexpr std::uint32_t kServerBatchItems = 64;                // puts of several clients that are one batch
+
+// --- govern ---
+inline constexpr std::uint32_t kKeysMax = 10'000;                          // keys of a data folder, old ones included
+inline constexpr std::uint32_t kKeyNameBytesMax = 200;                     // a key's name
+inline constexpr std::uint32_t kKeyCollectionsMax = 100;                   // names of collections of one key
+inline constexpr std::uint32_t kKeyRequestsPerSecondMax = 1'000'000;       // that a key may be given
+inline constexpr std::uint64_t kKeyRequestsPerDayMax = 1'000'000'000'000;  // likewise
+inline constexpr std::int64_t kKeyOverlapSecondsMax = 90 * 86'400;         // that a rotated key goes on
+inline constexpr std::uint32_t kTenantsMax = 1000;                         // tenants of a data folder
+inline constexpr std::uint32_t kTenantsOpenMax = 64;                       // that are open at once
+inline constexpr std::uint32_t kTenantNameBytesMax = 64;                   // a tenant's name
+inline constexpr std::uint64_t kTenantItemsMax = 1'000'000'000'000;        // items that a tenant may be given
+inline constexpr std::uint32_t kAuditWaitingMax = 8192;                    // lines of the audit log that wait
+inline constexpr std::uint32_t kAuditTextBytesMax = 1024;                  // one text of such a line
+inline constexpr std::uint32_t kAuditPageMax = 1000;                       // lines of one answer
+inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;               // refused requests that are written down
 
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing

@@ -103,8 +103,9 @@ std::vector<Command> add_commands(CLI::App& app) {
                          add_verify_command,      add_rebuild_command, add_compact_command,     add_receipt_command,
                          add_certificate_command, add_backup_command,  add_restore_command,     add_export_command,
                          add_import_command,      add_tune_command,    add_encoders_command,    add_encoder_command,
-                         add_embed_command,       add_bench_command,   add_version_command,     add_completion_command,
-                         add_man_command,         add_help_all_command}) {
+                         add_key_command,         add_tenant_command,  add_audit_command,       add_embed_command,
+                         add_bench_command,       add_version_command, add_completion_command,  add_man_command,
+                         add_help_all_command}) {
     commands.push_back(add(app));
   }
   return commands;

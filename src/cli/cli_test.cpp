@@ -13,10 +13,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-const char* const kCommands[] = {
-    "index",   "search",      "get",        "delete",  "collections", "stats",  "verify",   "rebuild", "compact",
-    "receipt", "certificate", "backup",     "restore", "history",     "export", "encoders", "encoder", "embed",
-    "bench",   "version",     "completion", "man",     "help-all",    "import", "tune"};
+const char* const kCommands[] = {"index",   "search",  "get",        "delete",   "collections", "stats",
+                                 "verify",  "rebuild", "compact",    "receipt",  "certificate", "backup",
+                                 "restore", "history", "export",     "encoders", "encoder",     "embed",
+                                 "bench",   "version", "completion", "man",      "help-all",    "import",
+                                 "tune",    "serve",   "key",        "tenant",   "audit"};
 
 // --- help and errors ---
 

@@ -181,6 +181,9 @@ class FakeEngine : public Engine {
   std::uint64_t cancel_after = UINT64_MAX;
   bool dropped = false;
 
+  Result<std::unique_ptr<Engine>> open_beside(const std::string&) override {
+    return Status(Code::kUnsupported, "a stand-in has no other beside it");
+  }
   Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) override {
     PICTOR_TRY(failure);
     requests.push_back(request);
@@ -491,6 +494,7 @@ class CliTest : public ::testing::Test {
   class Shared : public Engine {
    public:
     explicit Shared(std::shared_ptr<FakeEngine> engine) : engine_(std::move(engine)) {}
+    Result<std::unique_ptr<Engine>> open_beside(const std::string& f) override { return engine_->open_beside(f); }
     Result<IngestReport> ingest(const IngestRequest& r, IngestSource& s) override { return engine_->ingest(r, s); }
     Result<Hits> search(const Query& q) override { return engine_->search(q); }
     Result<std::optional<StoredItem>> get(const std::string& c, const std::string& i, bool v) override {

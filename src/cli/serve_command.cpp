@@ -17,6 +17,8 @@ struct Options {
   std::string listen = "127.0.0.1:7733", body = "20MiB", bulk = "256MiB", bodies = "1GiB", log_file;
   std::size_t workers = 8, queue = 256, connections = 16'384;
   std::int64_t deadline_ms = 30'000, drain_s = 30;
+  std::string tls_certificate, tls_key;
+  bool audit_reads = false;
 };
 
 // "127.0.0.1:7733", "[::1]:7733", or a port alone.
@@ -57,6 +59,9 @@ Result<ServerOptions> server_options(const Options& given) {
   options.queue_max = given.queue;
   options.connections_max = given.connections;
   options.deadline_ms = given.deadline_ms;
+  options.audit_reads = given.audit_reads;
+  options.tls_certificate = given.tls_certificate;
+  options.tls_key = given.tls_key;
   return options;
 }
 
@@ -65,6 +70,7 @@ Status run(Session& session, const Options& given) {
     return {Code::kUnsupported, "this program was built without its server"};
   }
   PICTOR_ASSIGN(ServerOptions options, server_options(given));
+  options.data_folder = session.options().data;
   options.log_file = given.log_file;
   if (given.log_file.empty() && session.options().log_level >= LogLevel::kInfo) options.log_file = "-";
   PICTOR_ASSIGN(Engine * engine, session.engine(true));
@@ -118,9 +124,14 @@ Command add_serve_command(CLI::App& parent) {
       ->type_name("S")
       ->capture_default_str();
   app.add_option("--log-file", options->log_file, "Requests are told there, one line of JSON each")->type_name("FILE");
+  app.add_flag("--audit-reads", options->audit_reads, "Write down searches and reads too; see pictor audit");
+  auto* certificate = app.add_option("--tls-cert", options->tls_certificate,
+                                     "Speak HTTPS: a PEM file of the certificate and its chain");
+  auto* key = app.add_option("--tls-key", options->tls_key, "Its key, a PEM file");
+  certificate->type_name("FILE")->needs(key);
+  key->type_name("FILE")->needs(certificate);
   set_examples(app, {"pictor serve", "pictor serve --listen 127.0.0.1:8080 --log-file requests.jsonl",
-                     "curl --data-binary @boat.jpg -H 'Content-Type: image/jpeg' "
-                     "'http://127.0.0.1:7733/v1/collections/photos/search?k=5'"});
+                     "pictor serve --listen 0.0.0.0:7733 --tls-cert c.pem --tls-key k.pem"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

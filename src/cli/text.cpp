@@ -218,6 +218,20 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  constexpr std::int64_t kLongest = std::int64_t{1000} * 366 * 86'400;
+  std::int64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(text.data() + text.size() - parsed.ptr));
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits = {
+      {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}}};
+  const auto* const found =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& one) { return one.first == unit; });
+  if (parsed.ec != std::errc() || number < 0 || found == kUnits.end()) return std::nullopt;
+  if (number > kLongest / found->second) return std::nullopt;
+  return number * found->second;
+}
+
 std::string duration_text(double seconds) {
   const auto whole = static_cast<std::uint64_t>(std::llround(std::clamp(seconds, 0.0, 3.6e9)));
   char text[40];

@@ -33,6 +33,8 @@ std::string with_commas(std::uint64_t number);  // 1,234,567
 std::string bytes_text(std::uint64_t bytes);    // 1.4 MiB
 // "2GiB", "1.5 MiB", "512KiB" or a plain number of bytes. Nothing when it is no such size, or past 2^63.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
+// "90d", "12h", "30m", "45s": seconds. Nothing when it is no such time, or past a thousand years.
+std::optional<std::int64_t> parse_duration(std::string_view text);
 std::string duration_text(double seconds);                                             // 0:07, 12:34, 1:02:03
 std::string fixed(double number, int digits);                                          // 0.812
 std::string date_text(std::int64_t us);                                                // 2024-05-31 13:02:11 UTC

@@ -8,6 +8,18 @@
 namespace pictor {
 namespace {
 
+TEST(Text, a_time_is_a_number_and_a_unit) {
+  EXPECT_EQ(parse_duration("45s"), 45);
+  EXPECT_EQ(parse_duration("30m"), 1800);
+  EXPECT_EQ(parse_duration("12h"), 43'200);
+  EXPECT_EQ(parse_duration("90d"), 90 * 86'400);
+  EXPECT_EQ(parse_duration("0s"), 0);
+  for (const char* wrong :
+       {"", "d", "90", "-1d", "1.5h", "1 d", "1w", "99999999999999999999d", "9223372036854775807d"}) {
+    EXPECT_FALSE(parse_duration(wrong).has_value()) << wrong;
+  }
+}
+
 TEST(Text, width_counts_wide_letters_twice_and_marks_not_at_all) {
   EXPECT_EQ(display_width("cat"), 3U);
   EXPECT_EQ(display_width("\xE7\x8C\xAB"), 2U);      // 猫

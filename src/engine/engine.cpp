@@ -94,22 +94,34 @@ Result<std::unique_ptr<Engine>> Engine::open(Env& env, const EngineOptions& opti
   PICTOR_TRY(check_runtime_choice({options.runtime, options.device}));
   PICTOR_ASSIGN(auto folder, DataFolder::open(env, options.data_folder, options.create));
   const std::size_t threads = options.threads == 0 ? available_processors() : options.threads;
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env, options, threads, std::move(folder)));
+  auto parts = std::make_shared<EngineParts>(env, options, threads);
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env, std::move(parts), std::move(folder)));
 }
 
-EngineImpl::EngineImpl(Env& env, const EngineOptions& options, std::size_t threads, std::unique_ptr<DataFolder> folder)
+Result<std::unique_ptr<Engine>> EngineImpl::open_beside(const std::string& data_folder) {
+  PICTOR_ASSIGN(auto folder, DataFolder::open(env_, data_folder, true));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env_, parts_, std::move(folder)));
+}
+
+EngineParts::EngineParts(Env& env, const EngineOptions& given, std::size_t threads)
+    : options(given),
+      pool(threads),
+      encoders(env, {given.cards_folder, given.weights_folder, given.encoders_folder}, given.cache_folder, threads,
+               {given.runtime, given.device}, given.leave_networks) {}
+
+EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique_ptr<DataFolder> folder)
     : env_(env),
-      pool_(threads),
+      parts_(std::move(parts)),
+      pool_(parts_->pool),
+      encoders_(parts_->encoders),
       folder_(std::move(folder)),
-      cache_folder_(options.cache_folder),
-      reproducible_(options.reproducible),
-      encoders_(env, {options.cards_folder, options.weights_folder, options.encoders_folder}, options.cache_folder,
-                threads, {options.runtime, options.device}, options.leave_networks),
-      tools_(env, encoders_, options.cache_folder, threads),
-      vectors_(options.vector_cache_bytes),
+      cache_folder_(parts_->options.cache_folder),
+      reproducible_(parts_->options.reproducible),
+      tools_(env, encoders_, cache_folder_, pool_.threads()),
+      vectors_(parts_->options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)),
       merger_(
-          *folder_, options.merge_mib_per_second,
+          *folder_, parts_->options.merge_mib_per_second,
           [this](Collection& collection, const std::function<bool()>& stop) {
             return make_indexes(collection, false, [&stop](const IndexProgress&) { return !stop(); }).status();
           },

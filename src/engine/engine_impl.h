@@ -20,9 +20,19 @@
 
 namespace pictor {
 
+// What engines of several data folders have together.
+struct EngineParts {
+  EngineParts(Env& env, const EngineOptions& options, std::size_t threads);
+
+  const EngineOptions options;
+  ThreadPool pool;
+  Encoders encoders;
+};
+
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(Env& env, const EngineOptions& options, std::size_t threads, std::unique_ptr<DataFolder> folder);
+  EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique_ptr<DataFolder> folder);
+  Result<std::unique_ptr<Engine>> open_beside(const std::string& data_folder) override;
 
   Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) override;
   Result<Hits> search(const Query& query) override;
@@ -88,11 +98,12 @@ class EngineImpl final : public Engine {
   EncoderInfo encoder_info(const EncoderCard& card);
 
   Env& env_;
-  ThreadPool pool_;
+  const std::shared_ptr<EngineParts> parts_;
+  ThreadPool& pool_;
+  Encoders& encoders_;
   std::unique_ptr<DataFolder> folder_;
   std::string cache_folder_;
   const bool reproducible_;
-  Encoders encoders_;
   EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t kQueries = 400;
 constexpr std::size_t kQueriesATask = 25;
-// Share of another row in a query: a near miss, as a picture of the same thing is. With less, rows that have near copies
-// promise what pictures that have none here do not find.
+// Share of another row in a query: a near miss, as a picture of the same thing is. With less, rows that have near
+// copies promise what pictures that have none here do not find.
 constexpr float kStray = 0.25F;
 // Rows that are compared with all queries of a task before the next: they stay in the second-level cache.
 constexpr std::size_t kTruthBytes = 16 * limits::kKiB;

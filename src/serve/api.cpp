@@ -14,6 +14,7 @@ constexpr std::uint64_t kJsonRoomBytes = 1 * limits::kMiB;
 std::uint64_t body_max(Body body, const ServerOptions& options) {
   switch (body) {
     case Body::kNone: return 0;
+    case Body::kSmall: return limits::kServerSmallBodyBytesMax;
     case Body::kPicture: return options.body_bytes_max / 3 * 4 + kJsonRoomBytes;
     case Body::kBulk: return options.bulk_bytes_max;
   }
@@ -29,10 +30,10 @@ std::string_view host_of(std::string_view host) {
 bool is_this_machine(std::string_view host) { return host == "localhost" || host == "127.0.0.1" || host == "[::1]"; }
 
 // A page of another site may make a browser send requests here. It cannot hide where it comes from (Origin), nor, when
-// its own name is made to lead here, what it believes to speak to (Host).
-Status check_site(const HttpHead& head) {
+// its own name is made to lead here, what it believes to speak to (Host); where keys are needed it has none.
+Status check_site(const HttpHead& head, bool needs_keys) {
   const std::string_view host = head.field("host");
-  if (!is_this_machine(host_of(host))) {
+  if (!needs_keys && !is_this_machine(host_of(host))) {
     return {Code::kDenied, "the request is for host '" + std::string(host) +
                                "': a server without keys answers localhost, 127.0.0.1 and [::1] alone"};
   }
@@ -43,14 +44,105 @@ Status check_site(const HttpHead& head) {
           "the request comes from a page of '" + std::string(origin) + "', which may not use this server"};
 }
 
+bool is_true(std::optional<std::string_view> text) { return text && *text != "false" && *text != "0"; }
+
+Right right_wanted(const Operation& operation, const HttpHead& head) {
+  return is_true(head.parameter("purge")) ? operation.right_to_purge : operation.right;
+}
+
+// Is the request written down? What changes nothing is, where the server was asked to.
+bool is_audited(Right right, bool reads_too) {
+  switch (right) {
+    case Right::kNone: return false;
+    case Right::kInspect:
+    case Right::kRead:
+    case Right::kOperate: return reads_too;
+    case Right::kWrite:
+    case Right::kReview:
+    case Right::kErase:
+    case Right::kGovern: return true;
+  }
+  return true;
+}
+
+std::string in_path(const Match& match, std::string_view name) {
+  const auto found = match.path.find(name);
+  return found == match.path.end() ? std::string() : found->second;
+}
+
+AuditEntry entry_of(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller, int status) {
+  AuditEntry entry;
+  if (caller != nullptr) {
+    entry.key = caller->key;
+    entry.role = role_name(caller->role);
+    entry.tenant = caller->tenant;
+  }
+  entry.client = head.client;
+  entry.request = id;
+  entry.operation = match.operation->name;
+  entry.collection = in_path(match, "collection");
+  entry.item = in_path(match, "id");
+  entry.status = status;
+  return entry;
+}
+
+// What a caller may not do, as words; ok when it may.
+Status check_right(const Caller& caller, const Match& match, const HttpHead& head) {
+  const Right right = right_wanted(*match.operation, head);
+  if (!caller.may(right)) {
+    return {Code::kDenied, "role '" + std::string(role_name(caller.role)) + "' may not " +
+                               std::string(match.operation->name) + ": that needs the right '" +
+                               std::string(right_name(right)) + "'"};
+  }
+  if (match.operation->main_only && !caller.tenant.empty()) {
+    return {Code::kDenied,
+            "'" + std::string(match.operation->name) + "' is of the whole server, this key is of one tenant"};
+  }
+  const std::string collection = in_path(match, "collection");
+  if (!collection.empty() && !caller.may_see(collection)) {
+    return {Code::kDenied, "this key is not for collection '" + collection + "'"};
+  }
+  return Status::ok();
+}
+
 }  // namespace
 
-ApiHandler::ApiHandler(Env& env, Engine& engine, const ServerOptions& options)
-    : options_(options), api_{env, engine, options_} {}
+ApiHandler::ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options)
+    : options_(options),
+      governor_(std::move(governor)),
+      tenants_(env, engine, options.data_folder),
+      api_{env, options_, *governor_, tenants_} {}
 
-Admission ApiHandler::admit(const HttpHead& head) {
+Result<std::shared_ptr<const Caller>> ApiHandler::caller_of(const HttpHead& head, std::int64_t* retry_after_s) const {
+  static const auto kAnybody = std::make_shared<const Caller>();
+  if (!governor_->needs_keys() && options_.open_without_keys) return kAnybody;
+  const std::string_view key = key_of_request(head);
+  if (key.empty()) {
+    return Status(Code::kDenied,
+                  "a key is needed: send it as 'Authorization: Bearer KEY'; an admin makes keys with "
+                  "`pictor key create`");
+  }
+  return governor_->admit(key, retry_after_s);
+}
+
+Admission ApiHandler::turned_away(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
+                                  const Status& why, int status) {
   Admission admission;
-  const Status site = check_site(head);
+  admission.refused = refuse(why, status);
+  if (status == 401) admission.refused->fields.emplace_back("WWW-Authenticate", "Bearer");
+  // Whoever has no key must not fill the disk.
+  const std::int64_t second = api_.env.monotonic_us() / 1'000'000;
+  if (second != refusals_second_) refusals_written_ = 0;
+  refusals_second_ = second;
+  if (refusals_written_++ < limits::kAuditRefusalsPerSecond) {
+    governor_->audit().note(entry_of(head, id, match, caller, status));
+  }
+  return admission;
+}
+
+Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
+  Admission admission;
+  const Status site = check_site(head, governor_->needs_keys());
   if (!site.is_ok()) {
     admission.refused = refuse(site, 403);
     return admission;
@@ -68,6 +160,23 @@ Admission ApiHandler::admit(const HttpHead& head) {
   }
   admission.body_bytes_max = body_max(match.operation->body, options_);
   admission.lane = match.operation->lane;
+  if (match.operation->right == Right::kNone) {
+    static const auto kNobody = std::make_shared<const Caller>(Caller{"", "", Role::kReader, {}});
+    admission.caller = kNobody;
+    return admission;
+  }
+  std::int64_t retry_after_s = 1;
+  auto caller = caller_of(head, &retry_after_s);
+  if (!caller.is_ok()) {
+    const bool used_up = caller.status().code() == Code::kBusy;
+    Admission refused = turned_away(head, id, match, nullptr, caller.status(), used_up ? 429 : 401);
+    if (used_up) set_retry_after(*refused.refused, retry_after_s);
+    return refused;
+  }
+  const Status right = check_right(**caller, match, head);
+  if (!right.is_ok()) return turned_away(head, id, match, caller->get(), right, 403);
+  admission.tenant = (*caller)->tenant;
+  admission.caller = std::move(caller).value();
   return admission;
 }
 
@@ -77,10 +186,28 @@ HttpReply ApiHandler::refuse(const Status& why, int status) {
   return problem_of(why, status);
 }
 
+HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
+  const auto tenant = tenants_.open(request.caller->tenant);
+  if (!tenant.is_ok()) return problem_of(tenant.status());
+  return answer(*match.operation, Call{api_, request, *request.caller, **tenant, match.path});
+}
+
+HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, HttpReply reply) {
+  const Right right = right_wanted(*match.operation, request.head);
+  if (!is_audited(right, options_.audit_reads)) return reply;
+  const AuditEntry entry = entry_of(request.head, request.id, match, request.caller.get(), reply.status);
+  const Status written = governor_->audit().write(entry);
+  if (written.is_ok()) return reply;
+  // What was done stays done: whoever reads the answer must know both.
+  return problem_of({written.code(), "the request was answered with " + std::to_string(reply.status) +
+                                         ", but that could not be written to the audit log: " + written.message()},
+                    500);
+}
+
 HttpReply ApiHandler::handle(const HttpRequest& request) {
   const Stopwatch stopwatch(api_.env);
-  Match match = find_operation(request.head);
-  HttpReply reply = answer(*match.operation, Call{request, std::move(match.path)});
+  const Match match = find_operation(request.head);
+  HttpReply reply = audited(request, match, act(request, match));
   reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
   const double seconds = stopwatch.wall_seconds();
   Metrics::global().add(metric::kHttpRequests, reply.status < 400   ? HttpResult::kAnswered
@@ -92,6 +219,7 @@ HttpReply ApiHandler::handle(const HttpRequest& request) {
        {"operation", match.operation->name},
        {"path", request.head.target},
        {"client", request.head.client},
+       {"key", request.caller->key},
        {"status", reply.status},
        {"bytes", reply.body.size()},
        {"ms", seconds * 1e3}});
@@ -99,11 +227,32 @@ HttpReply ApiHandler::handle(const HttpRequest& request) {
 }
 
 HttpReply ApiHandler::answer(const Operation& operation, const Call& call) {
-  Result<HttpReply> reply = operation.act(api_, call);
+  Result<HttpReply> reply = operation.act(call);
   if (reply.is_ok()) return std::move(reply).value();
   const bool of_openai = operation.act == create_embeddings;
   return of_openai ? openai_problem_of(reply.status()) : problem_of(reply.status());
 }
+
+std::string_view key_of_request(const HttpHead& head) {
+  const std::string_view given = head.field("authorization");
+  constexpr std::string_view kBearer = "bearer ";
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const bool bearer = given.size() > kBearer.size() && std::equal(kBearer.begin(), kBearer.end(), given.begin(),
+                                                                  [&](char a, char b) { return a == lower(b); });
+  if (bearer) return given.substr(kBearer.size());
+  if (!given.empty()) return given;
+  if (const std::string_view key = head.field("x-api-key"); !key.empty()) return key;
+  std::string_view cookies = head.field("cookie");
+  while (!cookies.empty()) {
+    std::string_view one = cookies.substr(0, cookies.find(';'));
+    cookies.remove_prefix(std::min(cookies.size(), one.size() + 1));
+    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+    if (one.substr(0, kSessionCookie.size()) == kSessionCookie) return one.substr(kSessionCookie.size());
+  }
+  return {};
+}
+
+HttpReply forbidden(const std::string& why) { return problem_of({Code::kDenied, why}, 403); }
 
 HttpReply json_reply(std::string body, int status) {
   HttpReply reply;

@@ -11,25 +11,30 @@
 #include <string_view>
 #include <vector>
 
+#include "govern/govern.h"
 #include "pictor/engine.h"
 #include "serve/http.h"
-#include "serve/keeper.h"
-#include "serve/put_lanes.h"
+#include "serve/tenants.h"
 
 namespace pictor {
 
 // What handlers share; lives as long as the server.
 struct Api {
   Env& env;
-  Engine& engine;
   const ServerOptions& options;
+  Governor& governor;
+  Tenants& tenants;
   std::atomic<const HttpServer*> http{nullptr};  // once it stands
-  PutLanes lanes{engine};
-  Keeper keeper{env, engine};
 };
 
+// The cookie of a session begins so; its value is a key.
+inline constexpr std::string_view kSessionCookie = "pictor_key=";
+
 struct Call {
+  Api& api;
   const HttpRequest& request;
+  const Caller& caller;
+  Tenant& tenant;                                        // the caller's
   std::map<std::string, std::string, std::less<>> path;  // {collection}, {id}
 
   const std::string& at(std::string_view name) const { return path.find(name)->second; }
@@ -37,7 +42,7 @@ struct Call {
 };
 
 // How large a body an operation takes.
-enum class Body : std::uint8_t { kNone, kPicture, kBulk };
+enum class Body : std::uint8_t { kNone, kSmall, kPicture, kBulk };
 
 struct Operation {
   std::string_view name;  // operationId of the contract
@@ -45,7 +50,10 @@ struct Operation {
   std::string_view path;  // "/v1/collections/{collection}"
   Body body = Body::kNone;
   Lane lane = Lane::kInteractive;
-  Result<HttpReply> (*act)(Api&, const Call&) = nullptr;
+  Right right = Right::kGovern;
+  Result<HttpReply> (*act)(const Call&) = nullptr;
+  Right right_to_purge = right;  // with "purge" among its parameters
+  bool main_only = false;        // of the server as a whole: for callers of the main tenant
 };
 std::span<const Operation> operations();
 
@@ -58,32 +66,47 @@ struct Match {
 Match find_operation(const HttpHead& head);
 
 // Handlers, by file.
-Result<HttpReply> list_collections(Api& api, const Call& call);
-Result<HttpReply> get_collection(Api& api, const Call& call);
-Result<HttpReply> create_collection(Api& api, const Call& call);
-Result<HttpReply> delete_collection(Api& api, const Call& call);
-Result<HttpReply> put_item(Api& api, const Call& call);
-Result<HttpReply> put_items(Api& api, const Call& call);
-Result<HttpReply> list_items(Api& api, const Call& call);
-Result<HttpReply> count_items(Api& api, const Call& call);
-Result<HttpReply> get_item(Api& api, const Call& call);
-Result<HttpReply> get_picture(Api& api, const Call& call);
-Result<HttpReply> get_receipt(Api& api, const Call& call);
-Result<HttpReply> get_history(Api& api, const Call& call);
-Result<HttpReply> delete_item(Api& api, const Call& call);
-Result<HttpReply> delete_items(Api& api, const Call& call);
-Result<HttpReply> search_collection(Api& api, const Call& call);
-Result<HttpReply> create_embeddings(Api& api, const Call& call);
-Result<HttpReply> list_encoders(Api& api, const Call& call);
-Result<HttpReply> get_encoder(Api& api, const Call& call);
-Result<HttpReply> get_version(Api& api, const Call& call);
-Result<HttpReply> get_health(Api& api, const Call& call);
-Result<HttpReply> get_ready(Api& api, const Call& call);
-Result<HttpReply> get_metrics(Api& api, const Call& call);
-Result<HttpReply> get_contract(Api& api, const Call& call);
-Result<HttpReply> get_page(Api& api, const Call& call);
-Result<HttpReply> go_to_pages(Api& api, const Call& call);
+Result<HttpReply> list_collections(const Call& call);
+Result<HttpReply> get_collection(const Call& call);
+Result<HttpReply> create_collection(const Call& call);
+Result<HttpReply> delete_collection(const Call& call);
+Result<HttpReply> put_item(const Call& call);
+Result<HttpReply> put_items(const Call& call);
+Result<HttpReply> list_items(const Call& call);
+Result<HttpReply> count_items(const Call& call);
+Result<HttpReply> get_item(const Call& call);
+Result<HttpReply> get_picture(const Call& call);
+Result<HttpReply> get_receipt(const Call& call);
+Result<HttpReply> get_history(const Call& call);
+Result<HttpReply> delete_item(const Call& call);
+Result<HttpReply> delete_items(const Call& call);
+Result<HttpReply> search_collection(const Call& call);
+Result<HttpReply> create_embeddings(const Call& call);
+Result<HttpReply> list_encoders(const Call& call);
+Result<HttpReply> get_encoder(const Call& call);
+Result<HttpReply> get_version(const Call& call);
+Result<HttpReply> get_health(const Call& call);
+Result<HttpReply> get_ready(const Call& call);
+Result<HttpReply> get_metrics(const Call& call);
+Result<HttpReply> get_contract(const Call& call);
+Result<HttpReply> get_page(const Call& call);
+Result<HttpReply> go_to_pages(const Call& call);
+Result<HttpReply> who_am_i(const Call& call);
+Result<HttpReply> begin_session(const Call& call);
+Result<HttpReply> end_session(const Call& call);
+Result<HttpReply> list_keys(const Call& call);
+Result<HttpReply> create_key(const Call& call);
+Result<HttpReply> rotate_key(const Call& call);
+Result<HttpReply> revoke_key(const Call& call);
+Result<HttpReply> list_tenants(const Call& call);
+Result<HttpReply> put_tenant(const Call& call);
+Result<HttpReply> list_audit(const Call& call);
+Result<HttpReply> verify_audit(const Call& call);
 
+// "Authorization: Bearer KEY", "X-API-Key: KEY", or the cookie of a session; empty: none of them.
+std::string_view key_of_request(const HttpHead& head);
+// For a caller who may not.
+HttpReply forbidden(const std::string& why);
 HttpReply json_reply(std::string body, int status = 200);
 // A parameter of the address: absent, or a whole number up to `most`.
 Result<std::optional<std::uint64_t>> count_parameter(const Call& call, std::string_view name, std::uint64_t most);

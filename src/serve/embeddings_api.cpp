@@ -114,7 +114,7 @@ Result<Model> model_of(Engine& engine, const std::string& name, const std::vecto
 
 }  // namespace
 
-Result<HttpReply> create_embeddings(Api& api, const Call& call) {
+Result<HttpReply> create_embeddings(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
   PICTOR_ASSIGN(const auto body, parse_request_json(call.request.body));
   JsonReader json(body, "");
@@ -122,13 +122,13 @@ Result<HttpReply> create_embeddings(Api& api, const Call& call) {
   const std::string format = json.text("encoding_format").value_or("float");
   const auto dimensions = json.count("dimensions");
   json.text("user");
-  PICTOR_ASSIGN(const auto inputs, inputs_of(json, api.options.body_bytes_max));
+  PICTOR_ASSIGN(const auto inputs, inputs_of(json, call.api.options.body_bytes_max));
   PICTOR_TRY(json.status());
   if (format != "float" && format != "base64") {
     return Status(Code::kInvalid, "'encoding_format' is '" + format + "', wanted float or base64");
   }
-  PICTOR_ASSIGN(const Model model, model_of(api.engine, name, inputs));
-  PICTOR_ASSIGN(const auto vectors, vectors_of(api.engine, model.encoder, model.head, inputs));
+  PICTOR_ASSIGN(const Model model, model_of(call.tenant.engine, name, inputs));
+  PICTOR_ASSIGN(const auto vectors, vectors_of(call.tenant.engine, model.encoder, model.head, inputs));
   std::string data;
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     if (dimensions && *dimensions != vectors[i].size()) {

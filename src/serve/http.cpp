@@ -8,9 +8,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <limits>
@@ -26,6 +28,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
+namespace ssl = asio::ssl;
 using asio::ip::tcp;
 using beast::error_code;
 using std::chrono::milliseconds;
@@ -34,7 +37,15 @@ constexpr std::size_t kFirstReadBytes = 512;  // what an idle connection holds
 constexpr std::size_t kLingerReadBytes = 16 * limits::kKiB;
 constexpr int kRetryAcceptMs = 100;
 
-class Session;
+class AnySession {
+ public:
+  virtual ~AnySession() = default;
+  virtual void begin() = 0;
+  virtual void close_if_idle() = 0;
+};
+
+using PlainStream = beast::tcp_stream;
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
 // What connections share. All but the atomics belong to the thread of connections.
 struct Shared {
@@ -55,7 +66,8 @@ struct Shared {
   const ServerOptions options;
   std::atomic<std::uint64_t> body_bytes{0}, connections{0};
   bool draining = false;
-  std::unordered_set<Session*> sessions;
+  std::unordered_set<AnySession*> sessions;
+  std::optional<ssl::context> tls;
   std::function<void()> on_closed;  // a session ended
   // The order matters: threads of the queue end first, then the sessions that wait in `io`, then what they use.
   asio::io_context io{1};
@@ -70,17 +82,20 @@ Status status_of_read(const error_code& error) {
   return {Code::kInvalid, "this is no HTTP/1.1 request: " + error.message()};
 }
 
-class Session : public std::enable_shared_from_this<Session> {
+template <typename Stream>
+class Session final : public AnySession, public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(tcp::socket socket, Shared& shared) : stream_(std::move(socket)), shared_(shared) {
+  template <typename... Arguments>
+  Session(Shared& shared, tcp::socket socket, Arguments&... arguments)
+      : stream_(std::move(socket), arguments...), shared_(shared) {
     shared_.sessions.insert(this);
     shared_.connections.fetch_add(1);
     error_code ignored;
-    stream_.socket().set_option(tcp::no_delay(true), ignored);
-    const auto end = stream_.socket().remote_endpoint(ignored);
+    wire().socket().set_option(tcp::no_delay(true), ignored);
+    const auto end = wire().socket().remote_endpoint(ignored);
     client_ = end.address().to_string() + ":" + std::to_string(end.port());
   }
-  ~Session() {
+  ~Session() override {
     release_body();
     shared_.sessions.erase(this);
     shared_.connections.fetch_sub(1);
@@ -89,33 +104,47 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  void begin() override {
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      wire().expires_after(milliseconds(shared_.options.head_ms));
+      stream_.async_handshake(ssl::stream_base::server, [self = this->shared_from_this()](const error_code& error) {
+        if (error) return self->close();
+        self->wait_for_request();
+      });
+    } else {
+      wait_for_request();
+    }
+  }
+  void close_if_idle() override {
+    if (idle_) close();
+  }
+
+ private:
+  beast::tcp_stream& wire() { return beast::get_lowest_layer(stream_); }
+
   void wait_for_request() {
     if (shared_.draining) return close();
     if (buffer_.size() > 0) return read_head();
     idle_ = true;
     buffer_.shrink_to_fit();
-    stream_.expires_after(milliseconds(shared_.options.idle_ms));
+    wire().expires_after(milliseconds(shared_.options.idle_ms));
     stream_.async_read_some(buffer_.prepare(kFirstReadBytes),
-                            [self = shared_from_this()](const error_code& error, std::size_t bytes) {
+                            [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
                               self->idle_ = false;
                               if (error) return self->close();
                               self->buffer_.commit(bytes);
                               self->read_head();
                             });
   }
-  void close_if_idle() {
-    if (idle_) close();
-  }
 
- private:
   void read_head() {
     parser_.emplace();
     parser_->header_limit(limits::kServerHeadBytesMax);
     parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // until it is known what is asked for
-    stream_.expires_after(milliseconds(shared_.options.head_ms));
+    wire().expires_after(milliseconds(shared_.options.head_ms));
     http::async_read_header(
         stream_, buffer_, *parser_,
-        [self = shared_from_this()](const error_code& error, std::size_t) { self->on_head(error); });
+        [self = this->shared_from_this()](const error_code& error, std::size_t) { self->on_head(error); });
   }
 
   void on_head(const error_code& error) {
@@ -125,9 +154,11 @@ class Session : public std::enable_shared_from_this<Session> {
     if (error) return refuse(status_of_read(error), error == http::error::header_limit ? 431 : 400);
     const Status taken = take_head();
     if (!taken.is_ok()) return refuse(taken, 400);
-    Admission admission = shared_.handler.admit(request_->head);
+    Admission admission = shared_.handler.admit(request_->head, request_->id);
     if (admission.refused) return answer_unread(std::move(*admission.refused));
     lane_ = admission.lane;
+    tenant_ = std::move(admission.tenant);
+    request_->caller = std::move(admission.caller);
     const std::uint64_t held =
         request_->head.content_length.value_or(parser_->chunked() ? admission.body_bytes_max : 0);
     if (held > admission.body_bytes_max) {
@@ -163,8 +194,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void tell_to_continue() {
     continue_.emplace(http::status::continue_, 11);
-    stream_.expires_after(milliseconds(shared_.options.write_ms));
-    http::async_write(stream_, *continue_, [self = shared_from_this()](const error_code& error, std::size_t) {
+    wire().expires_after(milliseconds(shared_.options.write_ms));
+    http::async_write(stream_, *continue_, [self = this->shared_from_this()](const error_code& error, std::size_t) {
       if (error) return self->close();
       self->read_body();
     });
@@ -172,21 +203,23 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void read_body() {
     if (parser_->is_done()) return dispatch();
-    stream_.expires_after(milliseconds(shared_.options.body_ms));
-    http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& error, std::size_t) {
-      if (error == http::error::body_limit) return self->refuse(status_of_read(error), 413);
-      if (error) return self->close();
-      self->dispatch();
-    });
+    wire().expires_after(milliseconds(shared_.options.body_ms));
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](const error_code& error, std::size_t) {
+                       if (error == http::error::body_limit) return self->refuse(status_of_read(error), 413);
+                       if (error) return self->close();
+                       self->dispatch();
+                     });
   }
 
   void dispatch() {
-    stream_.expires_never();
+    wire().expires_never();
     request_->body = std::move(parser_->get().body());
     request_->received_us = shared_.env.monotonic_us();
     parser_.reset();
     const bool queued = shared_.queue.push(
-        lane_, [self = shared_from_this(), request = request_, busy = asio::make_work_guard(shared_.io)]() mutable {
+        lane_, tenant_,
+        [self = this->shared_from_this(), request = request_, busy = asio::make_work_guard(shared_.io)]() mutable {
           auto reply = std::make_shared<HttpReply>(self->shared_.handler.handle(*request));
           request.reset();
           // Moved: a session ends on the thread of connections, never on this one.
@@ -221,8 +254,8 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!head_only) response_->body() = std::move(reply.body);
     request_.reset();
     parser_.reset();
-    stream_.expires_after(milliseconds(shared_.options.write_ms));
-    http::async_write(stream_, *response_, [self = shared_from_this()](const error_code& error, std::size_t) {
+    wire().expires_after(milliseconds(shared_.options.write_ms));
+    http::async_write(stream_, *response_, [self = this->shared_from_this()](const error_code& error, std::size_t) {
       const bool goes_on = !error && self->response_->keep_alive();
       self->response_.reset();
       if (goes_on) return self->wait_for_request();
@@ -234,14 +267,14 @@ class Session : public std::enable_shared_from_this<Session> {
   // Reads on for a moment what the client is still sending: a connection that is closed under it loses the answer.
   void linger() {
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(milliseconds(limits::kServerLingerMs));
+    if constexpr (std::is_same_v<Stream, PlainStream>) wire().socket().shutdown(tcp::socket::shutdown_send, ignored);
+    wire().expires_after(milliseconds(limits::kServerLingerMs));
     linger_more(0);
   }
   void linger_more(std::uint64_t bytes) {
     buffer_.clear();
     stream_.async_read_some(buffer_.prepare(kLingerReadBytes),
-                            [self = shared_from_this(), bytes](const error_code& error, std::size_t more) {
+                            [self = this->shared_from_this(), bytes](const error_code& error, std::size_t more) {
                               if (error || bytes + more > limits::kServerLingerBytesMax) return self->close();
                               self->linger_more(bytes + more);
                             });
@@ -251,20 +284,21 @@ class Session : public std::enable_shared_from_this<Session> {
     shared_.body_bytes.fetch_sub(held_);
     held_ = 0;
   }
+  // Of TLS without its goodbye: every answer says how long it is, so that nothing can be cut off unseen.
   void close() {
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
-    stream_.close();
+    wire().socket().shutdown(tcp::socket::shutdown_both, ignored);
+    wire().close();
   }
 
-  beast::tcp_stream stream_;
+  Stream stream_;
   Shared& shared_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::empty_body>> continue_;
   std::optional<http::response<http::string_body>> response_;
   std::shared_ptr<HttpRequest> request_;
-  std::string client_;
+  std::string client_, tenant_;
   std::uint64_t held_ = 0;  // of Shared::body_bytes
   Lane lane_ = Lane::kInteractive;
   bool keep_alive_ = false, linger_ = false, idle_ = false;
@@ -284,7 +318,11 @@ class Listener {
     acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
       if (!acceptor_.is_open()) return;
       if (error) return accept_later();
-      std::make_shared<Session>(std::move(socket), shared_)->wait_for_request();
+      if (shared_.tls) {
+        std::make_shared<Session<TlsStream>>(shared_, std::move(socket), *shared_.tls)->begin();
+      } else {
+        std::make_shared<Session<PlainStream>>(shared_, std::move(socket))->begin();
+      }
       accept();
     });
   }
@@ -314,8 +352,26 @@ class BeastServer final : public HttpServer {
       : shared_(std::make_unique<Shared>(env, handler, options)) {}
   ~BeastServer() override { stop(); }
 
+  // TLS 1.2 and 1.3, with the library's own choice of ciphers.
+  Status load_certificate() {
+    const ServerOptions& options = shared_->options;
+    if (!options.tls()) return Status::ok();
+    ssl::context& tls = shared_->tls.emplace(ssl::context::tls_server);
+    error_code error;
+    tls.set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1, error);
+    if (!error) tls.use_certificate_chain_file(options.tls_certificate, error);
+    if (error) {
+      return {Code::kInvalid, "'" + options.tls_certificate + "' is no certificate in PEM: " + error.message()};
+    }
+    tls.use_private_key_file(options.tls_key, ssl::context::pem, error);
+    if (!error) return Status::ok();
+    return {Code::kInvalid, "'" + options.tls_key + "' is no key in PEM, or not that of '" + options.tls_certificate +
+                                "': " + error.message()};
+  }
+
   Status listen() {
     const ServerOptions& options = shared_->options;
+    PICTOR_TRY(load_certificate());
     error_code error;
     const auto address = asio::ip::make_address(options.address, error);
     if (error) {
@@ -356,8 +412,8 @@ class BeastServer final : public HttpServer {
     asio::post(shared_->io, [this] {
       shared_->draining = true;
       listener_->close();
-      const std::vector<Session*> sessions(shared_->sessions.begin(), shared_->sessions.end());
-      for (Session* session : sessions) session->close_if_idle();
+      const std::vector<AnySession*> sessions(shared_->sessions.begin(), shared_->sessions.end());
+      for (AnySession* session : sessions) session->close_if_idle();
     });
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, milliseconds(ms), [this] { return ended_; });

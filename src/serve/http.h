@@ -36,8 +36,11 @@ struct HttpHead {
 // kInvalid: an escape that is none, or no path.
 Status parse_target(std::string_view target, HttpHead& head);
 
+struct Caller;  // govern
+
 struct HttpRequest {
   HttpHead head;
+  std::shared_ptr<const Caller> caller;  // as Admission has it
   std::string body;
   std::string id;                // of logs and answers
   std::int64_t received_us = 0;  // when all of it was there, on Env::monotonic_us
@@ -55,14 +58,16 @@ struct Admission {
   std::optional<HttpReply> refused;  // its body is not read, and the connection ends
   std::uint64_t body_bytes_max = 0;
   Lane lane = Lane::kInteractive;
+  std::shared_ptr<const Caller> caller;  // who asks
+  std::string tenant;                    // whose requests wait in one row
 };
 
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  virtual Admission admit(const HttpHead& head) = 0;            // quick; on the thread of all connections
-  virtual HttpReply handle(const HttpRequest& request) = 0;     // on any thread
-  virtual HttpReply refuse(const Status& why, int status) = 0;  // what went wrong before that; quick
+  virtual Admission admit(const HttpHead& head, const std::string& id) = 0;  // quick; on the thread of all connections
+  virtual HttpReply handle(const HttpRequest& request) = 0;                  // on any thread
+  virtual HttpReply refuse(const Status& why, int status) = 0;               // what went wrong before that; quick
 };
 
 struct HttpCounts {

@@ -2,6 +2,13 @@
 
 #include <sys/resource.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
+#include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <thread>
 #include <vector>
@@ -21,10 +28,11 @@ constexpr std::size_t kHttpTestScale = 1;
 // Answers what it was asked; "/wait" takes until the gate is open.
 class Echo final : public HttpHandler {
  public:
-  Admission admit(const HttpHead& head) override {
+  Admission admit(const HttpHead& head, const std::string&) override {
     Admission admission;
     admission.body_bytes_max = 1000;
     if (head.segments[0] == "bulk") admission.lane = Lane::kBulk;
+    admission.tenant = head.field("x-tenant");
     if (head.segments[0] == "no") admission.refused = refuse({Code::kDenied, "no"}, 403);
     return admission;
   }
@@ -248,6 +256,126 @@ TEST_F(HttpTest, a_port_that_is_taken_and_an_address_that_is_none_are_said) {
   EXPECT_EQ(HttpServer::start(Env::real(), echo_, again).status().code(), Code::kBusy);
   again.address = "example.org";
   EXPECT_EQ(HttpServer::start(Env::real(), echo_, again).status().code(), Code::kInvalid);
+}
+
+TEST_F(HttpTest, a_tenant_that_sends_much_neither_shuts_out_nor_delays_another) {
+  options_.workers = 2;
+  options_.queue_max = 8;
+  start();
+  std::vector<std::unique_ptr<TestClient>> greedy;
+  const auto send = [&](const std::string& tenant) {
+    greedy.push_back(std::make_unique<TestClient>(server_->port()));
+    ASSERT_TRUE(greedy.back()->send("GET /wait HTTP/1.1\r\nHost: a\r\nX-Tenant: " + tenant + "\r\n\r\n"));
+  };
+  for (int i = 0; i < 2; ++i) send("big");
+  ASSERT_TRUE(soon([&] { return server_->counts().working == 2; }));
+  for (int i = 0; i < 4; ++i) send("big");
+  ASSERT_TRUE(soon([&] { return server_->counts().waiting == 4; }));
+  EXPECT_EQ(TestClient(server_->port()).ask("GET", "/wait", "", "X-Tenant: big\r\n").status, 429)
+      << "half of the places are for those that have none yet";
+  send("small");
+  EXPECT_TRUE(soon([&] { return server_->counts().waiting == 5; }));
+  echo_.open();
+  for (auto& client : greedy) EXPECT_EQ(client->read().status, 200);
+}
+
+TEST(WorkQueue, tenants_take_turns) {
+  WorkQueue queue(2, 100);
+  std::promise<void> gate;
+  const std::shared_future<void> open = gate.get_future().share();
+  std::mutex mutex;
+  std::string order;
+  const auto work = [&](char name) {
+    return [&, name] {
+      const std::lock_guard lock(mutex);
+      order += name;
+    };
+  };
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(queue.push(Lane::kInteractive, "a", [open] { open.wait(); }));
+  while (queue.working() < 2) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(queue.push(Lane::kInteractive, "a", work('a')));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.push(Lane::kInteractive, "b", work('b')));
+  gate.set_value();
+  for (std::size_t done = 0; done < 23;) {
+    const std::lock_guard lock(mutex);
+    done = order.size();
+  }
+  EXPECT_LT(order.rfind('b'), 10U) << order;
+}
+
+// A client that speaks TLS and trusts one certificate alone.
+class TlsClient {
+ public:
+  explicit TlsClient(const std::string& trusted) {
+    context_.load_verify_file(trusted);
+    context_.set_verify_mode(boost::asio::ssl::verify_peer);
+  }
+  std::string ask(std::uint16_t port, const std::string& request) {
+    boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream(io_, context_);
+    stream.lowest_layer().connect({boost::asio::ip::make_address("127.0.0.1"), port});
+    boost::system::error_code error;
+    stream.handshake(boost::asio::ssl::stream_base::client, error);
+    if (error) return "no handshake: " + error.message();
+    boost::asio::write(stream, boost::asio::buffer(request), error);
+    std::string answer;
+    boost::asio::read(stream, boost::asio::dynamic_buffer(answer), error);
+    return answer;
+  }
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::ssl::context context_{boost::asio::ssl::context::tls_client};
+};
+
+class HttpsTest : public HttpTest {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pictor-tls-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    const std::string make =
+        "openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=localhost -addext "
+        "subjectAltName=IP:127.0.0.1 -keyout " +
+        folder_ + "/key.pem -out " + folder_ + "/cert.pem 2>/dev/null";
+    ASSERT_EQ(std::system(make.c_str()), 0) << "openssl makes the certificate of this test";  // NOLINT(cert-env33-c)
+    options_.tls_certificate = folder_ + "/cert.pem";
+    options_.tls_key = folder_ + "/key.pem";
+  }
+  void TearDown() override {
+    server_.reset();
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  std::string folder_;
+};
+
+TEST_F(HttpsTest, a_client_that_trusts_the_certificate_is_answered_and_a_plain_one_is_not) {
+  start();
+  const std::string request = "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody";
+  TlsClient client(options_.tls_certificate);
+  for (int i = 0; i < 3; ++i) {
+    const std::string answer = client.ask(server_->port(), request);
+    EXPECT_NE(answer.find("POST /x body"), std::string::npos) << answer;
+  }
+  const std::string large = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+  EXPECT_NE(client.ask(server_->port(), large).find("413"), std::string::npos);
+  EXPECT_EQ(TestClient(server_->port()).ask("GET", "/x").status, 0);
+  TestClient half(server_->port());
+  ASSERT_TRUE(half.send("\x16\x03\x01"));
+  EXPECT_NE(client.ask(server_->port(), request).find("POST /x body"), std::string::npos) << "others are answered";
+}
+
+TEST_F(HttpsTest, what_is_no_certificate_or_no_key_of_it_is_named) {
+  options_.port = 0;
+  const std::string key = options_.tls_key;
+  for (const std::string& wrong : {folder_ + "/none.pem", key}) {
+    options_.tls_certificate = wrong;
+    const auto started = HttpServer::start(Env::real(), echo_, options_);
+    EXPECT_EQ(started.status().code(), Code::kInvalid);
+    EXPECT_NE(started.status().message().find(wrong), std::string::npos) << started.status().to_string();
+  }
+  options_.tls_certificate = folder_ + "/cert.pem";
+  options_.tls_key = folder_ + "/cert.pem";
+  EXPECT_EQ(HttpServer::start(Env::real(), echo_, options_).status().code(), Code::kInvalid);
 }
 
 TEST(HttpHead, addresses_are_taken_apart) {

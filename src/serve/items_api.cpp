@@ -18,9 +18,9 @@ Status no_item(const Call& call) {
   return {Code::kNotFound, "collection '" + call.at("collection") + "' has no item '" + call.at("id") + "'"};
 }
 
-Result<StoredItem> item_at(Api& api, const Call& call, bool with_vectors) {
+Result<StoredItem> item_at(const Call& call, bool with_vectors) {
   PICTOR_ASSIGN(const AsOf at, parse_as_of(call.parameter("as_of").value_or("")));
-  auto& engine = api.engine;
+  auto& engine = call.tenant.engine;
   PICTOR_ASSIGN(auto item, at.is_now() ? engine.get(call.at("collection"), call.at("id"), with_vectors)
                                        : engine.get_as_of(call.at("collection"), call.at("id"), with_vectors, at));
   if (!item) return no_item(call);
@@ -57,33 +57,34 @@ std::string_view type_of_picture(const Bytes& picture) {
 
 }  // namespace
 
-Result<HttpReply> list_collections(Api& api, const Call& call) {
+Result<HttpReply> list_collections(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const auto all, api.engine.collections());
+  PICTOR_ASSIGN(auto all, call.tenant.engine.collections());
+  std::erase_if(all, [&](const auto& info) { return !call.caller.may_see(info.name); });
   return json_reply(collections_json(all, false));
 }
 
-Result<HttpReply> get_collection(Api& api, const Call& call) {
+Result<HttpReply> get_collection(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+  PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(call.at("collection")));
   return json_reply(collection_json(info, false));
 }
 
-Result<HttpReply> delete_collection(Api& api, const Call& call) {
+Result<HttpReply> delete_collection(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_TRY(api.engine.drop(call.at("collection")));
-  api.lanes.forget(call.at("collection"));
+  PICTOR_TRY(call.tenant.engine.drop(call.at("collection")));
+  call.tenant.lanes.forget(call.at("collection"));
   HttpReply reply;
   reply.status = 204;
   reply.type.clear();
   return reply;
 }
 
-Result<HttpReply> list_items(Api& api, const Call& call) {
+Result<HttpReply> list_items(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"where", "limit", "cursor", "vectors"}));
   PICTOR_ASSIGN(const auto limit, count_parameter(call, "limit", limits::kServerPageItemsMax));
   PICTOR_ASSIGN(const bool vectors, flag_parameter(call, "vectors"));
-  PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+  PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(call.at("collection")));
   Cursor cursor{info.sequence, 0};
   if (const auto text = call.parameter("cursor")) {
     PICTOR_ASSIGN(cursor, Cursor::parse(*text));
@@ -95,29 +96,30 @@ Result<HttpReply> list_items(Api& api, const Call& call) {
   std::string items;
   std::uint64_t seen = 0;
   bool more = false;
-  const Status scanned = api.engine.scan_as_of(call.at("collection"), std::string(call.parameter("where").value_or("")),
-                                               vectors, at, [&](const StoredItem& item) {
-                                                 if (seen++ < cursor.told) return Status::ok();
-                                                 more = seen > cursor.told + wanted;
-                                                 if (more) return Status(Code::kCancelled, "the page is full");
-                                                 items += (items.empty() ? "" : ",") + item_json(item, false);
-                                                 return Status::ok();
-                                               });
+  const Status scanned =
+      call.tenant.engine.scan_as_of(call.at("collection"), std::string(call.parameter("where").value_or("")), vectors,
+                                    at, [&](const StoredItem& item) {
+                                      if (seen++ < cursor.told) return Status::ok();
+                                      more = seen > cursor.told + wanted;
+                                      if (more) return Status(Code::kCancelled, "the page is full");
+                                      items += (items.empty() ? "" : ",") + item_json(item, false);
+                                      return Status::ok();
+                                    });
   if (!scanned.is_ok() && !more) return scanned;
   cursor.told += wanted;
   const std::string next = more ? "\"" + cursor.text() + "\"" : "null";
   return json_reply("{\"items\":[" + items + "],\"next\":" + next + "}");
 }
 
-Result<HttpReply> count_items(Api& api, const Call& call) {
+Result<HttpReply> count_items(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"where"}));
   const std::string where(call.parameter("where").value_or(""));
   std::uint64_t count = 0;
   if (where.empty()) {
-    PICTOR_ASSIGN(const auto info, api.engine.stats(call.at("collection")));
+    PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(call.at("collection")));
     count = info.items;
   } else {
-    PICTOR_TRY(api.engine.scan(call.at("collection"), where, false, [&](const StoredItem&) {
+    PICTOR_TRY(call.tenant.engine.scan(call.at("collection"), where, false, [&](const StoredItem&) {
       ++count;
       return Status::ok();
     }));
@@ -125,20 +127,20 @@ Result<HttpReply> count_items(Api& api, const Call& call) {
   return json_reply(Json{{"count", count}}.dump());
 }
 
-Result<HttpReply> get_item(Api& api, const Call& call) {
+Result<HttpReply> get_item(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"vectors", "as_of"}));
   PICTOR_ASSIGN(const bool vectors, flag_parameter(call, "vectors"));
-  PICTOR_ASSIGN(const StoredItem item, item_at(api, call, vectors));
+  PICTOR_ASSIGN(const StoredItem item, item_at(call, vectors));
   return json_reply(item_json(item, false));
 }
 
-Result<HttpReply> get_picture(Api& api, const Call& call) {
+Result<HttpReply> get_picture(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"side", "as_of"}));
   PICTOR_ASSIGN(const auto side, count_parameter(call, "side", limits::kServerThumbnailSideMax));
   PICTOR_ASSIGN(const AsOf at, parse_as_of(call.parameter("as_of").value_or("")));
-  PICTOR_ASSIGN(auto picture, api.engine.picture_as_of(call.at("collection"), call.at("id"), at));
+  PICTOR_ASSIGN(auto picture, call.tenant.engine.picture_as_of(call.at("collection"), call.at("id"), at));
   if (!picture) {
-    PICTOR_TRY(item_at(api, call, false).status());
+    PICTOR_TRY(item_at(call, false).status());
     return Status(Code::kNotFound,
                   "the picture of '" + call.at("id") + "' is not kept, or its file is gone or changed");
   }
@@ -155,9 +157,9 @@ Result<HttpReply> get_picture(Api& api, const Call& call) {
   return reply;
 }
 
-Result<HttpReply> get_receipt(Api& api, const Call& call) {
+Result<HttpReply> get_receipt(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const CheckedReceipt checked, api.engine.receipt(call.at("collection"), call.at("id")));
+  PICTOR_ASSIGN(const CheckedReceipt checked, call.tenant.engine.receipt(call.at("collection"), call.at("id")));
   constexpr std::string_view kStates[] = {"signed", "unsigned", "wrong", "unknown_key"};
   Json body = {
       {"state", kStates[static_cast<std::size_t>(checked.state) & 3]}, {"receipt", nullptr}, {"problem", nullptr}};
@@ -166,13 +168,13 @@ Result<HttpReply> get_receipt(Api& api, const Call& call) {
   return json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Result<HttpReply> get_history(Api& api, const Call& call) {
+Result<HttpReply> get_history(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const auto versions, api.engine.history(call.at("collection"), call.at("id")));
+  PICTOR_ASSIGN(const auto versions, call.tenant.engine.history(call.at("collection"), call.at("id")));
   return json_reply(history_json(versions, false));
 }
 
-Result<HttpReply> delete_item(Api& api, const Call& call) {
+Result<HttpReply> delete_item(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"purge"}));
   PICTOR_ASSIGN(const bool purge, flag_parameter(call, "purge"));
   const std::vector<std::string> ids = {call.at("id")};
@@ -180,22 +182,22 @@ Result<HttpReply> delete_item(Api& api, const Call& call) {
     PurgeRequest request;
     request.collection = call.at("collection");
     request.ids = ids;
-    PICTOR_ASSIGN(const Purge purged, api.engine.upkeep().purge(request));
+    PICTOR_ASSIGN(const Purge purged, call.tenant.engine.upkeep().purge(request));
     if (purged.erased == 0) return no_item(call);
     return json_reply(purged_json(purged, false));
   }
-  PICTOR_ASSIGN(const std::uint64_t deleted, api.engine.remove(call.at("collection"), ids));
+  PICTOR_ASSIGN(const std::uint64_t deleted, call.tenant.engine.remove(call.at("collection"), ids));
   if (deleted == 0) return no_item(call);
   return json_reply(Json{{"deleted", deleted}}.dump());
 }
 
-Result<HttpReply> delete_items(Api& api, const Call& call) {
+Result<HttpReply> delete_items(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"where"}));
   const std::string where(call.parameter("where").value_or(""));
   if (where.empty()) {
     return Status(Code::kInvalid, "'where' says which items are deleted; DELETE the collection to delete all of it");
   }
-  PICTOR_ASSIGN(const std::uint64_t deleted, api.engine.remove_where(call.at("collection"), where));
+  PICTOR_ASSIGN(const std::uint64_t deleted, call.tenant.engine.remove_where(call.at("collection"), where));
   return json_reply(Json{{"deleted", deleted}}.dump());
 }
 

@@ -46,11 +46,11 @@ int http_status_of(Code code) {
     case Code::kNotFound: return 404;
     case Code::kExists:
     case Code::kMismatch: return 409;
-    case Code::kUnreadable: return 422;
+    case Code::kUnreadable:
+    case Code::kUnsupported: return 422;
     case Code::kLimit: return 413;
     case Code::kBusy: return 503;
     case Code::kCancelled: return 504;
-    case Code::kUnsupported: return 501;
     case Code::kDenied:
     case Code::kIo:
     case Code::kCorrupt:
@@ -66,6 +66,11 @@ HttpReply problem_of(const Status& why, int status) {
   reply.body = object_of(why, status).dump(-1, ' ', false, Json::error_handler_t::replace);
   if (status == 429 || status == 503) reply.fields.emplace_back("Retry-After", std::to_string(kRetryAfterSeconds));
   return reply;
+}
+
+void set_retry_after(HttpReply& reply, std::int64_t seconds) {
+  std::erase_if(reply.fields, [](const auto& field) { return field.first == "Retry-After"; });
+  reply.fields.emplace_back("Retry-After", std::to_string(seconds));
 }
 
 HttpReply openai_problem_of(const Status& why) {

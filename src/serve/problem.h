@@ -11,6 +11,8 @@ int http_status_of(Code code);
 // docs/reference/json.md.
 HttpReply problem_of(const Status& why, int status);
 inline HttpReply problem_of(const Status& why) { return problem_of(why, http_status_of(why.code())); }
+// Tells the client to wait longer than it would be told otherwise.
+void set_retry_after(HttpReply& reply, std::int64_t seconds);
 // With the member "error" beside them, where OpenAI's clients look for the message.
 HttpReply openai_problem_of(const Status& why);
 // The same as one line of a list of results.

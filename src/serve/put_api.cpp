@@ -192,9 +192,21 @@ std::string line_json(std::size_t number, const std::string& id, const PutResult
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+// A tenant that holds as many items as it may takes no more; what comes at the same moment may pass it by a batch.
+Status check_room(const Call& call) {
+  const auto tenant = call.api.governor.tenant(call.caller.tenant);
+  if (!tenant || tenant->items_max == 0) return Status::ok();
+  PICTOR_ASSIGN(const auto collections, call.tenant.engine.collections());
+  std::uint64_t items = 0;
+  for (const CollectionInfo& info : collections) items += info.items;
+  if (items < tenant->items_max) return Status::ok();
+  return {Code::kLimit, "tenant '" + tenant->name + "' holds " + std::to_string(items) + " items, and may hold " +
+                            std::to_string(tenant->items_max) + ": delete some, or have an admin raise its limit"};
+}
+
 }  // namespace
 
-Result<HttpReply> create_collection(Api& api, const Call& call) {
+Result<HttpReply> create_collection(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
   IngestRequest request;
   request.collection = call.at("collection");
@@ -206,41 +218,43 @@ Result<HttpReply> create_collection(Api& api, const Call& call) {
     request.tokens = json.text("tokens").value_or("");
     PICTOR_TRY(json.status());
   }
-  if (request.keep.empty()) request.keep = api.lanes.keep_of_new(request.collection);
+  if (request.keep.empty()) request.keep = call.tenant.lanes.keep_of_new(request.collection);
   class Nothing final : public IngestSource {
    public:
     Result<bool> next(Entry&) override { return false; }
     std::optional<std::uint64_t> total() const override { return 0; }
   } nothing;
-  const bool existed = api.engine.stats(request.collection).is_ok();
-  PICTOR_TRY(api.engine.ingest(request, nothing).status());
-  PICTOR_ASSIGN(const auto info, api.engine.stats(request.collection));
+  const bool existed = call.tenant.engine.stats(request.collection).is_ok();
+  PICTOR_TRY(call.tenant.engine.ingest(request, nothing).status());
+  PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(request.collection));
   return json_reply(collection_json(info, false), existed ? 200 : 201);
 }
 
-Result<HttpReply> put_item(Api& api, const Call& call) {
-  PICTOR_ASSIGN(auto put, item_of(call, api.options));
+Result<HttpReply> put_item(const Call& call) {
+  PICTOR_TRY(check_room(call));
+  PICTOR_ASSIGN(auto put, item_of(call, call.api.options));
   const std::string id = put.item.id;
   std::vector<PutItem> items;
   items.push_back(std::move(put));
-  const auto results = api.lanes.put(target_of(call), std::move(items));
+  const auto results = call.tenant.lanes.put(target_of(call), std::move(items));
   PICTOR_TRY(results.front().cause);
-  api.keeper.written(call.at("collection"));
+  call.tenant.keeper.written(call.at("collection"));
   const Json body = {{"id", id}, {"status", name_of(results.front().outcome)}};
   return json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace),
                     results.front().outcome == IngestOutcome::kAdded ? 201 : 200);
 }
 
-Result<HttpReply> put_items(Api& api, const Call& call) {
+Result<HttpReply> put_items(const Call& call) {
+  PICTOR_TRY(check_room(call));
   PICTOR_TRY(only_parameters(call, {"encoder", "keep", "tokens"}));
-  PICTOR_ASSIGN(auto lines, lines_of(call, api.options));
+  PICTOR_ASSIGN(auto lines, lines_of(call, call.api.options));
   std::vector<PutItem> items;
   for (BulkLine& line : lines) {
     if (line.problem.is_ok()) line.problem = complete(line.put);
     if (line.problem.is_ok()) items.push_back({line.put.item, std::move(line.put.picture)});
   }
-  const auto results = api.lanes.put(target_of(call), std::move(items));
-  if (!results.empty()) api.keeper.written(call.at("collection"));
+  const auto results = call.tenant.lanes.put(target_of(call), std::move(items));
+  if (!results.empty()) call.tenant.keeper.written(call.at("collection"));
   HttpReply reply;
   reply.type = "application/x-ndjson";
   auto result = results.begin();

@@ -151,11 +151,11 @@ Status read_query(const Call& call, const ServerOptions& options, Query& query) 
 
 }  // namespace
 
-Result<HttpReply> search_collection(Api& api, const Call& call) {
+Result<HttpReply> search_collection(const Call& call) {
   Query query;
   query.collection = call.at("collection");
-  PICTOR_TRY(read_query(call, api.options, query));
-  PICTOR_ASSIGN(const Hits hits, api.engine.search(query));
+  PICTOR_TRY(read_query(call, call.api.options, query));
+  PICTOR_ASSIGN(const Hits hits, call.tenant.engine.search(query));
   return json_reply(hits_json(hits, false));
 }
 

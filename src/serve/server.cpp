@@ -11,8 +11,8 @@ bool is_loopback(const std::string& address) { return address == "::1" || addres
 
 class HttpApiServer final : public Server {
  public:
-  HttpApiServer(Env& env, Engine& engine, const ServerOptions& options)
-      : options_(options), api_(env, engine, options) {}
+  HttpApiServer(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options)
+      : options_(options), api_(env, engine, std::move(governor), options) {}
 
   Status listen(Env& env) {
     PICTOR_ASSIGN(http_, HttpServer::start(env, api_, options_));
@@ -22,7 +22,8 @@ class HttpApiServer final : public Server {
   std::uint16_t port() const override { return http_->port(); }
   std::string url() const override {
     const bool is_v6 = options_.address.find(':') != std::string::npos;
-    return "http://" + (is_v6 ? "[" + options_.address + "]" : options_.address) + ":" + std::to_string(port());
+    const std::string host = is_v6 ? "[" + options_.address + "]" : options_.address;
+    return std::string(options_.tls() ? "https" : "http") + "://" + host + ":" + std::to_string(port());
   }
   bool drain(std::int64_t ms) override { return http_->drain(ms); }
 
@@ -35,10 +36,16 @@ class HttpApiServer final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Env& env, Engine& engine, const ServerOptions& options) {
+  if (options.data_folder.empty()) return Status(Code::kInvalid, "ServerOptions::data_folder is empty");
+  PICTOR_ASSIGN(auto governor, Governor::open(env, options.data_folder));
+  ServerOptions taken = options;
   if (!is_loopback(options.address)) {
-    return Status(Code::kInvalid, "'" + options.address +
-                                      "' is reached by other machines, and this server has no keys yet: it listens on "
-                                      "127.0.0.1 or ::1; let a proxy that asks for a password stand before it");
+    taken.open_without_keys = false;
+    if (!governor->has_live_keys()) {
+      return Status(Code::kDenied, "'" + options.address +
+                                       "' is reached by other machines, and there is no key that they could show: make "
+                                       "one with `pictor key create --role admin`, or listen on 127.0.0.1");
+    }
   }
   if (!options.log_file.empty()) {
     LogOptions log;
@@ -46,7 +53,7 @@ Result<std::unique_ptr<Server>> Server::start(Env& env, Engine& engine, const Se
     log.file = options.log_file == "-" ? "" : options.log_file;
     PICTOR_TRY(set_log(env, log));
   }
-  auto server = std::make_unique<HttpApiServer>(env, engine, options);
+  auto server = std::make_unique<HttpApiServer>(env, engine, std::move(governor), taken);
   PICTOR_TRY(server->listen(env));
   return std::unique_ptr<Server>(std::move(server));
 }

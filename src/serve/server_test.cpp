@@ -20,6 +20,7 @@ class ServerTest : public EngineTest {
     EngineTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     ServerOptions options;
+    options.data_folder = options_.data_folder;
     options.port = 0;
     options.body_bytes_max = 1 << 20;
     auto started = Server::start(Env::real(), *engine_, options);
@@ -235,7 +236,7 @@ TEST_F(ServerTest, vectors_come_in_the_shape_that_openai_clients_speak) {
   const Json pictures = json("POST", "/v1/embeddings", {{"input", {{{"image", base64_of(picture(1))}}}}});
   EXPECT_EQ(pictures["data"][0]["embedding"].get<std::vector<float>>(),
             engine_->embed_picture("", "", picture(1)).value());
-  EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", "x"}, {"dimensions", 7}})["http"], 501);
+  EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", "x"}, {"dimensions", 7}})["http"], 422);
   const Json no_model = json("POST", "/v1/embeddings", {{"input", "x"}, {"model", "none"}});
   EXPECT_EQ(no_model["http"], 404);
   EXPECT_EQ(no_model["error"]["message"], no_model["detail"]);
@@ -261,7 +262,7 @@ TEST_F(ServerTest, wrong_requests_are_told_what_is_wrong) {
   refused({{"query", Json::array()}}, "1 to 16 parts");
   refused({{"text", "a"}, {"where", "number >="}}, "filter");
   refused({{"text", "a"}, {"exact", true}, {"recall", 0.5}}, "do not go together");
-  refused({{"image", "http://example.org/a.jpg"}}, "fetches none", 501);
+  refused({{"image", "http://example.org/a.jpg"}}, "fetches none", 422);
   refused({{"image", "!!!"}}, "base64");
   refused({{"image", base64_of(as_bytes("no picture"))}}, "", 422);
   refused({{"id", "none"}}, "none", 404);
@@ -300,7 +301,8 @@ TEST_F(ServerTest, pages_of_other_sites_and_other_names_are_refused) {
   EXPECT_EQ(status_with(""), 403);
   ServerOptions open;
   open.address = "0.0.0.0";
-  EXPECT_EQ(Server::start(Env::real(), *engine_, open).status().code(), Code::kInvalid);
+  open.data_folder = options_.data_folder;
+  EXPECT_EQ(Server::start(Env::real(), *engine_, open).status().code(), Code::kDenied);
 }
 
 TEST_F(ServerTest, it_says_how_it_is_and_serves_its_pages) {

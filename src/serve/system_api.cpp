@@ -30,34 +30,34 @@ std::string_view type_of_name(std::string_view name) {
 
 }  // namespace
 
-Result<HttpReply> list_encoders(Api& api, const Call& call) {
+Result<HttpReply> list_encoders(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const auto all, api.engine.encoders());
+  PICTOR_ASSIGN(const auto all, call.tenant.engine.encoders());
   return json_reply(encoders_json(all, false));
 }
 
-Result<HttpReply> get_encoder(Api& api, const Call& call) {
+Result<HttpReply> get_encoder(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
-  PICTOR_ASSIGN(const auto all, api.engine.encoders());
+  PICTOR_ASSIGN(const auto all, call.tenant.engine.encoders());
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& info) { return info.name == call.at("encoder"); });
   if (found == all.end()) return Status(Code::kNotFound, "there is no encoder '" + call.at("encoder") + "'");
   return json_reply(encoder_json(*found, false));
 }
 
-Result<HttpReply> get_version(Api&, const Call& call) {
+Result<HttpReply> get_version(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
   return json_reply(Json{{"version", version_text()}, {"api", "v1"}, {"build", build_details()}}.dump());
 }
 
-Result<HttpReply> get_health(Api&, const Call&) { return text_reply("ok\n", "text/plain; charset=utf-8"); }
+Result<HttpReply> get_health(const Call&) { return text_reply("ok\n", "text/plain; charset=utf-8"); }
 
 // Ready: the data folder answers, and some encoder has its weights.
-Result<HttpReply> get_ready(Api& api, const Call&) {
+Result<HttpReply> get_ready(const Call& call) {
   std::vector<std::string> why;
-  const auto collections = api.engine.collections();
+  const auto collections = call.tenant.engine.collections();
   if (!collections.is_ok()) why.push_back("the data folder: " + collections.status().message());
-  const auto encoders = api.engine.encoders();
+  const auto encoders = call.tenant.engine.encoders();
   if (!encoders.is_ok()) {
     why.push_back("the encoders: " + encoders.status().message());
   } else if (std::none_of(encoders->begin(), encoders->end(), [](const auto& info) { return info.ready; })) {
@@ -67,8 +67,8 @@ Result<HttpReply> get_ready(Api& api, const Call&) {
                     why.empty() ? 200 : 503);
 }
 
-Result<HttpReply> get_metrics(Api& api, const Call&) {
-  if (const HttpServer* http = api.http; http != nullptr) {
+Result<HttpReply> get_metrics(const Call& call) {
+  if (const HttpServer* http = call.api.http; http != nullptr) {
     const HttpCounts counts = http->counts();
     Metrics::global().set(metric::kHttpConnections, static_cast<double>(counts.connections));
     Metrics::global().set(metric::kHttpWaiting, static_cast<double>(counts.waiting));
@@ -77,18 +77,18 @@ Result<HttpReply> get_metrics(Api& api, const Call&) {
   return text_reply(Metrics::global().prometheus_text(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
-Result<HttpReply> get_contract(Api&, const Call&) {
+Result<HttpReply> get_contract(const Call&) {
   return text_reply(std::string(built_in_file("openapi.yaml")->bytes), "application/yaml; charset=utf-8");
 }
 
-Result<HttpReply> go_to_pages(Api&, const Call&) {
+Result<HttpReply> go_to_pages(const Call&) {
   HttpReply reply = text_reply("", "");
   reply.status = 302;
   reply.fields.emplace_back("Location", "/ui/index.html");
   return reply;
 }
 
-Result<HttpReply> get_page(Api&, const Call& call) {
+Result<HttpReply> get_page(const Call& call) {
   const BuiltInFile* file = call.at("file") == "openapi.yaml" ? nullptr : built_in_file(call.at("file"));
   if (file == nullptr) return Status(Code::kNotFound, "there is no page '" + call.at("file") + "'");
   HttpReply reply = text_reply(std::string(file->bytes), std::string(type_of_name(file->name)));

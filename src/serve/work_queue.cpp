@@ -1,5 +1,6 @@
 #include "serve/work_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pictor {
@@ -12,18 +13,45 @@ WorkQueue::~WorkQueue() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (auto& lane : lanes_) lane.clear();
+    for (auto& lane : lanes_) lane = {};
   }
   changed_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
 
-bool WorkQueue::push(Lane lane, std::function<void()> work) {
+void WorkQueue::Waiting::push(const std::string& tenant, Work work) {
+  auto& own = of[tenant];
+  if (own.empty()) turns.push_back(tenant);
+  own.push_back(std::move(work));
+  ++count;
+}
+
+WorkQueue::Work WorkQueue::Waiting::pop() {
+  const auto own = of.find(turns.front());
+  Work work = std::move(own->second.front());
+  own->second.pop_front();
+  --count;
+  if (own->second.empty()) {
+    of.erase(own);
+  } else {
+    turns.push_back(turns.front());
+  }
+  turns.pop_front();
+  return work;
+}
+
+bool WorkQueue::push(Lane lane, const std::string& tenant, std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);
-    auto& waiting = lanes_[static_cast<std::size_t>(lane)];
-    if (stopping_ || waiting.size() >= waiting_max_) return false;
-    waiting.push_back(std::move(work));
+    several_ = several_ || !tenant.empty();
+    Waiting& waiting = lanes_[static_cast<std::size_t>(lane)];
+    const auto own = waiting.of.find(tenant);
+    // One share stays for a tenant that has nothing here yet.
+    const std::size_t tenants = waiting.of.size() + (own == waiting.of.end() ? 1 : 0);
+    const std::size_t share = several_ ? std::max<std::size_t>(1, waiting_max_ / (tenants + 1)) : waiting_max_;
+    const std::size_t waits = own == waiting.of.end() ? 0 : own->second.size();
+    if (stopping_ || waiting.count >= waiting_max_ || waits >= share) return false;
+    waiting.push(tenant, std::move(work));
   }
   changed_.notify_one();
   return true;
@@ -31,7 +59,7 @@ bool WorkQueue::push(Lane lane, std::function<void()> work) {
 
 std::size_t WorkQueue::waiting() const {
   const std::lock_guard lock(mutex_);
-  return lanes_[0].size() + lanes_[1].size();
+  return lanes_[0].count + lanes_[1].count;
 }
 
 std::size_t WorkQueue::working() const {
@@ -40,8 +68,8 @@ std::size_t WorkQueue::working() const {
 }
 
 std::optional<Lane> WorkQueue::next_lane() {
-  const bool bulk = !lanes_[1].empty() && working_[1] < bulk_max_;
-  if (lanes_[0].empty()) return bulk ? std::optional(Lane::kBulk) : std::nullopt;
+  const bool bulk = lanes_[1].count > 0 && working_[1] < bulk_max_;
+  if (lanes_[0].count == 0) return bulk ? std::optional(Lane::kBulk) : std::nullopt;
   return bulk && turns_ % kBulkTurn == kBulkTurn - 1 ? Lane::kBulk : Lane::kInteractive;
 }
 
@@ -55,8 +83,7 @@ void WorkQueue::run() {
     });
     if (stopping_) return;
     const auto at = static_cast<std::size_t>(*lane);
-    auto work = std::move(lanes_[at].front());
-    lanes_[at].pop_front();
+    Work work = lanes_[at].pop();
     ++working_[at];
     ++turns_;
     // The thread that was woken for one lane may have taken from the other.

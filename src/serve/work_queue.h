@@ -1,7 +1,8 @@
 // Requests that wait for a thread: two lanes of bounded length. Inside serve/ only.
 //
 // What somebody waits for goes first; bulk work never takes all threads, and is never left out altogether: it gets one
-// of eight turns. Thread safety: all calls from any thread.
+// of eight turns. Within a lane tenants take turns, and each has a share of the places to wait, so that one who sends
+// much neither delays nor shuts out another. Thread safety: all calls from any thread.
 #pragma once
 
 #include <array>
@@ -10,8 +11,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -27,14 +30,25 @@ class WorkQueue {
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
-  // False: too many wait. Work must not throw.
-  bool push(Lane lane, std::function<void()> work);
+  // False: too many wait, or too many of this tenant. Work must not throw.
+  bool push(Lane lane, const std::string& tenant, std::function<void()> work);
   std::size_t waiting() const;
   std::size_t working() const;
 
  private:
+  using Work = std::function<void()>;
   static constexpr std::size_t kLanes = 2;
   static constexpr std::size_t kBulkTurn = 8;
+
+  // What waits: in the order of each tenant, and the tenants in the order of their turns.
+  struct Waiting {
+    std::map<std::string, std::deque<Work>> of;  // none is empty
+    std::deque<std::string> turns;               // the same tenants
+    std::size_t count = 0;
+
+    void push(const std::string& tenant, Work work);
+    Work pop();
+  };
 
   void run();
   std::optional<Lane> next_lane();  // REQUIRES: the lock is held
@@ -43,7 +57,8 @@ class WorkQueue {
   const std::size_t bulk_max_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::array<std::deque<std::function<void()>>, kLanes> lanes_;
+  std::array<Waiting, kLanes> lanes_;
+  bool several_ = false;  // tenants were seen
   std::array<std::size_t, kLanes> working_{};
   std::size_t turns_ = 0;
   bool stopping_ = false;

@@ -1,0 +1,42 @@
+#include "serve/tenants.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pictor {
+
+Tenants::Tenants(Env& env, Engine& main, std::string data_folder)
+    : env_(env),
+      main_engine_(main),
+      folder_(join_path(std::move(data_folder), "tenants")),
+      main_(std::make_shared<Tenant>(env, main)) {}
+
+Result<std::shared_ptr<Tenant>> Tenants::open(const std::string& name) {
+  if (name.empty()) return main_;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = open_.find(name); found != open_.end()) {
+    found->second.used = ++turns_;
+    return found->second.tenant;
+  }
+  make_room();
+  PICTOR_TRY(env_.make_dirs(folder_));
+  PICTOR_TRY(env_.sync_dir(parent_path(folder_)));
+  PICTOR_ASSIGN(auto engine, main_engine_.open_beside(join_path(folder_, name)));
+  auto tenant = std::make_shared<Tenant>(env_, std::move(engine));
+  open_[name] = {tenant, ++turns_};
+  return tenant;
+}
+
+void Tenants::make_room() {
+  while (open_.size() >= limits::kTenantsOpenMax) {
+    auto oldest = open_.end();
+    for (auto it = open_.begin(); it != open_.end(); ++it) {
+      const bool idle = it->second.tenant.use_count() == 1;
+      if (idle && (oldest == open_.end() || it->second.used < oldest->second.used)) oldest = it;
+    }
+    if (oldest == open_.end()) return;  // all are being used: there are as many as requests at most
+    open_.erase(oldest);
+  }
+}
+
+}  // namespace pictor
