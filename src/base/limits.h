@@ -205,15 +205,15 @@ inline constexpr std::uint32_t kKeyNameBytesMax = 200;                     // a 
 inline constexpr std::uint32_t kKeyCollectionsMax = 100;                   // names of collections of one key
 inline constexpr std::uint32_t kKeyRequestsPerSecondMax = 1'000'000;       // that a key may be given
 inline constexpr std::uint64_t kKeyRequestsPerDayMax = 1'000'000'000'000;  // likewise
-inline constexpr std::int64_t kKeyOverlapSecondsMax = 90 * 86'400;         // that a rotated key goes on
-inline constexpr std::uint32_t kTenantsMax = 1000;                         // tenants of a data folder
-inline constexpr std::uint32_t kTenantsOpenMax = 64;                       // that are open at once
-inline constexpr std::uint32_t kTenantNameBytesMax = 64;                   // a tenant's name
-inline constexpr std::uint64_t kTenantItemsMax = 1'000'000'000'000;        // items that a tenant may be given
-inline constexpr std::uint32_t kAuditWaitingMax = 8192;                    // lines of the audit log that wait
-inline constexpr std::uint32_t kAuditTextBytesMax = 1024;                  // one text of such a line
-inline constexpr std::uint32_t kAuditPageMax = 1000;                       // lines of one answer
-inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;               // refused requests that are written down
+inline constexpr std::int64_t kKeyOverlapSecondsMax = std::int64_t{90} * 86'400;  // that a rotated key goes on
+inline constexpr std::uint32_t kTenantsMax = 1000;                                // tenants of a data folder
+inline constexpr std::uint32_t kTenantsOpenMax = 64;                              // that are open at once
+inline constexpr std::uint32_t kTenantNameBytesMax = 64;                          // a tenant's name
+inline constexpr std::uint64_t kTenantItemsMax = 1'000'000'000'000;               // items that a tenant may be given
+inline constexpr std::uint32_t kAuditWaitingMax = 8192;                           // lines of the audit log that wait
+inline constexpr std::uint32_t kAuditTextBytesMax = 1024;                         // one text of such a line
+inline constexpr std::uint32_t kAuditPageMax = 1000;                              // lines of one answer
+inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;  // refused requests that are written down
 
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing

@@ -1,14 +1,13 @@
 #include "serve/tenants.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace pictor {
 
-Tenants::Tenants(Env& env, Engine& main, std::string data_folder)
+Tenants::Tenants(Env& env, Engine& main, const std::string& data_folder)
     : env_(env),
       main_engine_(main),
-      folder_(join_path(std::move(data_folder), "tenants")),
+      folder_(join_path(data_folder, "tenants")),
       main_(std::make_shared<Tenant>(env, main)) {}
 
 Result<std::shared_ptr<Tenant>> Tenants::open(const std::string& name) {

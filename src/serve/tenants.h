@@ -30,7 +30,7 @@ struct Tenant {
 
 class Tenants {
  public:
-  Tenants(Env& env, Engine& main, std::string data_folder);
+  Tenants(Env& env, Engine& main, const std::string& data_folder);
 
   // Opened when it is first asked for; "" is the main one. At most limits::kTenantsOpenMax stay open: one that nobody
   // uses is closed for another.
