@@ -98,10 +98,11 @@ async function load(again) {
 
 async function upload(files) {
   const pictures = [...files].filter((file) => file.type.startsWith("image/") || /\.(heic|avif|tiff?|webp)$/i.test(file.name));
+  const others = [...files].filter((file) => !pictures.includes(file)).map((file) => [file.name, "is no picture by its name or type"]);
   const name = $("name").value.trim();
-  if (!pictures.length || uploading) return;
+  if (!(pictures.length + others.length) || uploading) return;
   if (!$("name").checkValidity() || !name) return tell("Name the collection that they go into: letters, digits, '-', '_' and '.'.", true);
-  uploading = { stop: new AbortController(), begun: performance.now(), total: pictures.length, done: 0, refused: [] };
+  uploading = { stop: new AbortController(), begun: performance.now(), total: pictures.length + others.length, done: others.length, refused: others };
   $("going").hidden = false;
   $("refused").hidden = true;
   const waiting = pictures.values();

@@ -2,4 +2,5 @@
 import server_access  # noqa: F401
 import server_hostile  # noqa: F401
 import server_contract  # noqa: F401
+import server_pages  # noqa: F401
 import server_load  # noqa: F401
