@@ -1,10 +1,16 @@
 """server_openai.py BASE_URL KEY: asks by the official openai package; what it saw, as JSON. Runs in .deps/venv-server."""
+import array
 import json
 import sys
 
 import openai
 
 TEXTS, MODEL = ["a red boat", "a cat"], "lite2-minilm"
+
+
+def as_f32(numbers):
+    """Their bits as float32: decimals name the nearest one, and are read as doubles."""
+    return array.array("f", numbers).tobytes()
 
 
 def main():
@@ -16,7 +22,7 @@ def main():
         client.with_options(api_key="pk_none").embeddings.create(model=MODEL, input="x")
     except openai.OpenAIError as error:
         refused = type(error).__name__
-    same = all(list(a.embedding) == list(b.embedding) for a, b in zip(default.data, floats.data))
+    same = all(as_f32(a.embedding) == as_f32(b.embedding) for a, b in zip(default.data, floats.data))
     print(json.dumps({"version": openai.__version__, "vectors": len(default.data), "dim": len(default.data[0].embedding), "same": same,
                       "refused": refused}))
 

@@ -84,7 +84,10 @@ class Walk:
         self.keep("collection")
         before = page.locator("#facts").inner_text()
         page.locator("#name").fill(f"made-{self.name}")
-        page.locator("#file").set_input_files([PICTURE, __file__, {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}])
+        page.locator("#file").set_input_files([
+            {"name": "whole.png", "mimeType": "image/png", "buffer": pathlib.Path(PICTURE).read_bytes()},
+            {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"},
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture either"}])
         expect(page.locator("#rate")).to_contain_text("1 of 3", timeout=30_000)
         expect(page.locator("#refused")).to_be_visible(timeout=30_000)
         page.wait_for_timeout(500)
