@@ -37,7 +37,7 @@ function show_numbers(info) {
   };
   $("numbers").replaceChildren(...Object.entries(numbers).map(([name, value]) =>
     element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value }))));
-  $("facts").textContent = `${info.items.toLocaleString("en")} pictures · ${info.encoder}`;
+  $("facts").textContent = `${info.items.toLocaleString("en")} ${info.items === 1 ? "picture" : "pictures"} · ${info.encoder}`;
 }
 
 function card(item) {

@@ -188,7 +188,7 @@ function show_asked() {
 function show_collection() {
   $("to-collection").href = asked.collection ? `collection.html?${new URLSearchParams({ c: asked.collection })}` : "collection.html";
   const found = collections.find((one) => one.name === asked.collection);
-  $("facts").textContent = found ? `${found.items.toLocaleString("en")} pictures · ${found.encoder}` : "";
+  $("facts").textContent = found ? `${found.items.toLocaleString("en")} ${found.items === 1 ? "picture" : "pictures"} · ${found.encoder}` : "";
 }
 
 async function show_item(id, score) {

@@ -31,16 +31,17 @@ Hash256 chained(const Hash256& before, std::string_view text) {
   return stream.finish();
 }
 
+}  // namespace
+
 Result<Hash256> hash_in(const Statement& row, int column) {
   const ByteView bytes = row.blob(column);
   Hash256 hash;
-  if (bytes.size() != hash.bytes.size()) return Status(Code::kCorrupt, "a line of the audit log has no hash");
+  if (bytes.size() != hash.bytes.size())
+    return Status(Code::kCorrupt, "column " + std::to_string(column) + " of a row of govern.db is no hash");
   std::transform(bytes.begin(), bytes.end(), hash.bytes.begin(),
                  [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
   return hash;
 }
-
-}  // namespace
 
 std::string AuditHead::text() const { return std::to_string(number) + ":" + hash.hex(); }
 

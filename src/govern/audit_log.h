@@ -12,6 +12,9 @@
 
 namespace pictor {
 
+// The hash in a column of a row. kCorrupt: there is none.
+Result<Hash256> hash_in(const Statement& row, int column);
+
 class StoredAuditLog final : public AuditLog {
  public:
   // `each_turn` is called by the thread that writes, at least once a second and at the end.

@@ -53,16 +53,11 @@ Presented taken_apart(std::string_view key) {
   return out;
 }
 
-std::string random_hex(Env& env, std::size_t bytes) {
-  Bytes random(bytes);
-  env.random(random);
-  std::string text;
-  for (const std::byte byte : random) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    text.push_back(kDigits[std::to_integer<unsigned>(byte) >> 4]);
-    text.push_back(kDigits[std::to_integer<unsigned>(byte) & 15]);
-  }
-  return text;
+// At most 64 digits.
+std::string random_hex(Env& env, std::size_t digits) {
+  Hash256 random;
+  env.random(std::as_writable_bytes(std::span(random.bytes)));
+  return random.hex().substr(0, digits);
 }
 
 // What a key may use, as time goes on.
@@ -278,10 +273,7 @@ class StoredGovernor final : public Governor {
   static Result<Held> key_in(const Statement& row) {
     Held held;
     held.info.id = row.text(0);
-    const ByteView secret = row.blob(1);
-    if (secret.size() != held.secret.bytes.size()) return Status(Code::kCorrupt, "a key has no hash");
-    std::transform(secret.begin(), secret.end(), held.secret.bytes.begin(),
-                   [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
+    PICTOR_ASSIGN(held.secret, hash_in(row, 1));
     KeySpec& spec = held.info.spec;
     spec.name = row.text(2);
     PICTOR_ASSIGN(spec.role, parse_role(row.text(3)));
@@ -333,10 +325,10 @@ class StoredGovernor final : public Governor {
       return Status(Code::kLimit, "there are " + std::to_string(count) + " keys, the most there can be");
     }
     NewKey made;
-    made.info.id = random_hex(env_, kIdDigits / 2);
+    made.info.id = random_hex(env_, kIdDigits);
     made.info.spec = spec;
     made.info.created_us = env_.wall_us();
-    made.key = std::string(kPrefix) + made.info.id + "_" + random_hex(env_, kSecretBytes);
+    made.key = std::string(kPrefix) + made.info.id + "_" + random_hex(env_, 2 * kSecretBytes);
     Held held;
     held.info = made.info;
     held.secret = sha256(as_bytes(made.key));
@@ -395,7 +387,8 @@ class StoredGovernor final : public Governor {
       meter.at_us = now;
       if (meter.tokens < 1) {
         *retry_after_s = static_cast<std::int64_t>(std::ceil((1 - meter.tokens) / spec.requests_per_second));
-        return {Code::kBusy, "the key may make " + std::to_string(spec.requests_per_second) + " requests a second"};
+        return {Code::kBusy,
+                "the key may make " + nlohmann::json(spec.requests_per_second).dump() + " requests a second"};
       }
       meter.tokens -= 1;
     }
