@@ -97,7 +97,7 @@ class Part : public HttpSink {
     return out;
   }
 
-  Status begin(const HttpHead& head) override {
+  Status begin(const HttpAnswerHead& head) override {
     if (head.status == 206) return go_on(head);
     const auto length = head.content_length();
     if (length && *length != download_.bytes) return other_size(*length);
@@ -136,7 +136,7 @@ class Part : public HttpSink {
   std::uint64_t received() const { return received_; }
 
  private:
-  Status go_on(const HttpHead& head) {
+  Status go_on(const HttpAnswerHead& head) {
     const auto text = head.header("content-range");
     const auto range = parse_content_range(text);
     const auto etag = head.header("etag");

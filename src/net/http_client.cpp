@@ -32,7 +32,7 @@ std::string_view trimmed(std::string_view text) {
 // One exchange while it runs: what the callbacks of libcurl see.
 struct Call {
   const HttpExchange& exchange;
-  HttpHead head;
+  HttpAnswerHead head;
   std::size_t head_bytes = 0;
   bool begun = false;
   std::uint64_t body_bytes = 0;
@@ -172,6 +172,12 @@ class CurlTransport : public Transport {
  private:
   void set_up(Call& call, curl_slist* headers, char* words) {
     curl_easy_setopt(easy_, CURLOPT_URL, call.exchange.url.c_str());
+    if (const std::string* body = call.exchange.body; body != nullptr) {
+      curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+      curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+      curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body->c_str());
+    }
+    if (!call.exchange.method.empty()) curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, call.exchange.method.c_str());
     curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy_, CURLOPT_HTTP_CONTENT_DECODING, 0L);
@@ -288,7 +294,7 @@ Result<Url> url_from(ParsedUrl& parsed, const std::string& text) {
   return url;
 }
 
-Status check_address(const std::string& text) {
+Status check_text(const std::string& text) {
   if (text.size() > limits::kHttpUrlBytesMax) {
     return {Code::kLimit, "an address has " + std::to_string(text.size()) + " bytes, at most " +
                               std::to_string(limits::kHttpUrlBytesMax) + " are used"};
@@ -305,14 +311,16 @@ std::unique_ptr<Transport> make_curl_transport(Env& env, const HttpOptions& opti
 }
 
 Result<Url> parse_url(const std::string& text) {
-  PICTOR_TRY(check_address(text));
+  PICTOR_TRY(check_text(text));
   ParsedUrl parsed;
   if (!parsed.set(text)) return Status(Code::kInvalid, "'" + shown_url(text) + "' is not an address");
   return url_from(parsed, text);
 }
 
+Status check_address(const std::string& url) { return parse_url(url).status(); }
+
 Result<Url> join_url(const Url& base, const std::string& location) {
-  PICTOR_TRY(check_address(location));
+  PICTOR_TRY(check_text(location));
   ParsedUrl parsed;
   if (!parsed.set(base.whole) || !parsed.set(location)) {
     return Status(Code::kInvalid, "'" + shown_url(location) + "' is not an address");

@@ -19,7 +19,7 @@ class OnlySuccess : public HttpSink {
  public:
   explicit OnlySuccess(HttpSink& sink) : sink_(sink) {}
 
-  Status begin(const HttpHead& head) override {
+  Status begin(const HttpAnswerHead& head) override {
     success_ = head.status / 100 == 2;
     if (!success_) return Status::ok();
     const auto encoding = head.header("content-encoding");
@@ -48,7 +48,7 @@ class TextSink : public HttpSink {
  public:
   explicit TextSink(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-  Status begin(const HttpHead& head) override {
+  Status begin(const HttpAnswerHead& head) override {
     text_.clear();
     const auto length = head.content_length();
     if (length && *length > bytes_max_) return too_long(std::to_string(*length));
@@ -76,7 +76,7 @@ std::string plain(const std::string& text) {
   return out;
 }
 
-HttpOutcome failure(const HttpHead& head, const Url& url, bool had_token) {
+HttpOutcome failure(const HttpAnswerHead& head, const Url& url, bool had_token) {
   const auto number = std::to_string(head.status);
   std::string words = "'" + shown_url(url.whole) + "' answers " + number;
   const auto said = plain(head.header("x-error-message"));
@@ -99,7 +99,7 @@ HttpOutcome failure(const HttpHead& head, const Url& url, bool had_token) {
   }
 }
 
-std::optional<std::int64_t> asked_wait_s(const HttpHead& head) {
+std::optional<std::int64_t> asked_wait_s(const HttpAnswerHead& head) {
   const auto text = head.header("retry-after");
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -114,14 +114,27 @@ Status check_token(const std::string& token) {
   return {Code::kInvalid, "the access token has blanks or characters that no token has: was it copied whole?"};
 }
 
+Status check_headers(const HttpPost& post) {
+  const auto is_plain = [](const std::string& text) {
+    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) > 31 && c != 127; });
+  };
+  for (const std::string& header : post.headers) {
+    const auto colon = header.find(':');
+    if (colon != std::string::npos && colon > 0 && is_plain(header)) continue;
+    return {Code::kInvalid, "a header of the request is not 'Name: value' in one line"};  // it may be a secret
+  }
+  if (is_plain(post.type)) return Status::ok();
+  return {Code::kInvalid, "the type of the body has control characters"};
+}
+
 }  // namespace
 
-std::string HttpHead::header(const std::string& name) const {
+std::string HttpAnswerHead::header(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? "" : found->second;
 }
 
-std::optional<std::uint64_t> HttpHead::content_length() const {
+std::optional<std::uint64_t> HttpAnswerHead::content_length() const {
   const auto text = header("content-length");
   std::uint64_t length = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
@@ -185,7 +198,7 @@ Status Patience::wait(std::int64_t us) {
   return Status::ok();
 }
 
-Result<Url> HttpClient::State::checked(const HttpRequest& request) const {
+Result<Url> HttpClient::State::checked(const HttpTarget& request) const {
   PICTOR_TRY(check_token(request.token));
   PICTOR_ASSIGN(auto url, parse_url(request.url));
   if (!request.token.empty() && url.scheme != "https" && !url.is_this_machine()) {
@@ -237,7 +250,7 @@ HttpClient::HttpClient(Env& env, const HttpOptions& options, std::unique_ptr<Tra
 
 HttpClient::~HttpClient() = default;
 
-Result<std::string> HttpClient::get(const HttpRequest& request, std::uint64_t bytes_max) {
+Result<std::string> HttpClient::get(const HttpTarget& request, std::uint64_t bytes_max) {
   PICTOR_ASSIGN(const auto url, state_->checked(request));
   Patience patience(state_->env, state_->options);
   for (;;) {
@@ -246,6 +259,51 @@ Result<std::string> HttpClient::get(const HttpRequest& request, std::uint64_t by
     if (outcome.status.is_ok()) return sink.take_text();
     PICTOR_TRY(patience.next(outcome, 0));
   }
+}
+
+HttpOutcome HttpClient::State::send(const Url& url, const HttpPost& post, HttpSink& sink) {
+  if (is_cancelled(options)) return {Status(Code::kCancelled, "cancelled; nothing was sent"), false, {}};
+  OnlySuccess gate(sink);
+  HttpExchange exchange{url.whole, post.headers, &gate, &post.body};
+  exchange.headers.emplace_back("Accept-Encoding: identity");
+  exchange.headers.push_back("Content-Type: " + post.type);
+  exchange.headers.emplace_back("Expect:");  // a body as small as these is sent at once
+  if (!post.request.token.empty()) exchange.headers.push_back("Authorization: Bearer " + post.request.token);
+  auto outcome = transport->perform(exchange);
+  if (!outcome.status.is_ok() && !gate.cut()) return outcome;
+  if (outcome.head.status / 100 == 2) return outcome;
+  if (!is_redirect(outcome.head.status)) return failure(outcome.head, url, !post.request.token.empty());
+  return {Status(Code::kUnreadable, "'" + shown_url(url.whole) + "' sends on to '" +
+                                        shown_url(outcome.head.header("location")) +
+                                        "', and a body is sent to no other address: give that one"),
+          false, outcome.head};
+}
+
+Result<std::string> HttpClient::post(const HttpPost& post, std::uint64_t bytes_max) {
+  PICTOR_ASSIGN(const auto url, state_->checked(post.request));
+  PICTOR_TRY(check_headers(post));
+  Patience patience(state_->env, state_->options);
+  for (;;) {
+    TextSink sink(bytes_max);
+    const auto outcome = state_->send(url, post, sink);
+    if (outcome.status.is_ok()) return sink.take_text();
+    PICTOR_TRY(patience.next(outcome, 0));
+  }
+}
+
+Result<HttpAnswer> HttpClient::ask(const HttpAsk& ask, std::uint64_t bytes_max) {
+  PICTOR_ASSIGN(const auto url, state_->checked(ask.request));
+  TextSink sink(bytes_max);
+  HttpExchange exchange{url.whole, {"Accept-Encoding: identity"}, &sink, nullptr, ask.method};
+  if (!ask.type.empty()) {
+    exchange.body = &ask.body;
+    exchange.headers.push_back("Content-Type: " + ask.type);
+    exchange.headers.emplace_back("Expect:");
+  }
+  if (!ask.request.token.empty()) exchange.headers.push_back("Authorization: Bearer " + ask.request.token);
+  const auto outcome = state_->transport->perform(exchange);
+  PICTOR_TRY(outcome.status);
+  return HttpAnswer{outcome.head.status, sink.take_text()};
 }
 
 bool HttpClient::cancelled() const { return is_cancelled(state_->options); }

@@ -15,10 +15,12 @@ struct HttpClient::State {
   const std::unique_ptr<Transport> transport;
 
   // The request's address, when it may be asked with that token.
-  Result<Url> checked(const HttpRequest& request) const;
+  Result<Url> checked(const HttpTarget& request) const;
   // One try: redirects are followed, and the token goes to the first address's origin only. Anything but a 2xx answer
   // that `sink` took is an error.
   HttpOutcome fetch(const Url& url, const std::string& token, const std::vector<std::string>& headers, HttpSink& sink);
+  // One try of a body that is sent: as fetch, but a redirect is an error.
+  HttpOutcome send(const Url& url, const HttpPost& post, HttpSink& sink);
 };
 
 // Counts the tries of one call and waits between them.

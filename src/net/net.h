@@ -1,4 +1,4 @@
-// The door of net: files and small documents from a web server, over HTTP or HTTPS.
+// The door of net: files and small documents from a web server, and small ones to it, over HTTP or HTTPS.
 //
 // What goes wrong on a network is met here: a connection that breaks, stalls or trickles is taken up again where it
 // stopped; answers that ask for patience get it; every body has a limit; a token goes to the host it was given for and
@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/base.h"
 
@@ -41,13 +42,32 @@ struct HttpProgress {
   double bytes_per_second = 0;  // lately
 };
 
-struct HttpRequest {
+struct HttpTarget {
   std::string url;
   std::string token;  // sent as "Authorization: Bearer"; empty: none
 };
 
+struct HttpPost {
+  HttpTarget request;
+  std::string type;                  // of the body: "application/json"
+  std::string body;                  //
+  std::vector<std::string> headers;  // more of them: "Name: value"
+};
+
+struct HttpAsk {
+  HttpTarget request;
+  std::string method = "GET";
+  std::string type;  // of the body; empty: there is none
+  std::string body;
+};
+
+struct HttpAnswer {
+  int status = 0;
+  std::string body;
+};
+
 struct HttpDownload {
-  HttpRequest request;
+  HttpTarget request;
   std::string path;         // where the bytes are gathered; PATH.state beside it says of what they are a part
   std::string identity;     // names the content, its hash at best: bytes of another identity are not continued
   std::uint64_t bytes = 0;  // its size, known beforehand; a server that has another size is refused
@@ -71,7 +91,14 @@ class HttpClient {
 
   // The body of a 2xx answer. kLimit when it has more than `bytes_max` bytes; kNotFound, kDenied (a token is missing or
   // refused, or the certificate is not trusted), kBusy (asked to come later), kIo (the network), kUnreadable (no HTTP).
-  Result<std::string> get(const HttpRequest& request, std::uint64_t bytes_max);
+  Result<std::string> get(const HttpTarget& request, std::uint64_t bytes_max);
+
+  // As get, of the answer to a body that is sent. What no answer came to is sent again, so that it may arrive twice. A
+  // redirect is not followed: kUnreadable. kInvalid: a header that is none.
+  Result<std::string> post(const HttpPost& post, std::uint64_t bytes_max);
+
+  // One try, and the answer whatever its status; redirects are answers too. kLimit, kDenied, kIo as get.
+  Result<HttpAnswer> ask(const HttpAsk& ask, std::uint64_t bytes_max);
 
   // After ok, `path` holds exactly `bytes` bytes, synced; neither verified nor renamed. After an error or a kill it
   // holds what had come, and the same call continues there.
@@ -83,6 +110,9 @@ class HttpClient {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// kInvalid: `url` is no address of a web server.
+Status check_address(const std::string& url);
 
 // Removes what a download to `path` left, durably.
 Status forget_download(Env& env, const std::string& path);

@@ -24,6 +24,7 @@ class Playing : public Transport {
  public:
   HttpOutcome perform(const HttpExchange& exchange) override {
     asked.push_back(exchange);
+    if (exchange.body != nullptr) bodies.push_back(*exchange.body);
     const auto answer = answers.empty() ? Answer{} : answers.front();
     if (answers.size() > 1) answers.pop_front();
     HttpOutcome outcome;
@@ -37,6 +38,7 @@ class Playing : public Transport {
 
   std::deque<Answer> answers;
   std::vector<HttpExchange> asked;
+  std::vector<std::string> bodies;  // of those that had one
 };
 
 const Status kBroken(Code::kIo, "the connection broke");
@@ -279,6 +281,49 @@ TEST_F(Net, a_disk_that_is_full_is_no_fault_of_the_network) {
   const auto done = download(10);
   EXPECT_EQ(done.status().code(), Code::kLimit) << done.status().to_string();
   EXPECT_EQ(asked().size(), 1U);
+}
+
+TEST_F(Net, a_body_is_sent_with_its_type_and_headers_and_again_where_no_answer_came) {
+  play({{0, {}, "", kBroken}, {503, {}, "", {}}, {200, {}, "taken", {}}});
+  const HttpPost post{{"https://host/v1/traces", "secret"}, "application/json", "{\"a\":1}", {"X-Scope: one"}};
+  const auto text = client().post(post, 10);
+  ASSERT_TRUE(text.is_ok()) << text.status().to_string();
+  EXPECT_EQ(*text, "taken");
+  EXPECT_EQ(transport_->bodies, std::vector<std::string>(3, "{\"a\":1}"));
+  EXPECT_TRUE(has_header(2, "Content-Type: application/json"));
+  EXPECT_TRUE(has_header(2, "X-Scope: one"));
+  EXPECT_TRUE(has_header(2, "Authorization: Bearer secret"));
+  ASSERT_TRUE(client().get({"https://host/", ""}, 10).is_ok());
+  EXPECT_EQ(transport_->bodies.size(), 3U) << "a get has no body";
+}
+
+TEST_F(Net, a_body_is_sent_on_to_no_other_address) {
+  play({{307, {{"location", "https://other/?secret=1"}}, "", {}}});
+  const auto text = client().post({{"https://host/a", ""}, "text/plain", "x", {}}, 10);
+  EXPECT_EQ(text.status().code(), Code::kUnreadable);
+  EXPECT_NE(text.status().message().find("'https://other/'"), std::string::npos) << text.status().message();
+  EXPECT_EQ(asked().size(), 1U);
+  play({{400, {}, "", {}}});
+  EXPECT_EQ(client().post({{"https://host/a", ""}, "text/plain", "x", {}}, 10).status().code(), Code::kIo);
+  play({{200, {}, "01234567890", {}}});
+  EXPECT_EQ(client().post({{"https://host/a", ""}, "text/plain", "x", {}}, 10).status().code(), Code::kLimit);
+}
+
+TEST(NetAddress, is_checked_before_anything_is_asked) {
+  EXPECT_TRUE(check_address("http://127.0.0.1:4318").is_ok());
+  for (const char* bad : {"", "ftp://host/", "http://", "http://me:secret@host/", "host"}) {
+    EXPECT_EQ(check_address(bad).code(), Code::kInvalid) << bad;
+  }
+}
+
+TEST_F(Net, a_header_that_would_be_two_is_refused_and_not_shown) {
+  for (const std::string& bad : {std::string("X: 1\r\nY: 2"), std::string("no colon"), std::string(": 1")}) {
+    const auto text = client().post({{"https://host/a", ""}, "text/plain", "x", {bad}}, 10);
+    EXPECT_EQ(text.status().code(), Code::kInvalid) << bad;
+    EXPECT_EQ(text.status().message().find(bad), std::string::npos);
+  }
+  EXPECT_EQ(client().post({{"https://host/a", ""}, "a\nb", "x", {}}, 10).status().code(), Code::kInvalid);
+  EXPECT_TRUE(asked().empty());
 }
 
 TEST_F(Net, a_cancellation_ends_a_wait) {

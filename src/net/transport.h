@@ -15,7 +15,7 @@
 
 namespace pictor {
 
-struct HttpHead {
+struct HttpAnswerHead {
   int status = 0;                              // 200, 404, ...
   std::map<std::string, std::string> headers;  // names in lower case; of two of one name the last
 
@@ -27,7 +27,7 @@ struct HttpHead {
 class HttpSink {
  public:
   virtual ~HttpSink() = default;
-  virtual Status begin(const HttpHead& head) = 0;  // once, before the body
+  virtual Status begin(const HttpAnswerHead& head) = 0;  // once, before the body
   virtual Status take(ByteView bytes) = 0;
 };
 
@@ -35,12 +35,14 @@ struct HttpExchange {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
   HttpSink* sink = nullptr;
+  const std::string* body = nullptr;  // null: a GET, else a POST of it
+  std::string method = {};            // empty: as the body says
 };
 
 struct HttpOutcome {
   Status status;           // ok: the whole answer was taken, whatever its code
   bool transient = false;  // another try may well succeed
-  HttpHead head;           // status 0: no answer came
+  HttpAnswerHead head;     // status 0: no answer came
 };
 
 class Transport {
