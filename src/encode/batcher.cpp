@@ -352,6 +352,7 @@ Result<Vectors> BatcherCore::answer_one(const EncodeRequestPtr& request) {
       request->asleep = false;
     }
   }
+  if (request->begun_us != 0) add_trace_span("encode_wait", request->queued_us, request->begun_us);
   if (!request->status.is_ok()) return request->status;
   return std::move(request->vectors);
 }

@@ -226,6 +226,7 @@ std::vector<EncodeSlice> EncodeQueue::take(std::int64_t now_us, std::vector<Enco
   Metrics::global().observe(metric::kEncodeTogether, static_cast<double>(items));
   for (const auto& slice : batch) {
     if (slice.first != 0) continue;
+    slice.request->begun_us = now_us;
     Metrics::global().observe(metric::kEncodeWaitSeconds, kind_of(slice.request->terms.priority),
                               static_cast<double>(now_us - slice.request->queued_us) * 1e-6);
   }

@@ -27,7 +27,8 @@ struct EncodeRequest {
   std::vector<std::string> own_texts;
   std::size_t count = 0;  // pictures or texts
   std::int64_t queued_us = 0;
-  bool helps = false;  // its caller waits, and computes when it is this request's turn
+  std::int64_t begun_us = 0;  // its first items were taken; 0: not yet
+  bool helps = false;         // its caller waits, and computes when it is this request's turn
 
   // Under the batcher's lock:
   bool asleep = false;        // its caller, who helps, does not compute at the moment

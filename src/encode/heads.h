@@ -30,7 +30,8 @@ class HeadMaker {
                                 std::uint32_t dim);
 
   std::uint32_t dim() const { return dim_; }
-  // Writes dim() numbers of length 1. kInvalid when the vector has no direction. `scratch` is memory to work in.
+  // Writes dim() numbers of length 1, and leaves them in `pooled` as long as they were. kInvalid when the vector has no
+  // direction. `scratch` is memory to work in.
   Status make(std::vector<double>& pooled, std::vector<double>& scratch, std::span<float> out) const;
 
  private:

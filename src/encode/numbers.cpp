@@ -77,10 +77,14 @@ void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<do
   for (auto& value : mean) value /= static_cast<double>(count);
 }
 
-bool normalise(std::span<const double> numbers, std::span<float> out) {
+double length_of(std::span<const double> numbers) {
   double squares = 0;
   for (const double number : numbers) squares += number * number;
-  const double length = std::sqrt(squares);
+  return std::sqrt(squares);
+}
+
+bool normalise(std::span<const double> numbers, std::span<float> out) {
+  const double length = length_of(numbers);
   if (!std::isfinite(length) || length <= 0) return false;
   for (std::size_t i = 0; i < numbers.size(); ++i) out[i] = static_cast<float>(numbers[i] / length);
   return true;

@@ -19,6 +19,9 @@ void weighted_sum(std::span<const double> weights, std::span<const float> matrix
 // Mean of the first `count` rows of `dim` numbers each.
 void mean_of_rows(std::span<const float> rows, std::size_t count, std::vector<double>& mean);
 
+// |numbers|: infinite, or not a number, where they are.
+double length_of(std::span<const double> numbers);
+
 // Writes numbers / |numbers|, each rounded once. False when the length is zero or not finite.
 bool normalise(std::span<const double> numbers, std::span<float> out);
 

@@ -60,6 +60,7 @@ TEST(Numbers, a_weighted_sum_adds_rows) {
 
 TEST(Numbers, what_has_no_direction_is_not_normalised) {
   std::vector<float> out(2);
+  EXPECT_EQ(length_of(std::vector<double>{3, 4}), 5);
   EXPECT_TRUE(normalise(std::vector<double>{3, 4}, out));
   EXPECT_EQ(out, (std::vector<float>{0.6F, 0.8F}));
   EXPECT_FALSE(normalise(std::vector<double>{0, 0}, out));

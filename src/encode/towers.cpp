@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "encode/numbers.h"
+#include "observe/observe.h"
+
 namespace pictor {
 namespace {
 
@@ -138,6 +141,7 @@ Status ImageEncoder::encode(std::span<const float> tensors, std::size_t n, std::
       pool_image(std::span(outputs[head.output].values).subspan(i * size, size), head.shape, head.pooling, pooled);
       const auto made = head.maker.make(pooled, scratch, std::span(out[h]).subspan((first + i) * dim, dim));
       if (!made.is_ok()) return made.in("picture " + std::to_string(first + i) + " gives no vector");
+      Metrics::global().observe(metric::kEncodeNorm, Embedded::kPicture, length_of(pooled));
     }
   }
   if (tokens.empty()) return Status::ok();
@@ -233,6 +237,7 @@ Status TextEncoder::encode(std::span<const Tokens* const> texts, std::size_t buc
     PICTOR_TRY(pool_text(numbers, tower_, texts[i]->ids, bucket, pooled));
     const auto made = makers_[head].make(pooled, scratch, {out[i], makers_[head].dim()});
     if (!made.is_ok()) return made.in("a text gives no vector");
+    Metrics::global().observe(metric::kEncodeNorm, Embedded::kText, length_of(pooled));
   }
   return Status::ok();
 }

@@ -9,7 +9,11 @@ namespace {
 constexpr std::uint64_t kStampBytesMax = limits::kMiB;
 constexpr std::uint64_t kHashChunkBytes = 4 * limits::kMiB;
 
+#ifdef PICTOR_INSTALLED
+constexpr std::string_view kAdvice = " install a package that carries it, or name its folder with --weights";
+#else
 constexpr std::string_view kAdvice = " run `make setup`, or `tools/setup models`";
+#endif
 
 // One line a file: hash, size, time of change, name. A stamp is a memory aid, no proof: what is odd in it is ignored.
 std::string stamp_of(const CardFile& file, const FileInfo& info) {

@@ -2,6 +2,7 @@
 // batcher, before whatever is indexed meanwhile.
 #include "engine/engine_impl.h"
 #include "image/image.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -11,7 +12,9 @@ VectorMaker maker_of(const Encoder& encoder, const CardHead& head) {
 }
 
 Result<std::vector<float>> tensor_of(const EncoderCard& card, ByteView file) {
-  PICTOR_ASSIGN(const auto decoded, decode_image(file, card.decode, &card.prepare));
+  PICTOR_ASSIGN(const auto decoded,
+                timed(QueryStage::kDecode, [&] { return decode_image(file, card.decode, &card.prepare); }));
+  const QueryStageTimer timer(QueryStage::kPrepare);
   std::vector<float> tensor(prepared_size(card.prepare));
   PICTOR_TRY(prepare_image(decoded.image, card.decode, card.prepare, tensor));
   return tensor;
@@ -30,7 +33,9 @@ Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_vie
   auto known = cache.find(maker_of(batcher.encoder(), *wanted), VectorOf::kPicture, content);
   if (known) return std::move(*known);
   PICTOR_ASSIGN(const auto tensor, tensor_of(card, file));
-  PICTOR_ASSIGN(auto vectors, batcher.encode_images(tensor, 1, {EncodePriority::kInteractive, deadline_us}));
+  PICTOR_ASSIGN(auto vectors, timed(QueryStage::kEncode, [&] {
+                  return batcher.encode_images(tensor, 1, {EncodePriority::kInteractive, deadline_us});
+                }));
   std::vector<float> answer;
   std::size_t i = 0;
   for (const auto& one : card.heads) {
@@ -43,8 +48,11 @@ Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_vie
 
 Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all, std::string_view head) const {
   const EncodeTerms terms{EncodePriority::kInteractive, deadline_us};
+  const auto encoded = [&](std::span<const std::string> some) {
+    return timed(QueryStage::kEncode, [&] { return batcher.encode_texts(some, head, terms); });
+  };
   const auto* wanted = batcher.encoder().card().head(head);
-  if (wanted == nullptr || !wanted->texts || !cache.is_on()) return batcher.encode_texts(all, head, terms);
+  if (wanted == nullptr || !wanted->texts || !cache.is_on()) return encoded(all);
   const auto maker = maker_of(batcher.encoder(), *wanted);
   std::vector<float> out(all.size() * wanted->dim);
   std::vector<Hash256> hashes;
@@ -61,7 +69,7 @@ Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all
     }
   }
   if (unknown.empty()) return out;
-  PICTOR_ASSIGN(const auto made, batcher.encode_texts(unknown, head, terms));
+  PICTOR_ASSIGN(const auto made, encoded(unknown));
   for (std::size_t j = 0; j < places.size(); ++j) {
     const auto begin = made.begin() + static_cast<std::ptrdiff_t>(j * wanted->dim);
     std::vector<float> one(begin, begin + wanted->dim);

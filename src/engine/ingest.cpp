@@ -45,20 +45,24 @@ struct Chunk {
 
 class StageClock {
  public:
-  StageClock(Env& env, std::map<std::string, double>& seconds) : env_(env), seconds_(seconds) {}
+  // `trace`: where the caller's is, who may be another thread.
+  StageClock(Env& env, std::map<std::string, double>& seconds, TraceLink trace)
+      : env_(env), seconds_(seconds), trace_(trace) {}
   template <typename Work>
   auto time(IngestStage stage, Work work) {
     const Stopwatch stopwatch(env_);
+    const TraceSpan span(name_of(stage), trace_);
     auto result = work();
     const double seconds = stopwatch.wall_seconds();
     seconds_[std::string(name_of(stage))] += seconds;
-    Metrics::global().add(metric::kIngestStageSeconds, stage, seconds);
+    Metrics::global().observe(metric::kIngestStageSeconds, stage, seconds);
     return result;
   }
 
  private:
   Env& env_;
   std::map<std::string, double>& seconds_;
+  TraceLink trace_;
 };
 
 // Input tensors that chunks hand on to each other: memory that is new each time costs a page fault for every 4 KiB.
@@ -93,6 +97,7 @@ struct Run {
   Collection& collection;
   const Encoder& encoder;
   const ReceiptMaker& receipts;
+  const TraceLink trace = TraceLink::current();  // of the caller, who waits for all threads
   mutable Tensors tensors = {};
 
   void process(Chunk& chunk) const;
@@ -220,7 +225,7 @@ void Run::process(Chunk& chunk) const {
 }
 
 void Run::prepare_and_encode(Chunk& chunk, std::span<float> room) const {
-  StageClock clock(env, chunk.seconds);
+  StageClock clock(env, chunk.seconds, trace);
   const std::size_t tensor_size = prepared_size(encoder.card().prepare);
   std::vector<Picture*> prepared;
   const auto snapshot = collection.snapshot();
@@ -276,7 +281,7 @@ class Committer {
   Status commit() {
     if (batch_.puts.empty()) return Status::ok();
     batch_.id = batch_id_();
-    StageClock clock(env_, report_.stage_seconds);
+    StageClock clock(env_, report_.stage_seconds, TraceLink::current());
     PICTOR_ASSIGN(const auto result,
                   clock.time(IngestStage::kCommit, [&] { return backend_.apply(collection_, batch_); }));
     if (result.sealed) merger_.sealed(collection_.spec().name);

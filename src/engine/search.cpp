@@ -14,25 +14,50 @@
 namespace pictor {
 namespace {
 
-// Times each row of the query's life and tells it when asked to explain.
+// A row of the query's life: who does it, its span in a trace, and its histogram, if it is timed as a whole.
+struct StageName {
+  const char* room;
+  std::string_view span;
+  std::optional<QueryStage> stage;
+};
+constexpr StageName kSnapshotTaken{"store", "snapshot", QueryStage::kSnapshot};
+constexpr StageName kVectorMade{"encode", "vector", std::nullopt};
+constexpr StageName kFiltered{"store", "filter", QueryStage::kFilter};
+constexpr StageName kPlanned{"engine", "plan", std::nullopt};
+constexpr StageName kCandidatesFound{"backend", "candidates", QueryStage::kCandidates};
+constexpr StageName kItemsRead{"store", "items", QueryStage::kItems};
+
+// Times each row of the query's life, for metrics and traces, and tells it when asked to explain.
 class Stages {
  public:
   Stages(Env& env, const Query& query, Hits& hits)
-      : env_(env), hits_(hits), explain_(query.explain), start_us_(env.monotonic_us()), last_us_(start_us_) {}
+      : env_(env), hits_(hits), explain_(query.explain), start_us_(env.monotonic_us()), last_us_(start_us_) {
+    span_.emplace(kUnfinished);
+  }
 
-  void done(const char* room, const std::string& what) {
+  void done(const StageName& name, const std::string& what) {
     const auto now = env_.monotonic_us();
-    if (explain_) hits_.stages.push_back({room, what, static_cast<double>(now - last_us_) * 1e-3});
+    const auto us = static_cast<double>(now - last_us_);
+    if (explain_) hits_.stages.push_back({name.room, what, us * 1e-3});
+    if (name.stage) Metrics::global().observe(metric::kQueryStageSeconds, *name.stage, us * 1e-6);
+    span_->rename(name.span);
+    span_->note("pictor.what", what);
+    span_.reset();
+    span_.emplace(kUnfinished);
     last_us_ = now;
     hits_.ms = static_cast<double>(now - start_us_) * 1e-3;
   }
+  void all_done() { span_->drop(); }
 
  private:
+  static constexpr std::string_view kUnfinished = "unfinished";  // what a query that failed was at
+
   Env& env_;
   Hits& hits_;
   bool explain_;
   std::int64_t start_us_;
   std::int64_t last_us_;
+  std::optional<TraceSpan> span_;  // of the row that is worked on
 };
 
 Status check_query(const Query& query) {
@@ -218,6 +243,17 @@ Status fill_hits(const Query& query, const Snapshot& snapshot, std::span<const N
   return Status::ok();
 }
 
+// How near answers lie tells how dense the space is where it is asked.
+void observe_similarity(const Hits& hits, Metric of_space) {
+  if (of_space != Metric::kCosine) return;
+  const auto observe = [&](HitRank rank, std::size_t at) {
+    if (hits.hits.size() <= at) return;
+    Metrics::global().observe(metric::kSearchSimilarity, rank, static_cast<double>(hits.hits[at].score.value));
+  };
+  observe(HitRank::kFirst, 0);
+  observe(HitRank::kTenth, 9);
+}
+
 QueryKind kind_of(const Query& query) {
   if (query.parts.size() != 1) return QueryKind::kMixed;
   switch (query.parts[0].kind) {
@@ -276,7 +312,7 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   const Terms terms = terms_of(query, *collection->settings(), env_.monotonic_us());
   PICTOR_ASSIGN(auto taken, collection->snapshot_as_of(query.as_of));
   const std::shared_ptr<const Snapshot> snapshot = std::move(taken);
-  stages.done("store", "snapshot " + std::to_string(snapshot->sequence()));
+  stages.done(kSnapshotTaken, "snapshot " + std::to_string(snapshot->sequence()));
 
   const auto card = is_external(spec) ? Result<EncoderCard>(Status(Code::kNotFound, "vectors from elsewhere"))
                                       : encoders_.card(spec.encoder);
@@ -296,7 +332,7 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   };
   PICTOR_ASSIGN(const auto vector,
                 (QueryMaker{spec, *snapshot, position, encoder, vectors_, terms.deadline_us}.mix(query.parts)));
-  stages.done("encode", std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
+  stages.done(kVectorMade, std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
   Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, query.k + named_items(query),
             snapshot->size(), terms.recall};
@@ -305,10 +341,10 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
     PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
     plan.kind = PlanKind::kFilterFirst;
     plan.candidates = allowed->size();
-    stages.done("store", "filter by " + describe(allowed->work()) + ": " + std::to_string(allowed->size()) + " of " +
-                             std::to_string(snapshot->size()) + " rows allowed");
+    stages.done(kFiltered, "filter by " + describe(allowed->work()) + ": " + std::to_string(allowed->size()) + " of " +
+                               std::to_string(snapshot->size()) + " rows allowed");
   }
-  stages.done("engine", plan.describe());
+  stages.done(kPlanned, plan.describe());
 
   const BackendQuery asked{plan.space,
                            vector,
@@ -331,10 +367,12 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   hits.sequence = snapshot->sequence();
   std::string ways;
   for (const std::string& way : found.ways) ways += "; " + way;
-  stages.done("backend",
+  stages.done(kCandidatesFound,
               std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances" + ways);
   PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
-  stages.done("store", std::to_string(hits.hits.size()) + " items read");
+  stages.done(kItemsRead, std::to_string(hits.hits.size()) + " items read");
+  stages.all_done();
+  if (live) observe_similarity(hits, space.metric);
   return hits;
 }
 

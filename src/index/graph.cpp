@@ -10,6 +10,7 @@
 #include "index/graph_pack.h"
 #include "index/graph_search.h"
 #include "index/of_block.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -88,7 +89,7 @@ class GraphIndex final : public VectorIndex {
   IndexAnswer taken(GraphSearch& search, const IndexQuery& query, const GraphPlan& plan) const {
     const bool coded = query.coded_distances && plan.ranking == GraphRanking::kCodes;
     IndexAnswer answer;
-    answer.neighbors = search.take({query.k, plan.ranking, coded});
+    answer.neighbors = timed(QueryStage::kRescore, [&] { return search.take({query.k, plan.ranking, coded}); });
     answer.distances = search.distances();
     answer.exact = false;
     answer.way = SearchWay::kGraph;

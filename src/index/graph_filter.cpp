@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "index/graph_calibrate.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -229,7 +230,7 @@ bool FilteredSearch::walk(double rows, std::vector<Neighbor>& found, SearchWay& 
   }
   if (!good) return false;
   positions_of_best();
-  ranking_.settle(false, found);
+  timed(QueryStage::kRescore, [&] { return ranking_.settle(false, found); });
   return found.size() >= query_.k;
 }
 
@@ -301,12 +302,12 @@ bool FilteredSearch::scan_codes(std::vector<Neighbor>& found) {
   constexpr float kAllOfThem = std::numeric_limits<float>::infinity();
   const std::size_t held = kHeldTimes * rescored_for(query_.k);
   const Held first = hold_by_codes(held, kAllOfThem);
-  const float enough = ranking_.settle(first == Held::kSome, found);
+  const float enough = timed(QueryStage::kRescore, [&] { return ranking_.settle(first == Held::kSome, found); });
   if (enough == kAllOfThem) return true;
   if (std::isnan(enough)) return false;  // numbers so large that distances overflow
   const std::size_t most = std::max(4 * held, scratch_.positions.size() / 4);
   if (hold_by_codes(most, enough) == Held::kTooMany) return false;
-  ranking_.settle(false, found);
+  timed(QueryStage::kRescore, [&] { return ranking_.settle(false, found); });
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "index/lists_search.h"
 #include "index/of_block.h"
+#include "observe/observe.h"
 
 namespace pictor {
 namespace {
@@ -60,6 +61,10 @@ class ListIndex final : public VectorIndex {
     return costs_.row * (rows + view_.header.lists) + costs_.rescored * static_cast<double>(plan.rescored);
   }
 
+  static std::vector<Neighbor> taken(ListSearch& search, std::size_t k) {
+    return timed(QueryStage::kRescore, [&] { return search.take(k); });
+  }
+
   Result<IndexAnswer> search_all(const IndexQuery& query, const ListPlan& plan) const {
     ListSearch search(view_, space_, block_, query.vector, will_read_);
     if (cost(plan, plan.rows) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
@@ -68,7 +73,7 @@ class ListIndex final : public VectorIndex {
     } else if (!search.probe_on(plan, query.k, {}, block_.count)) {
       return scan(query, nullptr, search.distances());
     }
-    IndexAnswer answer{search.take(query.k), search.distances(), false, SearchWay::kLists, 1, {}};
+    IndexAnswer answer{taken(search, query.k), search.distances(), false, SearchWay::kLists, 1, {}};
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, search.distances());
     if (query.explain) answer.why = std::to_string(plan.probes) + " lists promise the recall";
     return answer;
@@ -85,7 +90,7 @@ class ListIndex final : public VectorIndex {
     ListSearch search(view_, space_, block_, query.vector, will_read_);
     if (count == 0 || cost(plan, std::min(plan.rows, rows)) >= rows || !search.start()) return scan(query, &filter, 0);
     if (!search.probe_on(plan, query.k, allowed, count)) return scan(query, &filter, search.distances());
-    IndexAnswer answer{search.take(query.k), search.distances(), false, SearchWay::kLists, share, {}};
+    IndexAnswer answer{taken(search, query.k), search.distances(), false, SearchWay::kLists, share, {}};
     if (query.explain)
       answer.why = std::to_string(plan.probes) + " lists promise the recall, or more where the filter takes them";
     if (answer.neighbors.size() < std::min(query.k, count)) return scan(query, &filter, search.distances());

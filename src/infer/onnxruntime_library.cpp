@@ -11,6 +11,7 @@ namespace pictor {
 namespace {
 
 constexpr std::string_view kLibrary = "libonnxruntime.so";
+constexpr std::string_view kSetUp = PICTOR_DEPS_DIR;  // empty in a package's program
 constexpr const char* kCudaProvider = "libonnxruntime_providers_cuda.so";
 
 std::vector<std::string> names_in(const std::string& folder) {
@@ -38,10 +39,13 @@ std::string folder_of_program() {
 
 std::vector<std::string> folders_to_look_in(Device device) {
   std::vector<std::string> folders;
-  if (device == Device::kCuda) folders.push_back(wheel_folder(PICTOR_DEPS_DIR "/venv-cuda"));
-  folders.push_back(wheel_folder(PICTOR_DEPS_DIR "/venv"));
+  if (!kSetUp.empty()) {
+    if (device == Device::kCuda) folders.push_back(wheel_folder(PICTOR_DEPS_DIR "/venv-cuda"));
+    folders.push_back(wheel_folder(PICTOR_DEPS_DIR "/venv"));
+  }
   const auto program = folder_of_program();
   folders.push_back(program);
+  folders.push_back(join_path(parent_path(program), "lib/pictor"));
   folders.push_back(join_path(parent_path(program), "lib"));
   return folders;
 }

@@ -7,6 +7,13 @@ constexpr std::string_view kResults[] = {"added", "replaced", "unchanged", "quar
 constexpr std::string_view kStages[] = {"look_up",   "read",    "hash",   "decode",
                                         "thumbnail", "prepare", "encode", "commit"};
 constexpr std::string_view kQueryKinds[] = {"image", "text", "vector", "id", "mixed"};
+constexpr std::string_view kQueryStages[] = {"snapshot", "decode",     "prepare", "encode",
+                                             "filter",   "candidates", "rescore", "items"};
+constexpr std::string_view kHitRanks[] = {"first", "tenth"};
+constexpr std::string_view kEmbedded[] = {"picture", "text"};
+constexpr std::string_view kTraceResults[] = {"sent", "dropped", "failed"};
+constexpr std::string_view kTooMany[] = {"queue", "bodies", "key"};
+constexpr std::string_view kPlaces[] = {"working", "waiting", "connections", "body_bytes"};
 constexpr std::string_view kQueues[] = {"interactive", "bulk"};
 constexpr std::string_view kRefusals[] = {"full", "too_large", "hopeless", "late", "cancelled", "stopped"};
 constexpr std::string_view kCacheResults[] = {"hit", "miss"};
@@ -14,10 +21,28 @@ constexpr std::string_view kHttpResults[] = {"answered", "refused", "too_many", 
 constexpr double kWaits[] = {0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10};
 constexpr double kSeconds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 constexpr double kRows[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+// From a look-up in memory to a scan of a disk.
+constexpr double kStageSeconds[] = {0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005,
+                                    0.01,    0.025,   0.05,   0.1,    0.25,  1,      5};
+constexpr double kLikeness[] = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999};
+constexpr double kLengths[] = {0.1, 0.3, 1, 2, 4, 6, 8, 12, 16, 24, 32, 64, 128, 1024};
+
+constexpr std::uint32_t kOperationsMax = 96;    // of the server, told apart
+constexpr std::uint32_t kCollectionsMax = 100;  // told of by name: the largest
 
 constexpr auto C = MetricKind::kCounter;
 constexpr auto G = MetricKind::kGauge;
 constexpr auto H = MetricKind::kHistogram;
+
+constexpr MetricRow of_collection(MetricId id, MetricKind kind, std::string_view name, std::string_view unit,
+                                  std::string_view help, std::string_view label_2 = {}) {
+  return {id, kind, name, unit, help, "collection", {}, {}, kCollectionsMax, true, label_2};
+}
+// Named as all client libraries of Prometheus name them.
+constexpr MetricRow of_process(MetricId id, MetricKind kind, std::string_view name, std::string_view unit,
+                               std::string_view help) {
+  return {id, kind, name, unit, help, "", {}, {}, 0, true};
+}
 
 constexpr MetricRow kTable[] = {
     {MetricId::kIngestPictures,
@@ -29,14 +54,17 @@ constexpr MetricRow kTable[] = {
      kResults,
      {}},
     {MetricId::kIngestBytes, C, "pictor_ingest_bytes_total", "bytes", "Bytes of picture files read.", "", {}, {}},
-    {MetricId::kIngestStageSeconds,
-     C,
-     "pictor_ingest_stage_seconds_total",
-     "seconds",
-     "Time in each stage of ingest, summed over threads.",
-     "stage",
-     kStages,
-     {}},
+    {MetricId::kIngestStageSeconds, H, "pictor_ingest_stage_seconds", "seconds",
+     "Time of a stage of ingest, for one picture; encode: for some at once; commit: for a batch.", "stage", kStages,
+     kStageSeconds},
+    {MetricId::kPutBatchItems,
+     H,
+     "pictor_put_batch_items",
+     "items",
+     "Items of all clients that were put together in one batch.",
+     "",
+     {},
+     kRows},
     {MetricId::kSearchQueries,
      C,
      "pictor_search_queries_total",
@@ -55,6 +83,13 @@ constexpr MetricRow kTable[] = {
      {}},
     {MetricId::kSearchSeconds, H, "pictor_search_seconds", "seconds", "Time from a query to its answer.", "kind",
      kQueryKinds, kSeconds},
+    {MetricId::kQueryStageSeconds, H, "pictor_query_stage_seconds", "seconds",
+     "Time of a stage of a query, or of what is embedded by itself; encode: waiting included; rescore: of one segment, "
+     "within candidates.",
+     "stage", kQueryStages, kStageSeconds},
+    {MetricId::kSearchSimilarity, H, "pictor_search_similarity", "cosine",
+     "Cosine of a query to its first and its tenth hit: how dense the space is where it is asked.", "hit", kHitRanks,
+     kLikeness},
     {MetricId::kSearchDistances,
      C,
      "pictor_search_distances_total",
@@ -153,6 +188,8 @@ constexpr MetricRow kTable[] = {
      "cause",
      kRefusals,
      {}},
+    {MetricId::kEncodeNorm, H, "pictor_encode_norm", "length",
+     "Length of a vector as the network gives it, before it is made 1.", "of", kEmbedded, kLengths},
     {MetricId::kVectorCache,
      C,
      "pictor_vector_cache_total",
@@ -177,6 +214,14 @@ constexpr MetricRow kTable[] = {
      "",
      {},
      {}},
+    {MetricId::kTraceSpans,
+     C,
+     "pictor_trace_spans_total",
+     "spans",
+     "Spans of traces: sent, dropped because too many waited, or lost because the collector did not take them.",
+     "result",
+     kTraceResults,
+     {}},
     {MetricId::kHttpRequests,
      C,
      "pictor_http_requests_total",
@@ -184,6 +229,14 @@ constexpr MetricRow kTable[] = {
      "Requests over HTTP: answered, refused as wrong, refused because too much waits, failed.",
      "result",
      kHttpResults,
+     {}},
+    {MetricId::kHttpTooMany,
+     C,
+     "pictor_http_too_many_total",
+     "requests",
+     "Answers 429: no place to wait, no memory for a body, or a key past its rate or quota.",
+     "cause",
+     kTooMany,
      {}},
     {MetricId::kHttpSeconds,
      H,
@@ -193,9 +246,89 @@ constexpr MetricRow kTable[] = {
      "",
      {},
      kSeconds},
+    {MetricId::kHttpOperationSeconds,
+     H,
+     "pictor_http_operation_seconds",
+     "seconds",
+     "The same by operation of the contract.",
+     "operation",
+     {},
+     kSeconds,
+     kOperationsMax},
+    {MetricId::kHttpWaitSeconds, H, "pictor_http_wait_seconds", "seconds",
+     "Time from a whole request to the start of its work.", "lane", kQueues, kWaits},
     {MetricId::kHttpConnections, G, "pictor_http_connections", "connections", "Connections that are open.", "", {}, {}},
     {MetricId::kHttpWaiting, G, "pictor_http_waiting", "requests", "Requests that wait for a thread.", "", {}, {}},
+    {MetricId::kHttpWorking, G, "pictor_http_working", "requests", "Requests that are worked on.", "", {}, {}},
     {MetricId::kHttpBodyBytes, G, "pictor_http_body_bytes", "bytes", "Memory of requests' bodies.", "", {}, {}},
+    {MetricId::kHttpLimit,
+     G,
+     "pictor_http_limit",
+     "places",
+     "What there may be at most of the gauge of this name; waiting: in each of two lanes.",
+     "of",
+     kPlaces,
+     {}},
+    {MetricId::kCollections,
+     G,
+     "pictor_collections",
+     "collections",
+     "Collections of the main tenant.",
+     "",
+     {},
+     {},
+     0,
+     true},
+    {MetricId::kCollectionsAgeSeconds,
+     G,
+     "pictor_collections_age_seconds",
+     "seconds",
+     "How old the numbers of collections are: they are read at most every 15 s, less often where that takes long.",
+     "",
+     {},
+     {},
+     0,
+     true},
+    of_collection(MetricId::kCollectionItems, G, "pictor_collection_items", "items", "Items alive."),
+    of_collection(MetricId::kCollectionFreshRows, G, "pictor_collection_fresh_rows", "rows",
+                  "Rows not yet in a segment."),
+    of_collection(MetricId::kCollectionDeadRows, G, "pictor_collection_dead_rows", "rows",
+                  "Rows of what was deleted or replaced."),
+    of_collection(MetricId::kCollectionSegments, G, "pictor_collection_segments", "segments", "Segments."),
+    of_collection(MetricId::kCollectionDamagedSegments, G, "pictor_collection_damaged_segments", "segments",
+                  "Segments that are left out of answers."),
+    of_collection(MetricId::kCollectionBytes, G, "pictor_collection_bytes", "bytes",
+                  "Bytes on disk: database, segments, graphs, lists, pictures.", "of"),
+    of_collection(MetricId::kCollectionResidentBytes, G, "pictor_collection_resident_bytes", "bytes",
+                  "Memory that is held whatever the system does."),
+    of_collection(MetricId::kCollectionRecall, G, "pictor_collection_recall", "ratio",
+                  "Recall of live queries among their first so many hits, against exact answers to a share of them.",
+                  "at"),
+    of_collection(MetricId::kCollectionRecallLow, G, "pictor_collection_recall_low", "ratio",
+                  "The low end of its interval of 95 %.", "at"),
+    of_collection(MetricId::kCollectionRecallQueries, C, "pictor_collection_recall_queries_total", "queries",
+                  "Live queries that it was measured with.", "at"),
+    {MetricId::kBuildInfo,
+     G,
+     "pictor_build_info",
+     "info",
+     "Always 1; the labels say what runs.",
+     "version",
+     {},
+     {},
+     1,
+     true,
+     "build"},
+    of_process(MetricId::kProcessResidentBytes, G, "process_resident_memory_bytes", "bytes",
+               "Memory of the process that is in RAM, mapped files included."),
+    of_process(MetricId::kProcessVirtualBytes, G, "process_virtual_memory_bytes", "bytes",
+               "Addresses of the process that are in use."),
+    of_process(MetricId::kProcessCpuSeconds, C, "process_cpu_seconds_total", "seconds",
+               "Processor time, of programs and of the system for them."),
+    of_process(MetricId::kProcessStartSeconds, G, "process_start_time_seconds", "seconds",
+               "When the process began, in seconds since 1970."),
+    of_process(MetricId::kProcessOpenFiles, G, "process_open_fds", "files", "Open files, connections included."),
+    of_process(MetricId::kProcessFilesMax, G, "process_max_fds", "files", "How many there may be."),
 };
 static_assert(std::size(kTable) == static_cast<std::size_t>(MetricId::kCount), "one row for each id");
 
@@ -204,5 +337,7 @@ static_assert(std::size(kTable) == static_cast<std::size_t>(MetricId::kCount), "
 std::span<const MetricRow> metrics_table() { return kTable; }
 
 std::string_view name_of(IngestStage stage) { return kStages[static_cast<std::size_t>(stage)]; }
+
+std::string_view name_of(QueryStage stage) { return kQueryStages[static_cast<std::size_t>(stage)]; }
 
 }  // namespace pictor

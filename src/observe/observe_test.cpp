@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -147,13 +148,16 @@ TEST(MetricsTable, rows_stand_at_their_ids_with_names_that_prometheus_takes) {
     const auto& row = metrics_table()[i];
     EXPECT_EQ(static_cast<std::size_t>(row.id), i);
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
-    EXPECT_TRUE(row.name.starts_with("pictor_"));
+    EXPECT_TRUE(row.name.starts_with("pictor_") || row.name.starts_with("process_"));
     EXPECT_TRUE(std::all_of(row.name.begin(), row.name.end(), [](char c) {
       return c == '_' || std::islower(static_cast<unsigned char>(c)) != 0;
     })) << row.name;
     EXPECT_EQ(row.kind == MetricKind::kCounter, row.name.ends_with("_total")) << row.name;
     EXPECT_EQ(row.kind == MetricKind::kHistogram, !row.bounds.empty()) << row.name;
-    EXPECT_EQ(row.label.empty(), row.values.empty()) << row.name;
+    EXPECT_EQ(row.label.empty(), row.values.empty() && row.series_max == 0) << row.name;
+    EXPECT_TRUE(row.values.empty() || row.series_max == 0) << row.name;
+    EXPECT_TRUE(row.told || row.label_2.empty()) << row.name;
+    EXPECT_LE(row.series_max, 100U) << row.name << ": every value of a label is a series that somebody stores";
     EXPECT_TRUE(std::is_sorted(row.bounds.begin(), row.bounds.end()));
     EXPECT_LE(row.bounds.size(), 14U) << "one more bucket has no bound";
     EXPECT_LE(row.values.size(), 8U);
@@ -199,6 +203,44 @@ TEST(MetricsTable, handles_have_the_kind_and_the_labels_of_their_rows) {
   expect_row(metric::kEncodeTexts);
   expect_row(metric::kEncodeBatchRows);
   expect_row(metric::kLogLinesLost);
+  expect_row(metric::kPutBatchItems);
+  expect_row(metric::kQueryStageSeconds);
+  expect_row(metric::kSearchSimilarity);
+  expect_row(metric::kEncodeNorm);
+  expect_row(metric::kTraceSpans);
+  expect_row(metric::kHttpTooMany);
+  expect_row(metric::kHttpWaitSeconds);
+  expect_row(metric::kHttpWorking);
+  expect_row(metric::kHttpLimit);
+}
+
+template <int kLabels>
+void expect_told(Told<kLabels> handle) {
+  const auto& row = metrics_table()[static_cast<std::size_t>(handle.id)];
+  EXPECT_TRUE(row.told) << row.name;
+  EXPECT_EQ((row.label.empty() ? 0 : 1) + (row.label_2.empty() ? 0 : 1), kLabels) << row.name;
+}
+
+TEST(MetricsTable, handles_of_what_is_told_have_the_labels_of_their_rows) {
+  expect_told(metric::kCollections);
+  expect_told(metric::kCollectionsAgeSeconds);
+  expect_told(metric::kCollectionItems);
+  expect_told(metric::kCollectionFreshRows);
+  expect_told(metric::kCollectionDeadRows);
+  expect_told(metric::kCollectionSegments);
+  expect_told(metric::kCollectionDamagedSegments);
+  expect_told(metric::kCollectionBytes);
+  expect_told(metric::kCollectionResidentBytes);
+  expect_told(metric::kCollectionRecall);
+  expect_told(metric::kCollectionRecallLow);
+  expect_told(metric::kCollectionRecallQueries);
+  expect_told(metric::kBuildInfo);
+  expect_told(metric::kProcessResidentBytes);
+  expect_told(metric::kProcessVirtualBytes);
+  expect_told(metric::kProcessCpuSeconds);
+  expect_told(metric::kProcessStartSeconds);
+  expect_told(metric::kProcessOpenFiles);
+  expect_told(metric::kProcessFilesMax);
 }
 
 bool has_line(const std::string& text, const std::string& line) {
@@ -209,7 +251,7 @@ TEST(Metrics, text_shows_counters_gauges_and_labels) {
   Metrics metrics;
   metrics.add(metric::kIngestPictures, IngestResult::kQuarantined, 3);
   metrics.add(metric::kIngestBytes, 1e15 + 1);
-  metrics.add(metric::kIngestStageSeconds, IngestStage::kDecode, 0.25);
+  metrics.observe(metric::kIngestStageSeconds, IngestStage::kDecode, 0.25);
   metrics.set(metric::kStoreSegments, 4);
   metrics.add(metric::kStoreSegments, -1);
   const auto text = metrics.prometheus_text();
@@ -218,7 +260,7 @@ TEST(Metrics, text_shows_counters_gauges_and_labels) {
   EXPECT_TRUE(has_line(text, "pictor_ingest_pictures_total{result=\"quarantined\"} 3"));
   EXPECT_TRUE(has_line(text, "pictor_ingest_pictures_total{result=\"added\"} 0"));
   EXPECT_TRUE(has_line(text, "pictor_ingest_bytes_total 1000000000000001"));
-  EXPECT_TRUE(has_line(text, "pictor_ingest_stage_seconds_total{stage=\"decode\"} 0.25"));
+  EXPECT_TRUE(has_line(text, "pictor_ingest_stage_seconds_sum{stage=\"decode\"} 0.25"));
   EXPECT_TRUE(has_line(text, "# TYPE pictor_store_segments gauge"));
   EXPECT_TRUE(has_line(text, "pictor_store_segments 3"));
   EXPECT_EQ(name_of(IngestStage::kDecode), "decode");
@@ -238,6 +280,68 @@ TEST(Metrics, a_histogram_counts_up_to_and_with_each_bound) {
   EXPECT_TRUE(has_line(text, "pictor_search_seconds_bucket{kind=\"text\",le=\"0.005\"} 1"));
   EXPECT_TRUE(has_line(text, "pictor_search_seconds_bucket{kind=\"image\",le=\"+Inf\"} 0"));
   EXPECT_EQ(metrics.observations(MetricId::kEncodeBatchRows), 4U);
+}
+
+TEST(Metrics, a_label_that_is_named_at_run_time_has_so_many_values_and_then_other) {
+  Metrics metrics;
+  const auto handle = metric::kHttpOperationSeconds;
+  EXPECT_EQ(metrics.prometheus_text().find("pictor_http_operation_seconds"), std::string::npos);
+  const std::size_t search = metrics.label_of(handle, "search");
+  EXPECT_EQ(metrics.label_of(handle, "search"), search);
+  const std::size_t most = metrics_table()[static_cast<std::size_t>(handle.id)].series_max;
+  std::set<std::size_t> numbers = {search};
+  for (std::size_t i = 1; i < most; ++i) numbers.insert(metrics.label_of(handle, "o" + std::to_string(i)));
+  EXPECT_EQ(numbers.size(), most);
+  EXPECT_FALSE(has_line(metrics.prometheus_text(), "pictor_http_operation_seconds_count{operation=\"other\"} 0"));
+  const std::size_t late = metrics.label_of(handle, "late");
+  EXPECT_EQ(metrics.label_of(handle, "later"), late);
+  metrics.observe(handle, search, 0.02);
+  metrics.observe(handle, late, 1);
+  metrics.observe(handle, late + 1000, 1);
+  const auto text = metrics.prometheus_text();
+  EXPECT_TRUE(has_line(text, "pictor_http_operation_seconds_bucket{operation=\"search\",le=\"0.025\"} 1"));
+  EXPECT_TRUE(has_line(text, "pictor_http_operation_seconds_count{operation=\"other\"} 2"));
+  EXPECT_EQ(text.find("operation=\"late"), std::string::npos);
+  EXPECT_TRUE(has_line(text, "pictor_http_wait_seconds_count{lane=\"bulk\"} 0")) << "the next row has its own place";
+}
+
+TEST(Metrics, what_is_told_stands_in_its_row_with_both_labels_and_has_a_limit) {
+  const Metrics metrics;
+  MetricSamples samples;
+  samples.add(metric::kCollections, 2);
+  samples.add(metric::kCollectionRecall, "a\"b", "10", 0.5);
+  samples.add(metric::kCollectionRecall, "a\"b", "100", 0.25);
+  for (int i = 0; i < 150; ++i) samples.add(metric::kCollectionItems, "c" + std::to_string(i), i);
+  const auto text = metrics.prometheus_text(samples.all());
+  EXPECT_TRUE(has_line(text, "pictor_collections 2"));
+  EXPECT_TRUE(has_line(text, "pictor_collection_recall{collection=\"a\\\"b\",at=\"10\"} 0.5"));
+  EXPECT_TRUE(has_line(text, "pictor_collection_recall{collection=\"a\\\"b\",at=\"100\"} 0.25"));
+  EXPECT_TRUE(has_line(text, "pictor_collection_items{collection=\"c99\"} 99"));
+  EXPECT_EQ(text.find("\"c100\""), std::string::npos);
+  EXPECT_EQ(metrics.prometheus_text().find("pictor_collection"), std::string::npos);
+}
+
+TEST(Metrics, the_process_tells_of_its_memory_time_and_files) {
+  MetricSamples samples;
+  add_process_samples(samples);
+  std::map<MetricId, double> seen;
+  for (const MetricSample& sample : samples.all()) seen[sample.id] = sample.value;
+  EXPECT_GT(seen[MetricId::kProcessResidentBytes], 1e6);
+  EXPECT_GT(seen[MetricId::kProcessVirtualBytes], seen[MetricId::kProcessResidentBytes]);
+  EXPECT_GT(seen[MetricId::kProcessFilesMax], seen[MetricId::kProcessOpenFiles]);
+  const double now = static_cast<double>(Env::real().wall_us()) * 1e-6;
+  EXPECT_LT(seen[MetricId::kProcessStartSeconds], now + 2);
+  EXPECT_GT(seen[MetricId::kProcessStartSeconds], now - 3600);
+  const double files = seen[MetricId::kProcessOpenFiles];
+  const auto held = Env::real().open("/proc/self/stat", OpenMode::kRead);
+  ASSERT_TRUE(held.is_ok());
+  MetricSamples again;
+  add_process_samples(again);
+  for (const MetricSample& sample : again.all()) {
+    if (sample.id == MetricId::kProcessOpenFiles) {
+      EXPECT_EQ(sample.value, files + 1);
+    }
+  }
 }
 
 TEST(Metrics, text_is_escaped_as_the_exposition_format_says) {

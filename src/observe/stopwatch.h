@@ -10,6 +10,8 @@ namespace pictor {
 
 // Processor time this thread has used, in nanoseconds. The machine's, also under a SimulatedEnv.
 std::int64_t thread_cpu_ns();
+// The machine's clock, also under a SimulatedEnv: for rooms that are given none.
+std::int64_t machine_ns();
 
 // Belongs to the thread that made it: processor time is counted there only.
 class Stopwatch {
