@@ -16,6 +16,7 @@
 
 #include "pictor/backup.h"
 #include "pictor/encoder_tools.h"
+#include "pictor/facets.h"
 #include "pictor/history.h"
 #include "pictor/provenance.h"
 #include "pictor/status.h"
@@ -190,6 +191,16 @@ struct StoredItem {
   Sequence born = 0;
   std::int64_t created_us = 0;
   std::map<std::string, std::vector<float>> vectors;  // by head; empty unless asked for
+  std::uint64_t row = 0;                              // ascends with age; where a list goes on
+};
+
+// Items of a collection, oldest first.
+struct ScanRequest {
+  std::string collection;
+  std::string where = {};  // empty: all
+  bool with_vectors = false;
+  AsOf as_of = {};
+  std::uint64_t after_row = 0;  // those past this row
 };
 
 struct StoredTokens {
@@ -355,13 +366,12 @@ class Engine {
 
   virtual Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
                                                 bool with_vectors) = 0;
-  // get, picture and scan of the collection as it was.
+  // get and picture of the collection as it was, and every item of it that a request names.
   virtual Result<std::optional<StoredItem>> get_as_of(const std::string& collection, const std::string& id,
                                                       bool with_vectors, const AsOf& at) = 0;
   virtual Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& collection,
                                                                       const std::string& id, const AsOf& at) = 0;
-  virtual Status scan_as_of(const std::string& collection, const std::string& where, bool with_vectors, const AsOf& at,
-                            const std::function<Status(const StoredItem&)>& visit) = 0;
+  virtual Status scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) = 0;
   // Versions of one item, newest first, the newest 10,000; kNotFound when there never was one.
   virtual Result<std::vector<StoredVersion>> history(const std::string& collection, const std::string& id) = 0;
   // The kept original or thumbnail; for keep=reference the file that the source names, if it is still there unchanged.
@@ -371,9 +381,9 @@ class Engine {
   virtual Result<std::optional<StoredTokens>> tokens(const std::string& collection, const std::string& id) = 0;
   virtual Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) = 0;
   virtual Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) = 0;
-  // Every item alive that passes the filter (empty: all), oldest first.
-  virtual Status scan(const std::string& collection, const std::string& where, bool with_vectors,
-                      const std::function<Status(const StoredItem&)>& visit) = 0;
+  virtual Result<std::uint64_t> count(const std::string& collection, const std::string& where) = 0;
+  // What values fields of the metadata have, now. kInvalid: a field that is none; kLimit: too many different values.
+  virtual Result<Facets> facets(const FacetRequest& request) = 0;
 
   virtual Result<std::vector<CollectionInfo>> collections() = 0;
   virtual Result<CollectionInfo> stats(const std::string& collection) = 0;

@@ -72,8 +72,9 @@ class MadeSnapshot final : public Snapshot {
   void lose_a_part() { whole_ = false; }
   Result<std::vector<Item>> items(std::span<const RowId>, bool) const override { return unused(); }
   Result<std::optional<Item>> find(std::string_view, bool) const override { return unused(); }
-  Status scan(bool, const std::function<Status(const Item&)>&) const override { return unused(); }
+  Status scan(bool, const std::function<Status(const Item&)>&, RowId) const override { return unused(); }
   Result<RowSet> matching(std::string_view) const override { return unused(); }
+  Result<Facets> facets(const FacetRequest&) const override { return unused(); }
   Result<std::optional<Bytes>> blob(RowId) const override { return unused(); }
 
  private:

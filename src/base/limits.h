@@ -78,6 +78,9 @@ inline constexpr std::uint32_t kColumnValuesMax = 1'048'576;         // differen
 inline constexpr std::uint32_t kColumnTextBytesMax = 1024;           // one text in a column
 inline constexpr std::uint64_t kColumnsMakingBytesMax = 256 * kMiB;  // memory while a segment's columns are made
 inline constexpr std::uint64_t kColumnsBytesMax = 8 * kGiB;          // one file of columns
+inline constexpr std::uint32_t kFacetFieldsMax = 32;                 // fields whose values are counted at once
+inline constexpr std::uint32_t kFacetValuesMax = 1000;               // values of a field that are listed
+inline constexpr std::uint32_t kFacetDistinctMax = 1'048'576;        // different values of a field that are counted
 inline constexpr std::uint32_t kShortTextBytesMax = 256;     // names of spaces, heads, encoders, formats, batches
 inline constexpr std::uint32_t kBatchesRemembered = 65'536;  // batch ids that are answered as the first time
 inline constexpr std::uint32_t kReadersKept = 8;             // idle database connections a collection keeps
@@ -179,13 +182,14 @@ inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of o
 inline constexpr std::uint64_t kDatabaseLogBytesMax = 64 * kMiB;    // log file kept after a checkpoint, for reuse
 
 // --- net ---
-inline constexpr std::uint32_t kHttpUrlBytesMax = 8 * 1024;        // one address, a redirect's included
-inline constexpr std::uint32_t kHttpHeadBytesMax = 256 * 1024;     // all headers of one answer
-inline constexpr std::uint32_t kHttpUnwantedBytesMax = 64 * 1024;  // body of an answer that is only a status
-inline constexpr std::uint32_t kHttpRedirectsMax = 8;              // addresses one request may be sent on to
-inline constexpr std::uint32_t kHttpAttemptsMax = 1000;            // tries for one file, however much each brought
-inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;       // a try that brought as much was not in vain
-inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;          // an access token
+inline constexpr std::uint32_t kHttpUrlBytesMax = 8 * 1024;         // one address, a redirect's included
+inline constexpr std::uint32_t kHttpHeadBytesMax = 256 * 1024;      // all headers of one answer
+inline constexpr std::uint32_t kHttpUnwantedBytesMax = 64 * 1024;   // body of an answer that is only a status
+inline constexpr std::uint32_t kHttpRedirectsMax = 8;               // addresses one request may be sent on to
+inline constexpr std::uint32_t kHttpAttemptsMax = 1000;             // tries for one file, however much each brought
+inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;        // a try that brought as much was not in vain
+inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;           // an access token
+inline constexpr std::uint64_t kRemoteAnswerBytesMax = 256 * kMiB;  // an answer of a Pictor server to its own client
 
 // --- serve ---
 inline constexpr std::uint32_t kServerHeadBytesMax = 16 * 1024;       // request line and fields of one request
@@ -198,6 +202,10 @@ inline constexpr std::uint32_t kServerPageItemsMax = 1000;            // items o
 inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;        // of a picture that is asked for smaller
 inline constexpr std::uint32_t kServerSmallBodyBytesMax = 64 * 1024;  // of a request about keys and the like
 inline constexpr std::uint32_t kServerBatchItems = 64;                // puts of several clients that are one batch
+inline constexpr std::uint32_t kServerPackedBytesMin = 1024;          // a smaller answer is not packed
+inline constexpr std::uint32_t kJobsMax = 1000;                       // jobs of a data folder that are remembered
+inline constexpr std::uint32_t kJobsWaitingMax = 64;                  // jobs that wait for the one that runs
+inline constexpr std::uint64_t kJobsFileBytesMax = 16 * kMiB;         // the file that remembers them
 
 // --- govern ---
 inline constexpr std::uint32_t kKeysMax = 10'000;                          // keys of a data folder, old ones included

@@ -160,7 +160,7 @@ Result<std::uint64_t> EngineImpl::remove(const std::string& collection, std::spa
 Result<std::uint64_t> EngineImpl::remove_where(const std::string& collection, const std::string& where) {
   if (where.empty()) return Status(Code::kInvalid, "a filter is needed to remove by filter");
   std::vector<std::string> ids;
-  PICTOR_TRY(scan(collection, where, false, [&ids](const StoredItem& item) {
+  PICTOR_TRY(scan({collection, where}, [&ids](const StoredItem& item) {
     ids.push_back(item.id);
     return Status::ok();
   }));

@@ -43,14 +43,13 @@ class EngineImpl final : public Engine {
                                               const AsOf& at) override;
   Result<std::optional<std::vector<std::byte>>> picture_as_of(const std::string& collection, const std::string& id,
                                                               const AsOf& at) override;
-  Status scan_as_of(const std::string& collection, const std::string& where, bool with_vectors, const AsOf& at,
-                    const std::function<Status(const StoredItem&)>& visit) override;
+  Status scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) override;
   Result<std::vector<StoredVersion>> history(const std::string& collection, const std::string& id) override;
   Result<std::optional<StoredTokens>> tokens(const std::string& collection, const std::string& id) override;
   Result<std::uint64_t> remove(const std::string& collection, std::span<const std::string> ids) override;
   Result<std::uint64_t> remove_where(const std::string& collection, const std::string& where) override;
-  Status scan(const std::string& collection, const std::string& where, bool with_vectors,
-              const std::function<Status(const StoredItem&)>& visit) override;
+  Result<std::uint64_t> count(const std::string& collection, const std::string& where) override;
+  Result<Facets> facets(const FacetRequest& request) override;
   Result<std::vector<CollectionInfo>> collections() override;
   Result<CollectionInfo> stats(const std::string& collection) override;
   Status drop(const std::string& collection) override;

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "engine/encoders.h"
 #include "engine/engine.h"
 
 namespace pictor {
@@ -207,6 +208,7 @@ Json loss_object(const EncoderLoss& loss) {
 
 Json encoder_object(const EncoderInfo& info) {
   Json out = {{"name", info.name},
+              {"default", info.name == kDefaultEncoder},
               {"description", info.description},
               {"licence", info.licence},
               {"source", info.source},
@@ -256,6 +258,35 @@ std::string purged_json(const Purge& purge, bool pretty) {
     json["backups_left"].push_back({{"path", left.path}, {"cause", left.cause.message()}});
   }
   return dumped(json, pretty);
+}
+
+std::string compaction_json(const Compaction& made, bool pretty) {
+  return dumped({{"segments_before", made.segments_before},
+                 {"segments_after", made.segments_after},
+                 {"bytes_before", made.bytes_before},
+                 {"bytes_after", made.bytes_after},
+                 {"bytes_written", made.bytes_written},
+                 {"rows_dropped", made.rows_dropped},
+                 {"blobs_dropped", made.blobs_dropped},
+                 {"history_from", made.history_from},
+                 {"stopped", made.stopped}},
+                pretty);
+}
+
+std::string facets_json(const Facets& facets, bool pretty) {
+  Json array = Json::array();
+  for (const Facet& facet : facets.facets) {
+    Json values = Json::array();
+    for (const FacetValue& one : facet.values) {
+      values.push_back({{"value", Json::parse(one.value, nullptr, false)}, {"items", one.items}});
+    }
+    Json one = {{"field", facet.field}, {"items", facet.items}, {"distinct", facet.distinct},
+                {"least", nullptr},     {"greatest", nullptr},  {"values", std::move(values)}};
+    if (facet.least) one["least"] = *facet.least;
+    if (facet.greatest) one["greatest"] = *facet.greatest;
+    array.push_back(std::move(one));
+  }
+  return dumped({{"items", facets.items}, {"facets", std::move(array)}}, pretty);
 }
 
 std::string quarantined_json(const Quarantined& refused) {

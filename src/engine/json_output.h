@@ -17,8 +17,10 @@ std::string collection_json(const CollectionInfo& collection, bool pretty = true
 std::string collections_json(const std::vector<CollectionInfo>& collections, bool pretty = true);
 std::string encoder_json(const EncoderInfo& encoder, bool pretty = true);
 std::string encoders_json(const std::vector<EncoderInfo>& encoders, bool pretty = true);
+std::string facets_json(const Facets& facets, bool pretty = true);
 std::string faults_json(const std::vector<FaultInfo>& faults, bool pretty = true);
 std::string purged_json(const Purge& purge, bool pretty = true);
+std::string compaction_json(const Compaction& made, bool pretty = true);
 std::string indexes_json(const IndexesReport& report, bool pretty = true);
 std::string quarantined_json(const Quarantined& refused);   // one line
 std::string vector_json(const std::vector<float>& vector);  // numbers that read back as the same floats

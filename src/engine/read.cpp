@@ -6,6 +6,8 @@
 namespace pictor {
 namespace {
 
+constexpr std::size_t kPageItems = 256;
+
 // Vectors from elsewhere come without a picture.
 std::string content_of(const Item& item) {
   return item.data.content == Hash256{} ? std::string() : item.data.content.hex();
@@ -14,6 +16,7 @@ std::string content_of(const Item& item) {
 StoredItem stored_of(const Item& item, const CollectionSpec& spec, bool with_vectors) {
   StoredItem out;
   out.id = item.data.id;
+  out.row = item.row;
   out.source = item.data.source;
   out.metadata = item.data.metadata;
   out.text = item.data.text;
@@ -92,23 +95,35 @@ Result<std::optional<std::vector<std::byte>>> EngineImpl::picture_as_of(const st
   return std::optional<Bytes>(std::move(bytes).value());
 }
 
-Status EngineImpl::scan(const std::string& collection, const std::string& where, bool with_vectors,
-                        const std::function<Status(const StoredItem&)>& visit) {
-  return scan_as_of(collection, where, with_vectors, {}, visit);
+// Page by page: items that do not pass are not read.
+Status EngineImpl::scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(request.collection));
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot_as_of(request.as_of));
+  const auto tell = [&](const Item& item) { return visit(stored_of(item, found->spec(), request.with_vectors)); };
+  if (request.where.empty()) return snapshot->scan(request.with_vectors, tell, request.after_row);
+  PICTOR_ASSIGN(const RowSet allowed, snapshot->matching(request.where));
+  std::vector<RowId> rows(kPageItems);
+  RowId after = request.after_row;
+  while (const std::size_t count = allowed.after(after, rows)) {
+    PICTOR_ASSIGN(const auto items, snapshot->items(std::span(rows).first(count), request.with_vectors));
+    for (const Item& item : items) PICTOR_TRY(tell(item));
+    after = rows[count - 1];
+  }
+  return Status::ok();
 }
 
-Status EngineImpl::scan_as_of(const std::string& collection, const std::string& where, bool with_vectors,
-                              const AsOf& at, const std::function<Status(const StoredItem&)>& visit) {
+Result<std::uint64_t> EngineImpl::count(const std::string& collection, const std::string& where) {
   PICTOR_ASSIGN(const auto found, folder_->collection(collection));
-  PICTOR_ASSIGN(const auto snapshot, found->snapshot_as_of(at));
-  std::optional<RowSet> allowed;
-  if (!where.empty()) {
-    PICTOR_ASSIGN(allowed, snapshot->matching(where));
-  }
-  return snapshot->scan(with_vectors, [&](const Item& item) {
-    if (allowed.has_value() && !allowed->contains(item.row)) return Status::ok();
-    return visit(stored_of(item, found->spec(), with_vectors));
-  });
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
+  if (where.empty()) return snapshot->size();
+  PICTOR_ASSIGN(const RowSet allowed, snapshot->matching(where));
+  return allowed.size();
+}
+
+Result<Facets> EngineImpl::facets(const FacetRequest& request) {
+  PICTOR_ASSIGN(const auto found, folder_->collection(request.collection));
+  PICTOR_ASSIGN(const auto snapshot, found->snapshot());
+  return snapshot->facets(request);
 }
 
 Result<std::vector<StoredVersion>> EngineImpl::history(const std::string& collection, const std::string& id) {

@@ -117,6 +117,34 @@ void RowSet::mark(std::span<const RowId> ascending_rows, std::span<std::uint8_t>
   }
 }
 
+std::size_t RowSet::after(RowId after, std::span<RowId> out) const {
+  std::size_t count = 0;
+  if (bits_ == nullptr) return count;
+  const RowId begin = after + 1;
+  const auto first = std::lower_bound(bits_->pages.begin(), bits_->pages.end(), page_of(begin),
+                                      [](const auto& page, std::uint64_t wanted) { return page->number < wanted; });
+  for (auto at = first; at != bits_->pages.end() && count < out.size(); ++at) {
+    const RowPage& page = **at;
+    const RowId base = page.number * kPageRows;
+    std::size_t low = page.number == page_of(begin) ? low_of(begin) : 0;
+    if (page.words == nullptr) {
+      const auto rows = std::lower_bound(page.few.begin(), page.few.end(), low);
+      for (auto row = rows; row != page.few.end() && count < out.size(); ++row) out[count++] = base + *row;
+      continue;
+    }
+    while (low < kPageRows && count < out.size()) {
+      const std::uint64_t word = (*page.words)[low / 64] >> (low % 64);
+      if (word == 0) {
+        low = (low / 64 + 1) * 64;
+        continue;
+      }
+      low += static_cast<std::size_t>(std::countr_zero(word));
+      out[count++] = base + low++;
+    }
+  }
+  return count;
+}
+
 RowSet RowSet::of(std::span<const RowId> rows) {
   RowPages pages;
   if (std::is_sorted(rows.begin(), rows.end())) {

@@ -91,5 +91,25 @@ TEST(RowSetTest, deaths_are_seen_from_their_number_on) {
   EXPECT_EQ(rows_at(4), 1U);
 }
 
+TEST(RowSet, rows_after_a_row_come_in_order_a_page_at_a_time) {
+  std::vector<RowId> rows;
+  for (RowId row = 3; row < 40'000; row += 3) rows.push_back(row);         // a page of words
+  for (RowId row = 65'535; row < 65'540; ++row) rows.push_back(row);       // across two pages
+  for (RowId row = 700'000; row < 700'010; row += 2) rows.push_back(row);  // a page of few
+  const RowSet set = RowSet::of(rows);
+  for (const std::size_t page : {1U, 7U, 64U, 20'000U}) {
+    std::vector<RowId> all, some(page);
+    RowId after = 0;
+    while (const std::size_t count = set.after(after, some)) {
+      all.insert(all.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(count));
+      after = some[count - 1];
+    }
+    EXPECT_EQ(all, rows) << page;
+  }
+  std::vector<RowId> one(1);
+  EXPECT_EQ(set.after(700'008, one), 0U);
+  EXPECT_EQ(RowSet().after(0, one), 0U);
+}
+
 }  // namespace
 }  // namespace pictor

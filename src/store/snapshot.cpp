@@ -1,4 +1,5 @@
 #include "store/collection.h"
+#include "store/facets.h"
 #include "store/matching.h"
 #include "store/schema.h"
 
@@ -80,8 +81,7 @@ class CollectionSnapshot : public Snapshot {
   }
 
   // Page by page, so that neither a connection nor a read transaction is held while the caller works.
-  Status scan(bool with_vectors, const std::function<Status(const Item&)>& visit) const override {
-    RowId after = 0;
+  Status scan(bool with_vectors, const std::function<Status(const Item&)>& visit, RowId after) const override {
     while (true) {
       PICTOR_ASSIGN(const auto page, page_after(after));
       if (page.empty()) return Status::ok();
@@ -95,6 +95,10 @@ class CollectionSnapshot : public Snapshot {
 
   Result<RowSet> matching(std::string_view filter) const override {
     return rows_matching(*collection_, *state_, filter);
+  }
+
+  Result<Facets> facets(const FacetRequest& request) const override {
+    return count_facets(*collection_, *state_, request, [this](RowId after) { return page_after(after); });
   }
 
   Result<std::optional<Bytes>> blob(RowId row) const override {

@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "pictor/backup.h"
+#include "pictor/facets.h"
 #include "pictor/history.h"
 #include "pictor/types.h"
 
@@ -139,6 +140,8 @@ class RowSet {
   std::uint64_t size() const;  // exact, at no cost
   // out[i] = 1 when ascending_rows[i] is in the set, else 0; much faster than asking row by row.
   void mark(std::span<const RowId> ascending_rows, std::span<std::uint8_t> out) const;
+  // The first rows after `after`, ascending, as many as there are up to out.size(); says how many.
+  std::size_t after(RowId after, std::span<RowId> out) const;
   static RowSet of(std::span<const RowId> rows);
   const FilterWork& work() const { return work_; }  // of a set that a filter gave
   void set_work(const FilterWork& work) { work_ = work; }
@@ -161,11 +164,13 @@ class Snapshot {
   virtual Result<std::vector<Item>> items(std::span<const RowId> rows,
                                           bool with_vectors) const = 0;  // in that order; kNotFound names a row
   virtual Result<std::optional<Item>> find(std::string_view id, bool with_vectors) const = 0;
-  // Calls visit for every item alive, by row, until it returns an error, which is then returned.
-  virtual Status scan(bool with_vectors, const std::function<Status(const Item&)>& visit) const = 0;
+  // Calls visit for every item alive of a row past `after`, by row, until it returns an error, which is then returned.
+  virtual Status scan(bool with_vectors, const std::function<Status(const Item&)>& visit, RowId after = 0) const = 0;
   // Rows alive whose metadata, id, source, text or picture size pass the filter (filter.h); kInvalid points at the
   // fault.
   virtual Result<RowSet> matching(std::string_view filter) const = 0;
+  // What values fields have. kInvalid: a field that is none; kLimit: too many different values.
+  virtual Result<Facets> facets(const FacetRequest& request) const = 0;
   virtual Result<std::optional<Bytes>> blob(RowId row) const = 0;
   // The row's tokens as they were put. They are no history: none once the item was replaced or deleted, even if this
   // snapshot still shows it. kCorrupt when they are not what was written.
