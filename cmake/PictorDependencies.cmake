@@ -7,6 +7,8 @@ find_package(SQLite3 3.40 REQUIRED)
 # image/: a codec each; src/image/codec_*.cpp are the only files that know them.
 find_package(JPEG REQUIRED)
 find_package(PNG 1.6 REQUIRED)
+find_package(ZLIB 1.2 REQUIRED)
+pkg_check_modules(Zstd REQUIRED IMPORTED_TARGET libzstd>=1.5)
 find_package(TIFF 4.3 REQUIRED)
 find_package(GIF 5.1 REQUIRED)
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp>=1.2 libwebpdemux>=1.2)

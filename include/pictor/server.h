@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pictor/engine.h"
 #include "pictor/status.h"
@@ -27,11 +28,17 @@ struct ServerOptions {
   std::int64_t deadline_ms = 30'000;                           // of a query that names none
   // Each request is told there, one line of JSON; "-": standard error; empty: nowhere.
   std::string log_file;
+  std::string log_level = "info";  // what is told: error, warn, info (each request) or debug
   // Until the first key is made nobody needs one. False: nobody is answered until then.
   bool open_without_keys = true;
   // PEM files: the certificate with its chain, and its key. Both: HTTPS.
   std::string tls_certificate, tls_key;
   bool audit_reads = false;  // write down what changes nothing too
+  // Traces go there by OTLP over HTTP, as JSON: the address of a collector, to which "/v1/traces" is added unless it
+  // ends so. Empty: nowhere.
+  std::string otlp_endpoint;
+  std::vector<std::string> otlp_headers;  // of those requests: "Name: value"
+  double trace_sample = 0.01;             // the share of requests that is traced; one whose caller is traced always is
   std::int64_t head_ms = 10'000, body_ms = 120'000, idle_ms = 75'000, write_ms = 60'000;  // a client's time for each
 
   bool tls() const { return !tls_certificate.empty(); }
@@ -47,6 +54,11 @@ class Server {
 
   virtual std::uint16_t port() const = 0;
   virtual std::string url() const = 0;  // "http://127.0.0.1:7733"
+  // While it serves: limits, times, deadline_ms and audit_reads are those of `options` for requests that come from now
+  // on; those under way keep theirs. The log file is opened anew, and where HTTPS is spoken the certificate and its key
+  // are read again: the next handshake has them. The rest of `options` is passed over: address, port, workers, folder,
+  // and whether HTTPS is spoken stay as they are. Not ok: nothing has changed.
+  virtual Status reload(const ServerOptions& options) = 0;
   // Takes no new request, lets those that are under way end, then stops. False: they did not end within `ms`.
   virtual bool drain(std::int64_t ms) = 0;
 };

@@ -2,6 +2,8 @@
 #include <charconv>
 
 #include "observe/observe.h"
+#include "serve/coding.h"
+#include "serve/conditional.h"
 #include "serve/problem.h"
 #include "serve/server.h"
 
@@ -51,12 +53,12 @@ Right right_wanted(const Operation& operation, const HttpHead& head) {
 }
 
 // Is the request written down? What changes nothing is, where the server was asked to.
-bool is_audited(Right right, bool reads_too) {
+bool is_audited(Right right, std::string_view method, bool reads_too) {
   switch (right) {
     case Right::kNone: return false;
     case Right::kInspect:
-    case Right::kRead:
-    case Right::kOperate: return reads_too;
+    case Right::kRead: return reads_too;
+    case Right::kOperate: return reads_too || method != "GET";
     case Right::kWrite:
     case Right::kReview:
     case Right::kErase:
@@ -111,11 +113,15 @@ ApiHandler::ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> gover
     : options_(options),
       governor_(std::move(governor)),
       tenants_(env, engine, options.data_folder),
-      api_{env, options_, *governor_, tenants_} {}
+      api_{env, *governor_, tenants_, CollectionNumbers(env)} {
+  for (const Operation& operation : operations()) {
+    labels_.push_back(Metrics::global().label_of(metric::kHttpOperationSeconds, operation.name));
+  }
+}
 
 Result<std::shared_ptr<const Caller>> ApiHandler::caller_of(const HttpHead& head, std::int64_t* retry_after_s) const {
   static const auto kAnybody = std::make_shared<const Caller>();
-  if (!governor_->needs_keys() && options_.open_without_keys) return kAnybody;
+  if (!governor_->needs_keys() && options_.now()->open_without_keys) return kAnybody;
   const std::string_view key = key_of_request(head);
   if (key.empty()) {
     return Status(Code::kDenied,
@@ -142,6 +148,7 @@ Admission ApiHandler::turned_away(const HttpHead& head, const std::string& id, c
 
 Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   Admission admission;
+  admission.options = options_.now();
   const Status site = check_site(head, governor_->needs_keys());
   if (!site.is_ok()) {
     admission.refused = refuse(site, 403);
@@ -158,7 +165,7 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
     if (!no_path) admission.refused->fields.emplace_back("Allow", match.allowed);
     return admission;
   }
-  admission.body_bytes_max = body_max(match.operation->body, options_);
+  admission.body_bytes_max = body_max(match.operation->body, *admission.options);
   admission.lane = match.operation->lane;
   if (match.operation->right == Right::kNone) {
     static const auto kNobody = std::make_shared<const Caller>(Caller{"", "", Role::kReader, {}});
@@ -169,6 +176,7 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   auto caller = caller_of(head, &retry_after_s);
   if (!caller.is_ok()) {
     const bool used_up = caller.status().code() == Code::kBusy;
+    if (used_up) Metrics::global().add(metric::kHttpTooMany, TooMany::kKey);
     Admission refused = turned_away(head, id, match, nullptr, caller.status(), used_up ? 429 : 401);
     if (used_up) set_retry_after(*refused.refused, retry_after_s);
     return refused;
@@ -183,19 +191,37 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
 HttpReply ApiHandler::refuse(const Status& why, int status) {
   Metrics::global().add(metric::kHttpRequests, status == 429 ? HttpResult::kTooMany : HttpResult::kRefused);
   log(LogLevel::kInfo, "request_refused", {{"status", status}, {"cause", why.message()}});
-  return problem_of(why, status);
+  HttpReply reply = problem_of(why, status);
+  reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
+  return reply;
 }
 
 HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
+  const auto coding = coding_of(request.head);
+  if (!coding.is_ok()) {
+    HttpReply reply = problem_of(coding.status(), 415);
+    reply.fields.emplace_back("Accept-Encoding", "gzip, zstd");
+    return reply;
+  }
+  if (*coding == Coding::kPlain) return act_plain(request, match);
+  auto body = unpacked(*coding, request.body, body_max(match.operation->body, *request.options));
+  if (!body.is_ok()) return problem_of(body.status());
+  HttpRequest plain = request;
+  plain.body = std::move(body).value();
+  return act_plain(plain, match);
+}
+
+HttpReply ApiHandler::act_plain(const HttpRequest& request, const Match& match) {
   const auto tenant = tenants_.open(request.caller->tenant);
   if (!tenant.is_ok()) return problem_of(tenant.status());
-  return answer(*match.operation, Call{api_, request, *request.caller, **tenant, match.path});
+  return answer(*match.operation, Call{api_, request, *request.caller, *request.options, **tenant, match.path});
 }
 
 HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, HttpReply reply) {
   const Right right = right_wanted(*match.operation, request.head);
-  if (!is_audited(right, options_.audit_reads)) return reply;
-  const AuditEntry entry = entry_of(request.head, request.id, match, request.caller.get(), reply.status);
+  if (!is_audited(right, match.operation->method, request.options->audit_reads)) return reply;
+  AuditEntry entry = entry_of(request.head, request.id, match, request.caller.get(), reply.status);
+  if (entry.item.empty()) entry.item = reply.item;
   const Status written = governor_->audit().write(entry);
   if (written.is_ok()) return reply;
   // What was done stays done: whoever reads the answer must know both.
@@ -206,16 +232,23 @@ HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, Ht
 
 HttpReply ApiHandler::handle(const HttpRequest& request) {
   const Stopwatch stopwatch(api_.env);
+  const std::int64_t waited_us = api_.env.monotonic_us() - request.received_us;
   const Match match = find_operation(request.head);
-  HttpReply reply = audited(request, match, act(request, match));
+  HttpReply reply = request.trace.sampled && exporter_ ? traced(request, match) : answered(request, match);
   reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
   const double seconds = stopwatch.wall_seconds();
   Metrics::global().add(metric::kHttpRequests, reply.status < 400   ? HttpResult::kAnswered
                                                : reply.status < 500 ? HttpResult::kRefused
                                                                     : HttpResult::kFailed);
   Metrics::global().observe(metric::kHttpSeconds, seconds);
+  const auto number = static_cast<std::size_t>(match.operation - operations().data());
+  Metrics::global().observe(metric::kHttpOperationSeconds, labels_[number], seconds);
+  const HttpLane lane = match.operation->lane == Lane::kBulk ? HttpLane::kBulk : HttpLane::kInteractive;
+  Metrics::global().observe(metric::kHttpWaitSeconds, lane, static_cast<double>(waited_us) * 1e-6);
   log(reply.status < 500 ? LogLevel::kInfo : LogLevel::kWarning, "request",
       {{"id", request.id},
+       {"trace_id", request.trace.trace_id},
+       {"span_id", request.trace.span_id()},
        {"operation", match.operation->name},
        {"path", request.head.target},
        {"client", request.head.client},
@@ -223,6 +256,34 @@ HttpReply ApiHandler::handle(const HttpRequest& request) {
        {"status", reply.status},
        {"bytes", reply.body.size()},
        {"ms", seconds * 1e3}});
+  return reply;
+}
+
+HttpReply ApiHandler::answered(const HttpRequest& request, const Match& match) {
+  HttpReply reply = audited(request, match, act(request, match));
+  make_conditional(request.head, reply);
+  pack(request.head, reply);
+  return reply;
+}
+
+HttpReply ApiHandler::traced(const HttpRequest& request, const Match& match) {
+  Trace trace(api_.env, request.trace, request.begun_us);
+  HttpReply reply;
+  {
+    const TraceScope scope({&trace, request.trace.span});
+    add_trace_span("read_body", request.begun_us, request.received_us);
+    add_trace_span("wait", request.received_us, api_.env.monotonic_us());
+    reply = answered(request, match);
+  }
+  // The path by its pattern: names of items and collections stay here.
+  exporter_->take(trace.finish(std::string(match.operation->name),
+                               {{"http.request.method", request.head.method},
+                                {"http.route", std::string(match.operation->path)},
+                                {"http.response.status_code", std::int64_t{reply.status}},
+                                {"http.request.body.size", static_cast<std::int64_t>(request.body.size())},
+                                {"http.response.body.size", static_cast<std::int64_t>(reply.body.size())},
+                                {"pictor.request_id", request.id}},
+                               reply.status >= 500));
   return reply;
 }
 

@@ -14,6 +14,7 @@
 #include "govern/govern.h"
 #include "pictor/engine.h"
 #include "serve/http.h"
+#include "serve/metrics_page.h"
 #include "serve/tenants.h"
 
 namespace pictor {
@@ -21,9 +22,9 @@ namespace pictor {
 // What handlers share; lives as long as the server.
 struct Api {
   Env& env;
-  const ServerOptions& options;
   Governor& governor;
   Tenants& tenants;
+  CollectionNumbers collection_numbers;          // of the main tenant
   std::atomic<const HttpServer*> http{nullptr};  // once it stands
 };
 
@@ -34,6 +35,7 @@ struct Call {
   Api& api;
   const HttpRequest& request;
   const Caller& caller;
+  const ServerOptions& options;                          // that it was admitted under
   Tenant& tenant;                                        // the caller's
   std::map<std::string, std::string, std::less<>> path;  // {collection}, {id}
 
@@ -74,6 +76,7 @@ Result<HttpReply> put_item(const Call& call);
 Result<HttpReply> put_items(const Call& call);
 Result<HttpReply> list_items(const Call& call);
 Result<HttpReply> count_items(const Call& call);
+Result<HttpReply> count_facets(const Call& call);
 Result<HttpReply> get_item(const Call& call);
 Result<HttpReply> get_picture(const Call& call);
 Result<HttpReply> get_receipt(const Call& call);
@@ -102,6 +105,11 @@ Result<HttpReply> list_tenants(const Call& call);
 Result<HttpReply> put_tenant(const Call& call);
 Result<HttpReply> list_audit(const Call& call);
 Result<HttpReply> verify_audit(const Call& call);
+Result<HttpReply> start_job(const Call& call);
+Result<HttpReply> list_jobs(const Call& call);
+Result<HttpReply> get_job(const Call& call);
+Result<HttpReply> cancel_job(const Call& call);
+Result<HttpReply> resume_job(const Call& call);
 
 // "Authorization: Bearer KEY", "X-API-Key: KEY", or the cookie of a session; empty: none of them.
 std::string_view key_of_request(const HttpHead& head);

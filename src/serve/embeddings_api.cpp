@@ -7,6 +7,7 @@
 #include "serve/api.h"
 #include "serve/json_reader.h"
 #include "serve/picture_in.h"
+#include "serve/vector_bytes.h"
 
 namespace pictor {
 namespace {
@@ -112,6 +113,16 @@ Result<Model> model_of(Engine& engine, const std::string& name, const std::vecto
   return model;
 }
 
+Status check_dimensions(std::optional<std::uint64_t> wanted, const std::vector<std::vector<float>>& vectors) {
+  for (const auto& vector : vectors) {
+    if (!wanted || *wanted == vector.size()) continue;
+    return {Code::kUnsupported, "'dimensions' is " + std::to_string(*wanted) + ", the vectors of this head have " +
+                                    std::to_string(vector.size()) +
+                                    ": `pictor encoder derive` makes another dimension of it"};
+  }
+  return Status::ok();
+}
+
 }  // namespace
 
 Result<HttpReply> create_embeddings(const Call& call) {
@@ -122,20 +133,18 @@ Result<HttpReply> create_embeddings(const Call& call) {
   const std::string format = json.text("encoding_format").value_or("float");
   const auto dimensions = json.count("dimensions");
   json.text("user");
-  PICTOR_ASSIGN(const auto inputs, inputs_of(json, call.api.options.body_bytes_max));
+  PICTOR_ASSIGN(const auto inputs, inputs_of(json, call.options.body_bytes_max));
   PICTOR_TRY(json.status());
   if (format != "float" && format != "base64") {
     return Status(Code::kInvalid, "'encoding_format' is '" + format + "', wanted float or base64");
   }
+  PICTOR_ASSIGN(const auto dtype, dtype_of(call.request.head.field("accept")));
   PICTOR_ASSIGN(const Model model, model_of(call.tenant.engine, name, inputs));
   PICTOR_ASSIGN(const auto vectors, vectors_of(call.tenant.engine, model.encoder, model.head, inputs));
+  PICTOR_TRY(check_dimensions(dimensions, vectors));
+  if (dtype) return vectors_reply(*dtype, vectors);
   std::string data;
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    if (dimensions && *dimensions != vectors[i].size()) {
-      return Status(Code::kUnsupported, "'dimensions' is " + std::to_string(*dimensions) +
-                                            ", the vectors of this head have " + std::to_string(vectors[i].size()) +
-                                            ": `pictor encoder derive` makes another dimension of it");
-    }
     const std::string vector =
         format == "float" ? vector_json(vectors[i]) : "\"" + base64_of(std::as_bytes(std::span(vectors[i]))) + "\"";
     data += std::string(i == 0 ? "" : ",") + R"({"object":"embedding","index":)" + std::to_string(i) +

@@ -76,7 +76,7 @@ Result<HttpReply> begin_session(const Call& call) {
   if (key.empty()) return reply;
   reply.fields.emplace_back("Set-Cookie", std::string(kSessionCookie) + std::string(key) +
                                               "; HttpOnly; SameSite=Strict; Path=/" +
-                                              (call.api.options.tls() ? "; Secure" : ""));
+                                              (call.options.tls() ? "; Secure" : ""));
   reply.fields.emplace_back("Cache-Control", "no-store");
   return reply;
 }

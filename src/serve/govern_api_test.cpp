@@ -112,6 +112,7 @@ class GovernApiTest : public EngineTest {
                                                                         {"{id}", "none"},
                                                                         {"{encoder}", "none"},
                                                                         {"{key}", "none"},
+                                                                        {"{job}", "none"},
                                                                         {"{tenant}", "-"},
                                                                         {"{file}", "none"}}) {
       if (const auto at = path.find(name); at != std::string::npos) path.replace(at, name.size(), value);
@@ -336,6 +337,33 @@ TEST_F(GovernApiTest, an_address_that_others_reach_needs_a_key_that_lives) {
   ASSERT_TRUE(client.send(host + "Authorization: Bearer " + keys_[Role::kReader] + "\r\n\r\n"));
   EXPECT_EQ(client.read().status, 200) << "with a key any name leads here";
   EXPECT_EQ(ask("", "GET", "/v1/collections").status, 401);
+}
+
+TEST_F(GovernApiTest, an_item_whose_id_stands_in_the_body_is_found_in_the_log) {
+  start();
+  const std::string& admin = keys_[Role::kAdmin];
+  ASSERT_EQ(json(admin, "POST", "/v1/collections/test/items", {{"id", "p7"}, {"image", base64_of(picture(7))}})["http"],
+            201);
+  const Json about = json(admin, "GET", "/v1/audit?collection=test&item=p7");
+  ASSERT_EQ(about["lines"].size(), 1U) << about;
+  EXPECT_EQ(about["lines"][0]["operation"], "addItem");
+}
+
+TEST_F(GovernApiTest, a_key_for_some_collections_has_their_jobs_and_no_others) {
+  start();
+  put(keys_[Role::kAdmin], "test", 1);
+  put(keys_[Role::kAdmin], "other", 2);
+  const std::string key =
+      json(keys_[Role::kAdmin], "POST", "/v1/keys", {{"role", "operator"}, {"collections", {"test"}}})["key"];
+  EXPECT_EQ(json(key, "POST", "/v1/jobs", {{"kind", "verify"}, {"collection", "test"}})["http"], 202);
+  EXPECT_EQ(json(key, "POST", "/v1/jobs", {{"kind", "verify"}, {"collection", "other"}})["http"], 403);
+  EXPECT_EQ(json(key, "POST", "/v1/jobs", {{"kind", "backup"}, {"path", "/anywhere"}})["http"], 403);
+  const Json job = json(keys_[Role::kOperator], "POST", "/v1/jobs", {{"kind", "verify"}, {"collection", "other"}});
+  ASSERT_EQ(job["http"], 202) << job;
+  EXPECT_EQ(ask(key, "GET", "/v1/jobs/" + job["id"].get<std::string>()).status, 404);
+  EXPECT_EQ(json(key, "GET", "/v1/jobs")["jobs"].size(), 1U);
+  EXPECT_TRUE(json(acme_, "GET", "/v1/jobs")["jobs"].empty());
+  EXPECT_EQ(json(keys_[Role::kAdmin], "GET", "/v1/audit?collection=")["http"], 200);
 }
 
 }  // namespace

@@ -63,12 +63,13 @@ struct Shared {
 
   Env& env;
   HttpHandler& handler;
-  const ServerOptions options;
+  ServerOptions options;
+  const double trace_rate = options.otlp_endpoint.empty() ? -1 : options.trace_sample;  // below 0: nothing is sampled
   std::atomic<std::uint64_t> body_bytes{0}, connections{0};
   bool draining = false;
   std::unordered_set<AnySession*> sessions;
-  std::optional<ssl::context> tls;
-  std::function<void()> on_closed;  // a session ended
+  std::shared_ptr<ssl::context> tls;  // null: plain HTTP
+  std::function<void()> on_closed;    // a session ended
   // The order matters: threads of the queue end first, then the sessions that wait in `io`, then what they use.
   asio::io_context io{1};
   WorkQueue queue;
@@ -159,14 +160,20 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
     lane_ = admission.lane;
     tenant_ = std::move(admission.tenant);
     request_->caller = std::move(admission.caller);
-    const std::uint64_t held =
-        request_->head.content_length.value_or(parser_->chunked() ? admission.body_bytes_max : 0);
-    if (held > admission.body_bytes_max) {
-      return refuse({Code::kLimit, "the body has " + std::to_string(held) + " bytes, wanted at most " +
+    request_->options = std::move(admission.options);
+    const std::uint64_t length = request_->head.content_length.value_or(0);
+    if (length > admission.body_bytes_max) {
+      return refuse({Code::kLimit, "the body has " + std::to_string(length) + " bytes, wanted at most " +
                                        std::to_string(admission.body_bytes_max)},
                     413);
     }
-    if (!shared_.hold_body(held)) return refuse(busy("bodies of other requests fill the memory for them"), 429);
+    // What comes in pieces, or packed, may become as much.
+    const bool unknown = parser_->chunked() || !request_->head.field("content-encoding").empty();
+    const std::uint64_t held = unknown ? admission.body_bytes_max : length;
+    if (!shared_.hold_body(held)) {
+      Metrics::global().add(metric::kHttpTooMany, TooMany::kBodies);
+      return refuse(busy("bodies of other requests fill the memory for them"), 429);
+    }
     held_ = held;
     parser_->body_limit(admission.body_bytes_max);
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) return tell_to_continue();
@@ -188,7 +195,9 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
       head.fields.emplace_back(std::move(name), std::string(field.value()));
     }
     if (const auto length = parser_->content_length()) head.content_length = *length;
-    request_->id = request_id_of(shared_.env, head.field("x-request-id"), head.field("traceparent"));
+    request_->begun_us = shared_.env.monotonic_us();
+    request_->trace = trace_of_request(shared_.env, head, shared_.trace_rate);
+    request_->id = request_id_of(head.field("x-request-id"), request_->trace);
     return parse_target(head.target, head);
   }
 
@@ -226,7 +235,9 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
           auto executor = self->stream_.get_executor();
           asio::post(executor, [self = std::move(self), reply] { self->answer(std::move(*reply)); });
         });
-    if (!queued) answer(shared_.handler.refuse(busy("too many requests wait"), 429));
+    if (queued) return;
+    Metrics::global().add(metric::kHttpTooMany, TooMany::kQueue);
+    answer(shared_.handler.refuse(busy("too many requests wait"), 429));
   }
 
   // What is left of the request is not read: the client is told, and the connection ends.
@@ -243,7 +254,10 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
   void answer(HttpReply reply) {
     release_body();
     const bool head_only = request_ && request_->head.method == "HEAD";
-    if (request_) reply.fields.emplace_back("X-Request-Id", request_->id);
+    if (request_) {
+      reply.fields.emplace_back("X-Request-Id", request_->id);
+      reply.fields.emplace_back("traceparent", request_->trace.traceparent());
+    }
     response_.emplace();
     response_->result(static_cast<unsigned>(reply.status));
     response_->set(http::field::server, "pictor");
@@ -326,6 +340,9 @@ class Listener {
       accept();
     });
   }
+  void limits_changed() {
+    if (waits_) accept();
+  }
   void close() {
     error_code ignored;
     acceptor_.close(ignored);
@@ -352,26 +369,27 @@ class BeastServer final : public HttpServer {
       : shared_(std::make_unique<Shared>(env, handler, options)) {}
   ~BeastServer() override { stop(); }
 
-  // TLS 1.2 and 1.3, with the library's own choice of ciphers.
-  Status load_certificate() {
-    const ServerOptions& options = shared_->options;
-    if (!options.tls()) return Status::ok();
-    ssl::context& tls = shared_->tls.emplace(ssl::context::tls_server);
+  // TLS 1.2 and 1.3, with the library's own choice of ciphers. Connections hold what they need of a context: it may go.
+  static Result<std::shared_ptr<ssl::context>> load_certificate(const ServerOptions& options) {
+    auto tls = std::make_shared<ssl::context>(ssl::context::tls_server);
     error_code error;
-    tls.set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1, error);
-    if (!error) tls.use_certificate_chain_file(options.tls_certificate, error);
+    tls->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1, error);
+    if (!error) tls->use_certificate_chain_file(options.tls_certificate, error);
     if (error) {
-      return {Code::kInvalid, "'" + options.tls_certificate + "' is no certificate in PEM: " + error.message()};
+      return Status(Code::kInvalid, "'" + options.tls_certificate + "' is no certificate in PEM: " + error.message());
     }
-    tls.use_private_key_file(options.tls_key, ssl::context::pem, error);
-    if (!error) return Status::ok();
-    return {Code::kInvalid, "'" + options.tls_key + "' is no key in PEM, or not that of '" + options.tls_certificate +
-                                "': " + error.message()};
+    tls->use_private_key_file(options.tls_key, ssl::context::pem, error);
+    if (!error) return tls;
+    return Status(Code::kInvalid, "'" + options.tls_key + "' is no key in PEM, or not that of '" +
+                                      options.tls_certificate + "': " + error.message());
   }
 
   Status listen() {
     const ServerOptions& options = shared_->options;
-    PICTOR_TRY(load_certificate());
+    if (options.tls()) {
+      PICTOR_ASSIGN(shared_->tls, load_certificate(options));
+    }
+    speaks_tls_ = options.tls();
     error_code error;
     const auto address = asio::ip::make_address(options.address, error);
     if (error) {
@@ -408,6 +426,14 @@ class BeastServer final : public HttpServer {
             shared_->queue.working()};
   }
 
+  Result<std::function<void()>> reload(const ServerOptions& options) override {
+    std::shared_ptr<ssl::context> tls;
+    if (speaks_tls_) {
+      PICTOR_ASSIGN(tls, load_certificate(options));
+    }
+    return std::function<void()>([this, options, tls] { take(options, tls); });
+  }
+
   bool drain(std::int64_t ms) override {
     asio::post(shared_->io, [this] {
       shared_->draining = true;
@@ -420,6 +446,22 @@ class BeastServer final : public HttpServer {
   }
 
  private:
+  // On the thread of connections, to which all of it belongs; a server that has ended takes nothing.
+  void take(const ServerOptions& options, const std::shared_ptr<ssl::context>& tls) {
+    auto taken = std::make_shared<bool>(false);
+    asio::post(shared_->io, [this, options, tls, taken] {
+      shared_->options = options;
+      if (tls) shared_->tls = tls;
+      shared_->queue.set_waiting_max(options.queue_max);
+      listener_->limits_changed();
+      const std::lock_guard lock(mutex_);
+      *taken = true;
+      changed_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return *taken || ended_; });
+  }
+
   static void allow_many_files() {
     rlimit files{};
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
@@ -437,6 +479,7 @@ class BeastServer final : public HttpServer {
   std::unique_ptr<Shared> shared_;
   std::unique_ptr<Listener> listener_;
   std::uint16_t port_ = 0;
+  bool speaks_tls_ = false;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/base.h"
+#include "observe/observe.h"
 #include "pictor/server.h"
 #include "serve/work_queue.h"
 
@@ -37,12 +38,17 @@ struct HttpHead {
 Status parse_target(std::string_view target, HttpHead& head);
 
 struct Caller;  // govern
+// The options that a request was admitted under: one that is under way keeps them.
+using OptionsOfRequest = std::shared_ptr<const ServerOptions>;
 
 struct HttpRequest {
   HttpHead head;
   std::shared_ptr<const Caller> caller;  // as Admission has it
+  OptionsOfRequest options;              // likewise
   std::string body;
   std::string id;                // of logs and answers
+  TraceContext trace;            // where it stands in a trace
+  std::int64_t begun_us = 0;     // when its head was there
   std::int64_t received_us = 0;  // when all of it was there, on Env::monotonic_us
 };
 
@@ -51,6 +57,7 @@ struct HttpReply {
   std::string type = "application/json";
   HttpFields fields;
   std::string body;
+  std::string item = {};  // that it is about, where the address names none: for the audit log, never sent
 };
 
 // What becomes of a request whose head was read.
@@ -60,6 +67,7 @@ struct Admission {
   Lane lane = Lane::kInteractive;
   std::shared_ptr<const Caller> caller;  // who asks
   std::string tenant;                    // whose requests wait in one row
+  OptionsOfRequest options;
 };
 
 class HttpHandler {
@@ -82,6 +90,9 @@ class HttpServer {
   virtual std::uint16_t port() const = 0;
   virtual bool drain(std::int64_t ms) = 0;
   virtual HttpCounts counts() const = 0;
+  // What takes these options (see Server::reload) when it is called; that returns once they are in force. Not ok: they
+  // cannot be taken.
+  virtual Result<std::function<void()>> reload(const ServerOptions& options) = 0;
 };
 
 }  // namespace pictor

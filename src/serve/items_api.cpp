@@ -27,23 +27,23 @@ Result<StoredItem> item_at(const Call& call, bool with_vectors) {
   return std::move(*item);
 }
 
-// Where a list goes on: the moment that it is of, and how many items were told. "7.200" is the 200 first of moment 7.
+// Where a list goes on: the moment that it is of, and the last row that was told: "7.r200".
 struct Cursor {
   Sequence sequence = 0;
-  std::uint64_t told = 0;
+  std::uint64_t row = 0;
 
   static Result<Cursor> parse(std::string_view text) {
     Cursor cursor;
-    unsigned long long sequence = 0, told = 0;
+    unsigned long long sequence = 0, row = 0;
     char rest = 0;
-    if (text.size() < 42 && std::sscanf(std::string(text).c_str(), "%llu.%llu%c", &sequence, &told, &rest) == 2) {
+    if (text.size() < 43 && std::sscanf(std::string(text).c_str(), "%llu.r%llu%c", &sequence, &row, &rest) == 2) {
       cursor.sequence = sequence;
-      cursor.told = told;
+      cursor.row = row;
       return cursor;
     }
     return Status(Code::kInvalid, "'cursor' is none of an earlier answer: '" + std::string(text) + "'");
   }
-  std::string text() const { return std::to_string(sequence) + "." + std::to_string(told); }
+  std::string text() const { return std::to_string(sequence) + ".r" + std::to_string(row); }
 };
 
 std::string_view type_of_picture(const Bytes& picture) {
@@ -90,41 +90,44 @@ Result<HttpReply> list_items(const Call& call) {
     PICTOR_ASSIGN(cursor, Cursor::parse(*text));
   }
   const std::uint64_t wanted = std::max<std::uint64_t>(1, limit.value_or(kDefaultPage));
-  AsOf at;
-  at.kind = AsOf::Kind::kSequence;
-  at.sequence = cursor.sequence;
+  ScanRequest request{call.at("collection"), std::string(call.parameter("where").value_or("")), vectors};
+  request.as_of.kind = AsOf::Kind::kSequence;
+  request.as_of.sequence = cursor.sequence;
+  request.after_row = cursor.row;
   std::string items;
-  std::uint64_t seen = 0;
-  bool more = false;
-  const Status scanned =
-      call.tenant.engine.scan_as_of(call.at("collection"), std::string(call.parameter("where").value_or("")), vectors,
-                                    at, [&](const StoredItem& item) {
-                                      if (seen++ < cursor.told) return Status::ok();
-                                      more = seen > cursor.told + wanted;
-                                      if (more) return Status(Code::kCancelled, "the page is full");
-                                      items += (items.empty() ? "" : ",") + item_json(item, false);
-                                      return Status::ok();
-                                    });
+  std::uint64_t told = 0;
+  const Status scanned = call.tenant.engine.scan(request, [&](const StoredItem& item) {
+    if (told == wanted) return Status(Code::kCancelled, "the page is full");
+    ++told;
+    cursor.row = item.row;
+    items += (items.empty() ? "" : ",") + item_json(item, false);
+    return Status::ok();
+  });
+  const bool more = scanned.code() == Code::kCancelled && told == wanted;
   if (!scanned.is_ok() && !more) return scanned;
-  cursor.told += wanted;
   const std::string next = more ? "\"" + cursor.text() + "\"" : "null";
   return json_reply("{\"items\":[" + items + "],\"next\":" + next + "}");
 }
 
 Result<HttpReply> count_items(const Call& call) {
   PICTOR_TRY(only_parameters(call, {"where"}));
-  const std::string where(call.parameter("where").value_or(""));
-  std::uint64_t count = 0;
-  if (where.empty()) {
-    PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(call.at("collection")));
-    count = info.items;
-  } else {
-    PICTOR_TRY(call.tenant.engine.scan(call.at("collection"), where, false, [&](const StoredItem&) {
-      ++count;
-      return Status::ok();
-    }));
-  }
+  PICTOR_ASSIGN(const std::uint64_t count,
+                call.tenant.engine.count(call.at("collection"), std::string(call.parameter("where").value_or(""))));
   return json_reply(Json{{"count", count}}.dump());
+}
+
+Result<HttpReply> count_facets(const Call& call) {
+  PICTOR_TRY(only_parameters(call, {"field", "where", "limit"}));
+  PICTOR_ASSIGN(const auto limit, count_parameter(call, "limit", limits::kFacetValuesMax));
+  FacetRequest request;
+  request.collection = call.at("collection");
+  request.where = call.parameter("where").value_or("");
+  if (limit) request.most = *limit;
+  for (const auto& [name, value] : call.request.head.query) {
+    if (name == "field") request.fields.push_back(value);
+  }
+  PICTOR_ASSIGN(const Facets facets, call.tenant.engine.facets(request));
+  return json_reply(facets_json(facets, false));
 }
 
 Result<HttpReply> get_item(const Call& call) {

@@ -21,35 +21,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// The value of NAME in "form-data; name=\"a\"; filename=b.jpg". Quotes may hold '\\' before a quote, as RFC 7578's
-// senders write it.
-std::optional<std::string> parameter_of(std::string_view value, std::string_view name) {
-  std::size_t at = value.find(';');
-  while (at != std::string_view::npos && at < value.size()) {
-    value.remove_prefix(at + 1);
-    const std::size_t equals = value.find('=');
-    if (equals == std::string_view::npos) return std::nullopt;
-    const bool found = lower(trimmed(value.substr(0, equals))) == name;
-    value.remove_prefix(equals + 1);
-    value.remove_prefix(std::min(value.size(), value.find_first_not_of(" \t")));
-    std::string text;
-    if (!value.empty() && value.front() == '"') {
-      std::size_t i = 1;
-      for (; i < value.size() && value[i] != '"'; ++i) {
-        if (value[i] == '\\' && i + 1 < value.size() && (value[i + 1] == '"' || value[i + 1] == '\\')) ++i;
-        text += value[i];
-      }
-      value.remove_prefix(std::min(value.size(), i + 1));
-      at = value.find(';');
-    } else {
-      at = value.find(';');
-      text = trimmed(value.substr(0, at));
-    }
-    if (found) return text;
-  }
-  return std::nullopt;
-}
-
 Result<FormPart> parse_part(std::string_view part) {
   FormPart out;
   const std::size_t end = part.find("\r\n\r\n");
@@ -78,6 +49,35 @@ Result<FormPart> parse_part(std::string_view part) {
 }
 
 }  // namespace
+
+// The value of NAME in "form-data; name=\"a\"; filename=b.jpg". Quotes may hold '\\' before a quote, as RFC 7578's
+// senders write it.
+std::optional<std::string> parameter_of(std::string_view value, std::string_view name) {
+  std::size_t at = value.find(';');
+  while (at != std::string_view::npos && at < value.size()) {
+    value.remove_prefix(at + 1);
+    const std::size_t equals = value.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    const bool found = lower(trimmed(value.substr(0, equals))) == name;
+    value.remove_prefix(equals + 1);
+    value.remove_prefix(std::min(value.size(), value.find_first_not_of(" \t")));
+    std::string text;
+    if (!value.empty() && value.front() == '"') {
+      std::size_t i = 1;
+      for (; i < value.size() && value[i] != '"'; ++i) {
+        if (value[i] == '\\' && i + 1 < value.size() && (value[i + 1] == '"' || value[i + 1] == '\\')) ++i;
+        text += value[i];
+      }
+      value.remove_prefix(std::min(value.size(), i + 1));
+      at = value.find(';');
+    } else {
+      at = value.find(';');
+      text = trimmed(value.substr(0, at));
+    }
+    if (found) return text;
+  }
+  return std::nullopt;
+}
 
 std::string media_type(std::string_view content_type) {
   return lower(trimmed(content_type.substr(0, content_type.find(';'))));

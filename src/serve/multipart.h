@@ -1,6 +1,7 @@
 // Bodies of several parts: multipart/form-data (RFC 7578). Inside serve/ only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ struct FormPart {
 bool is_form(std::string_view content_type);
 // kInvalid: no boundary, a part without a name, or an end that is missing; kLimit: more than limits::kServerPartsMax.
 Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body);
+// The value of a parameter, its name in lower case: of "form-data; name=\"a\"", or of a media type.
+std::optional<std::string> parameter_of(std::string_view value, std::string_view name);
 // "image/jpeg" of "Image/JPEG; q=1".
 std::string media_type(std::string_view content_type);
 

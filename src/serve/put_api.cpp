@@ -232,7 +232,7 @@ Result<HttpReply> create_collection(const Call& call) {
 
 Result<HttpReply> put_item(const Call& call) {
   PICTOR_TRY(check_room(call));
-  PICTOR_ASSIGN(auto put, item_of(call, call.api.options));
+  PICTOR_ASSIGN(auto put, item_of(call, call.options));
   const std::string id = put.item.id;
   std::vector<PutItem> items;
   items.push_back(std::move(put));
@@ -240,14 +240,16 @@ Result<HttpReply> put_item(const Call& call) {
   PICTOR_TRY(results.front().cause);
   call.tenant.keeper.written(call.at("collection"));
   const Json body = {{"id", id}, {"status", name_of(results.front().outcome)}};
-  return json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace),
-                    results.front().outcome == IngestOutcome::kAdded ? 201 : 200);
+  HttpReply reply = json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace),
+                               results.front().outcome == IngestOutcome::kAdded ? 201 : 200);
+  reply.item = id;
+  return reply;
 }
 
 Result<HttpReply> put_items(const Call& call) {
   PICTOR_TRY(check_room(call));
   PICTOR_TRY(only_parameters(call, {"encoder", "keep", "tokens"}));
-  PICTOR_ASSIGN(auto lines, lines_of(call, call.api.options));
+  PICTOR_ASSIGN(auto lines, lines_of(call, call.options));
   std::vector<PutItem> items;
   for (BulkLine& line : lines) {
     if (line.problem.is_ok()) line.problem = complete(line.put);

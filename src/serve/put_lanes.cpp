@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "observe/observe.h"
+
 namespace pictor {
 namespace {
 
@@ -65,6 +67,9 @@ void PutLanes::ingest(const PutTarget& target, const std::vector<Part>& batch) {
     items.push_back(&part.of->items[part.at]);
     results[items.back()->item.id] = &part.of->results[part.at];
   }
+  TraceSpan span("put_batch");
+  span.note("pictor.items", std::to_string(items.size()));
+  Metrics::global().observe(metric::kPutBatchItems, static_cast<double>(items.size()));
   PutSource source(std::move(items));
   IngestRequest request;
   request.collection = target.collection;
@@ -95,6 +100,7 @@ std::vector<PutResult> PutLanes::put(const PutTarget& target, std::vector<PutIte
   lane.waiting.push_back(&mine);
   while (mine.done < mine.items.size()) {
     if (lane.led) {
+      const TraceSpan span("put_wait");
       lane.changed.wait(lock);
       continue;
     }

@@ -1,15 +1,19 @@
-// The name of one request in logs, answers and traces. Inside serve/ only.
+// The name of one request in logs and answers, and its place in a trace. Inside serve/ only.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "base/base.h"
+#include "observe/observe.h"
+#include "serve/http.h"
 
 namespace pictor {
 
-// What the client gave as X-Request-Id, if it is 1 to 64 letters, digits, '-', '_' and '.'; else the trace id of a W3C
-// traceparent; else 32 hexadecimal digits drawn.
-std::string request_id_of(Env& env, std::string_view given, std::string_view traceparent);
+// Goes on with the trace of the request's traceparent and tracestate (W3C Trace Context), or begins one, at a rate as
+// continue_trace says.
+TraceContext trace_of_request(Env& env, const HttpHead& head, double rate);
+
+// What the client gave as X-Request-Id, if it is 1 to 64 letters, digits, '-', '_' and '.'; else the trace's id.
+std::string request_id_of(std::string_view given, const TraceContext& trace);
 
 }  // namespace pictor

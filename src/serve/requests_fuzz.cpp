@@ -2,9 +2,11 @@
 #include <nlohmann/json.hpp>
 
 #include "serve/api.h"
+#include "serve/coding.h"
 #include "serve/json_reader.h"
 #include "serve/multipart.h"
 #include "serve/picture_in.h"
+#include "serve/vector_bytes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pictor;
@@ -27,6 +29,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     reader.numbers("vector");
     (void)reader.status();
   }
+  constexpr std::uint64_t kMost = 100'000;
+  for (const Coding coding : {Coding::kGzip, Coding::kZstd}) {
+    const auto plain = unpacked(coding, text, kMost);
+    if (plain.is_ok() && plain->size() > kMost) __builtin_trap();
+  }
+  const auto dtype = dtype_of(text);
+  if (dtype.is_ok() && *dtype) (void)vector_of_bytes(**dtype, text);
   const auto bytes = picture_of_text(text, 1000);
   if (bytes.is_ok() && bytes->size() > 1002) __builtin_trap();
   return 0;

@@ -7,6 +7,7 @@
 #include "serve/json_reader.h"
 #include "serve/multipart.h"
 #include "serve/picture_in.h"
+#include "serve/vector_bytes.h"
 
 namespace pictor {
 namespace {
@@ -118,7 +119,14 @@ Status read_query(const Call& call, const ServerOptions& options, Query& query) 
     query.parts.push_back(std::move(part));
   };
   Json body;
-  if (type.rfind("image/", 0) == 0 || type == "application/octet-stream") {
+  PICTOR_ASSIGN(const auto dtype, dtype_of(call.request.head.field("content-type")));
+  if (dtype) {
+    QueryPart part;
+    part.kind = QueryPart::Kind::kVector;
+    PICTOR_ASSIGN(part.vector, vector_of_bytes(*dtype, call.request.body));
+    query.parts.push_back(std::move(part));
+    body = json_of(given);
+  } else if (type.rfind("image/", 0) == 0 || type == "application/octet-stream") {
     if (call.request.body.empty()) return {Code::kInvalid, "the body is empty, wanted a picture"};
     add_picture(call.request.body);
     body = json_of(given);
@@ -149,14 +157,21 @@ Status read_query(const Call& call, const ServerOptions& options, Query& query) 
   return json.status();
 }
 
+// Into an object of JSON, beside its other fields. Both ids are hexadecimal digits.
+void add_trace(const TraceContext& trace, std::string& object) {
+  object.insert(object.size() - 1, R"(,"trace_id":")" + trace.trace_id + R"(","span_id":")" + trace.span_id() + "\"");
+}
+
 }  // namespace
 
 Result<HttpReply> search_collection(const Call& call) {
   Query query;
   query.collection = call.at("collection");
-  PICTOR_TRY(read_query(call, call.api.options, query));
+  PICTOR_TRY(read_query(call, call.options, query));
   PICTOR_ASSIGN(const Hits hits, call.tenant.engine.search(query));
-  return json_reply(hits_json(hits, false));
+  std::string body = hits_json(hits, false);
+  if (query.explain) add_trace(call.request.trace, body);
+  return json_reply(std::move(body));
 }
 
 }  // namespace pictor

@@ -1,9 +1,32 @@
 // The API as a handler of requests. Inside serve/ only.
 #pragma once
 
+#include <mutex>
+#include <utility>
+
 #include "serve/api.h"
+#include "serve/trace_export.h"
 
 namespace pictor {
+
+// Options that may be replaced while requests hold the old ones. Thread safety: all calls from any thread.
+class LiveOptions {
+ public:
+  explicit LiveOptions(ServerOptions options) { set(std::move(options)); }
+  OptionsOfRequest now() const {
+    const std::lock_guard lock(mutex_);
+    return options_;
+  }
+  void set(ServerOptions options) {
+    auto next = std::make_shared<const ServerOptions>(std::move(options));
+    const std::lock_guard lock(mutex_);
+    options_ = std::move(next);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  OptionsOfRequest options_;
+};
 
 class ApiHandler final : public HttpHandler {
  public:
@@ -12,22 +35,31 @@ class ApiHandler final : public HttpHandler {
   HttpReply handle(const HttpRequest& request) override;
   HttpReply refuse(const Status& why, int status) override;
 
+  void take(const ServerOptions& options) { options_.set(options); }  // for requests from now on
   void stands_behind(const HttpServer& http) { api_.http = &http; }
+  // Traces go there from now on; before the first request.
+  void export_to(std::unique_ptr<TraceExporter> exporter) { exporter_ = std::move(exporter); }
 
  private:
   // Who asks. kDenied: nobody who is known; kBusy: who has used up what it may.
   Result<std::shared_ptr<const Caller>> caller_of(const HttpHead& head, std::int64_t* retry_after_s) const;
+  HttpReply answered(const HttpRequest& request, const Match& match);
+  // As answered, while a trace of it is recorded and then sent.
+  HttpReply traced(const HttpRequest& request, const Match& match);
   HttpReply answer(const Operation& operation, const Call& call);
   HttpReply act(const HttpRequest& request, const Match& match);
+  HttpReply act_plain(const HttpRequest& request, const Match& match);  // its body is not packed
   // The line is durable before the client is answered; where it cannot be, the client is told.
   HttpReply audited(const HttpRequest& request, const Match& match, HttpReply reply);
   Admission turned_away(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
                         const Status& why, int status);
 
-  const ServerOptions options_;
+  LiveOptions options_;
   const std::unique_ptr<Governor> governor_;
   Tenants tenants_;
   Api api_;
+  std::vector<std::size_t> labels_;  // of metric::kHttpOperationSeconds, in the order of operations()
+  std::unique_ptr<TraceExporter> exporter_;
   std::int64_t refusals_second_ = 0;  // of the thread of connections, as are these
   std::uint32_t refusals_written_ = 0;
 };

@@ -1,66 +1,14 @@
 // The API over a real engine with the default encoder.
-#include "serve/server.h"
-
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
-#include "engine/engine_testing.h"
 #include "serve/files.h"
-#include "serve/serve_testing.h"
+#include "serve/server_testing.h"
 
 namespace pictor {
 namespace {
 
 using Json = nlohmann::json;
-
-class ServerTest : public EngineTest {
- protected:
-  void SetUp() override {
-    EngineTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    ServerOptions options;
-    options.data_folder = options_.data_folder;
-    options.port = 0;
-    options.body_bytes_max = 1 << 20;
-    auto started = Server::start(Env::real(), *engine_, options);
-    ASSERT_TRUE(started.is_ok()) << started.status().to_string();
-    server_ = std::move(started).value();
-  }
-  void TearDown() override {
-    server_.reset();
-    EngineTest::TearDown();
-  }
-
-  Answer ask(std::string_view method, std::string_view target, std::string_view body = "", std::string_view type = "",
-             std::string_view more = "") const {
-    const std::string fields = type.empty() ? "" : "Content-Type: " + std::string(type) + "\r\n";
-    return TestClient(server_->port()).ask(method, target, body, fields + std::string(more));
-  }
-  Json json(std::string_view method, std::string_view target, const Json& body = {}) const {
-    const Answer answer = ask(method, target, body.is_null() ? "" : body.dump(), "application/json");
-    Json out = Json::parse(answer.body, nullptr, false);
-    EXPECT_FALSE(out.is_discarded()) << target << ": " << answer.status << " " << answer.body;
-    if (out.is_object()) out["http"] = answer.status;
-    return out;
-  }
-  void fill(unsigned count) {
-    for (unsigned i = 0; i < count; ++i) {
-      const Answer put = ask("PUT",
-                             "/v1/collections/test/items/p" + std::to_string(i) + "?metadata=%7B%22number%22%3A" +
-                                 std::to_string(i) + "%7D&text=picture+" + std::to_string(i) + "&keep=original",
-                             as_text(picture(i)), "image/png");
-      ASSERT_EQ(put.status, 201) << put.body;
-    }
-  }
-  static std::vector<std::string> ids_of(const Json& answer) {
-    std::vector<std::string> ids;
-    for (const Json& hit : answer.at("hits")) ids.push_back(hit.at("id"));
-    return ids;
-  }
-
-  std::unique_ptr<Server> server_;
-};
 
 TEST_F(ServerTest, items_are_put_in_every_way_and_found_by_every_query) {
   fill(3);
@@ -305,19 +253,51 @@ TEST_F(ServerTest, pages_of_other_sites_and_other_names_are_refused) {
   EXPECT_EQ(Server::start(Env::real(), *engine_, open).status().code(), Code::kDenied);
 }
 
+// What pages, styles and modules name, and the server has not; it follows them from page to page.
+std::set<std::string> missing_of_pages(const Server& server) {
+  std::set<std::string> seen, missing;
+  std::vector<std::string> next = {"index.html", "item.html"};
+  while (!next.empty()) {
+    const std::string file = next.back();
+    next.pop_back();
+    if (!seen.insert(file).second) continue;
+    const Answer answer = TestClient(server.port()).ask("GET", "/ui/" + file);
+    if (answer.status != 200) missing.insert(file);
+    for (const std::string_view before : {"href=\"", "src=\"", "from \"./"}) {
+      for (std::size_t at = answer.body.find(before); at != std::string::npos; at = answer.body.find(before, at)) {
+        at += before.size();
+        const std::string name = answer.body.substr(at, answer.body.find_first_of("\"?", at) - at);
+        if (!name.empty() && name.front() != '#') next.push_back(name);
+      }
+    }
+  }
+  for (const char* page : {"collection.html", "encoders.html", "operations.html"}) {
+    if (seen.count(page) == 0) missing.insert(std::string("a link to ") + page);
+  }
+  return missing;
+}
+
 TEST_F(ServerTest, it_says_how_it_is_and_serves_its_pages) {
   // The first of all, as the server may not yet have seen that an earlier one was closed.
   EXPECT_NE(ask("GET", "/metrics").body.find("pictor_http_connections 1"), std::string::npos);
   EXPECT_EQ(ask("GET", "/healthz").body, "ok\n");
   EXPECT_EQ(json("GET", "/readyz")["ready"], true);
   EXPECT_EQ(json("GET", "/v1/version")["api"], "v1");
-  EXPECT_EQ(json("GET", "/v1/encoders/lite2-minilm")["ready"], true);
+  const Json encoder = json("GET", "/v1/encoders/lite2-minilm");
+  EXPECT_EQ(encoder["ready"], true);
+  EXPECT_EQ(encoder["default"], true);
+  EXPECT_EQ(encoder["card"]["name"], "lite2-minilm");
+  EXPECT_EQ(json("GET", "/v1/encoders/lite2-minilm-int8")["default"], false);
+  fill(1);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p0/receipt")["receipt"]["card"], encoder["card_sha256"]);
   EXPECT_EQ(ask("GET", "/v1/encoders/none").status, 404);
   EXPECT_EQ(ask("GET", "/").fields.at("Location"), "/ui/index.html");
   const Answer page = ask("GET", "/ui/index.html");
   EXPECT_NE(page.body.find("<title>Pictor</title>"), std::string::npos);
   EXPECT_NE(page.fields.at("Content-Security-Policy").find("default-src 'self'"), std::string::npos);
   EXPECT_EQ(ask("GET", "/ui/none.js").status, 404);
+  const std::set<std::string> missing = missing_of_pages(*server_);
+  EXPECT_TRUE(missing.empty()) << "asked for by a page and not there: " << *missing.begin();
   EXPECT_EQ(ask("GET", "/v1/openapi.yaml").body.rfind("openapi: 3.1.0", 0), 0U);
   TestClient client(server_->port());
   EXPECT_EQ(client.ask("GET", "/healthz", "", "X-Request-Id: mine-1\r\n").fields.at("X-Request-Id"), "mine-1");

@@ -42,7 +42,11 @@ Result<HttpReply> get_encoder(const Call& call) {
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& info) { return info.name == call.at("encoder"); });
   if (found == all.end()) return Status(Code::kNotFound, "there is no encoder '" + call.at("encoder") + "'");
-  return json_reply(encoder_json(*found, false));
+  Json encoder = Json::parse(encoder_json(*found, false));
+  encoder["card"] = nullptr;
+  if (check_json_object(found->card).is_ok()) encoder["card"] = Json::parse(found->card, nullptr, false);
+  encoder["card_sha256"] = sha256(as_bytes(found->card)).hex();
+  return json_reply(encoder.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Result<HttpReply> get_version(const Call& call) {
@@ -68,13 +72,12 @@ Result<HttpReply> get_ready(const Call& call) {
 }
 
 Result<HttpReply> get_metrics(const Call& call) {
-  if (const HttpServer* http = call.api.http; http != nullptr) {
-    const HttpCounts counts = http->counts();
-    Metrics::global().set(metric::kHttpConnections, static_cast<double>(counts.connections));
-    Metrics::global().set(metric::kHttpWaiting, static_cast<double>(counts.waiting));
-    Metrics::global().set(metric::kHttpBodyBytes, static_cast<double>(counts.body_bytes));
-  }
-  return text_reply(Metrics::global().prometheus_text(), "text/plain; version=0.0.4; charset=utf-8");
+  if (const HttpServer* http = call.api.http; http != nullptr) set_http_gauges(http->counts(), call.options);
+  MetricSamples samples;
+  call.api.collection_numbers.add(call.tenant.engine, samples);
+  samples.add(metric::kBuildInfo, version_text(), build_details().front(), 1);
+  add_process_samples(samples);
+  return text_reply(Metrics::global().prometheus_text(samples.all()), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 Result<HttpReply> get_contract(const Call&) {

@@ -12,20 +12,27 @@
 #include <string>
 
 #include "pictor/engine.h"
+#include "serve/jobs.h"
 #include "serve/keeper.h"
 #include "serve/put_lanes.h"
 
 namespace pictor {
 
 struct Tenant {
-  Tenant(Env& env, Engine& main) : engine(main), lanes(main), keeper(env, main) {}
-  Tenant(Env& env, std::unique_ptr<Engine> own)
-      : owned(std::move(own)), engine(*owned), lanes(engine), keeper(env, engine) {}
+  Tenant(Env& env, Engine& main, const std::string& folder)
+      : engine(main), lanes(main), keeper(env, main), jobs(env, folder, job_runner(engine)) {}
+  Tenant(Env& env, std::unique_ptr<Engine> own, const std::string& folder)
+      : owned(std::move(own)),
+        engine(*owned),
+        lanes(engine),
+        keeper(env, engine),
+        jobs(env, folder, job_runner(engine)) {}
 
   const std::unique_ptr<Engine> owned;  // null: the main tenant's belongs to whoever made the server
   Engine& engine;
   PutLanes lanes;
   Keeper keeper;
+  Jobs jobs;
 };
 
 class Tenants {

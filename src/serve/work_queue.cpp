@@ -5,7 +5,7 @@
 
 namespace pictor {
 
-WorkQueue::WorkQueue(std::size_t threads, std::size_t waiting_max) : waiting_max_(waiting_max), bulk_max_(threads / 2) {
+WorkQueue::WorkQueue(std::size_t threads, std::size_t waiting_max) : bulk_max_(threads / 2), waiting_max_(waiting_max) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -55,6 +55,11 @@ bool WorkQueue::push(Lane lane, const std::string& tenant, std::function<void()>
   }
   changed_.notify_one();
   return true;
+}
+
+void WorkQueue::set_waiting_max(std::size_t waiting_max) {
+  const std::lock_guard lock(mutex_);
+  waiting_max_ = waiting_max;
 }
 
 std::size_t WorkQueue::waiting() const {

@@ -32,6 +32,7 @@ class WorkQueue {
 
   // False: too many wait, or too many of this tenant. Work must not throw.
   bool push(Lane lane, const std::string& tenant, std::function<void()> work);
+  void set_waiting_max(std::size_t waiting_max);  // what waits already stays
   std::size_t waiting() const;
   std::size_t working() const;
 
@@ -53,9 +54,9 @@ class WorkQueue {
   void run();
   std::optional<Lane> next_lane();  // REQUIRES: the lock is held
 
-  const std::size_t waiting_max_;
   const std::size_t bulk_max_;
   mutable std::mutex mutex_;
+  std::size_t waiting_max_;  // of each lane
   std::condition_variable changed_;
   std::array<Waiting, kLanes> lanes_;
   bool several_ = false;  // tenants were seen

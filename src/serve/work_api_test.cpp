@@ -1,0 +1,63 @@
+// Facets and jobs over HTTP.
+#include "serve/server_testing.h"
+
+namespace pictor {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST_F(ServerTest, values_of_fields_are_counted) {
+  fill(5);
+  Json counted = json("GET", "/v1/collections/test/facets?field=@format&field=none&where=@width%20%3E%200");
+  ASSERT_EQ(counted["http"], 200) << counted;
+  EXPECT_EQ(counted["items"], 5);
+  EXPECT_EQ(counted["facets"][0]["values"], Json::parse(R"([{"value": "png", "items": 5}])"));
+  EXPECT_EQ(counted["facets"][1]["distinct"], 0);
+  counted = json("GET", "/v1/collections/test/facets?field=@width&limit=0");
+  EXPECT_EQ(counted["facets"][0]["values"], Json::array());
+  EXPECT_EQ(counted["facets"][0]["distinct"], 5);
+  EXPECT_EQ(json("GET", "/v1/collections/test/facets")["http"], 400);
+  EXPECT_EQ(json("GET", "/v1/collections/test/facets?field=a%20=%201")["http"], 400);
+  EXPECT_EQ(json("GET", "/v1/collections/none/facets?field=a")["http"], 404);
+}
+
+TEST_F(ServerTest, long_work_is_a_job) {
+  fill(3);
+  for (const char* kind : {"verify", "compact", "rebuild"}) {
+    Json job = json("POST", "/v1/jobs", {{"kind", kind}, {"collection", "test"}});
+    ASSERT_EQ(job["http"], 202) << job;
+    const std::string path = "/v1/jobs/" + job["id"].get<std::string>();
+    while (job["state"] == "waiting" || job["state"] == "running") job = json("GET", path);
+    EXPECT_EQ(job["state"], "done") << job;
+    EXPECT_TRUE(job["result"].is_object()) << job;
+  }
+  EXPECT_EQ(json("GET", "/v1/jobs")["jobs"].size(), 3U);
+  EXPECT_EQ(json("POST", "/v1/jobs/1/cancel")["http"], 409);
+  EXPECT_EQ(json("POST", "/v1/jobs/1/resume")["http"], 409);
+  EXPECT_EQ(json("GET", "/v1/jobs/x")["http"], 404);
+  EXPECT_EQ(json("POST", "/v1/jobs", {{"kind", "verify"}, {"collection", "none"}})["http"], 404);
+}
+
+TEST_F(ServerTest, a_backup_goes_to_where_one_was_made_before_and_nowhere_else) {
+  fill(2);
+  const std::string place = options_.data_folder + "-backup";
+  const auto ended = [&](Json job) {
+    EXPECT_EQ(job["http"], 202) << job;
+    const std::string path = "/v1/jobs/" + job["id"].get<std::string>();
+    while (job["state"] == "waiting" || job["state"] == "running") job = json("GET", path);
+    return job;
+  };
+  Json job = ended(json("POST", "/v1/jobs", {{"kind", "backup"}, {"path", place}}));
+  EXPECT_EQ(job["state"], "failed");
+  EXPECT_EQ(job["problem"]["code"], "denied") << job;
+  BackupRequest first;
+  first.path = place;
+  ASSERT_TRUE(engine_->backup(first).is_ok());
+  ASSERT_EQ(ask("PUT", "/v1/collections/test/items/p9", as_text(picture(9)), "image/png").status, 201);
+  job = ended(json("POST", "/v1/jobs", {{"kind", "backup"}, {"path", place}}));
+  EXPECT_EQ(job["state"], "done") << job;
+  EXPECT_EQ(job["result"]["path"], place);
+}
+
+}  // namespace
+}  // namespace pictor
