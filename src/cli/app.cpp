@@ -1,6 +1,7 @@
 // The whole command line: declarations, configuration, dispatch and errors.
 #include <CLI/CLI.hpp>
 #include <map>
+#include <sstream>
 
 #include "cli/help.h"
 #include "cli/json_output.h"
@@ -12,43 +13,15 @@
 namespace pictor {
 namespace {
 
-// CLI11 lets the file go before the environment; people expect the opposite.
-class EnvironmentFirst : public CLI::ConfigTOML {
- public:
-  explicit EnvironmentFirst(CLI::App& root) : root_(root) {}
-
-  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(in);
-    std::erase_if(items, [this](const CLI::ConfigItem& item) { return is_in_environment(item); });
-    return items;
-  }
-
- private:
-  bool is_in_environment(const CLI::ConfigItem& item) const {
-    const CLI::App* app = &root_;
-    for (const std::string& parent : item.parents) {
-      const auto found = app->get_subcommands([&](const CLI::App* sub) { return sub->check_name(parent); });
-      if (found.empty()) return false;
-      app = found.front();
-    }
-    const CLI::Option* option = app->get_option_no_throw("--" + item.name);
-    return option != nullptr && !option->get_envname().empty() && !environment(option->get_envname()).empty();
-  }
-
-  CLI::App& root_;
-};
-
-std::string default_config_file() {
-  const std::string folder = environment("XDG_CONFIG_HOME");
-  const std::string base = folder.empty() ? join_path(environment("HOME"), ".config") : folder;
-  return join_path(base, "pictor/pictor.toml");
-}
-
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--data", options.data, "Data folder: the collections")
       ->envname("PICTOR_DATA")
       ->type_name("DIR")
       ->default_str("~/.local/share/pictor");
+  app.add_option("--server", options.server,
+                 "Ask this server, not the data folder; a key for it is taken from PICTOR_KEY")
+      ->envname("PICTOR_SERVER")
+      ->type_name("URL");
   app.add_option("--models", options.models, "Folder of the encoder cards")->envname("PICTOR_MODELS")->type_name("DIR");
   app.add_option("--weights", options.weights, "Folder of their weights")->envname("PICTOR_WEIGHTS")->type_name("DIR");
   app.add_option("--encoders", options.encoders, "Folder of encoders that were added")
@@ -76,14 +49,6 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->envname("PICTOR_LOG_LEVEL")
       ->type_name("error|warn|info|debug")
       ->default_str("warn");
-  const std::string named = environment("PICTOR_CONFIG");
-  // CLI11 reads the file before the environment, so PICTOR_CONFIG is ours to read.
-  app.set_config("--config", named.empty() ? default_config_file() : named,
-                 "Configuration file, TOML (default: ~/.config/pictor/pictor.toml; environment: PICTOR_CONFIG)",
-                 !named.empty())
-      ->type_name("FILE");
-  app.config_formatter(std::make_shared<EnvironmentFirst>(app));
-  app.allow_config_extras(false);
 }
 
 // The command or, of one that has actions, the action that was named; null when none was.
@@ -98,14 +63,14 @@ const Command* chosen_of(const std::vector<Command>& commands) {
 
 std::vector<Command> add_commands(CLI::App& app) {
   std::vector<Command> commands;
-  for (const auto add : {add_index_command,       add_search_command,  add_serve_command,       add_get_command,
-                         add_history_command,     add_delete_command,  add_collections_command, add_stats_command,
-                         add_verify_command,      add_rebuild_command, add_compact_command,     add_receipt_command,
-                         add_certificate_command, add_backup_command,  add_restore_command,     add_export_command,
-                         add_import_command,      add_tune_command,    add_encoders_command,    add_encoder_command,
-                         add_key_command,         add_tenant_command,  add_audit_command,       add_embed_command,
-                         add_bench_command,       add_version_command, add_completion_command,  add_man_command,
-                         add_help_all_command}) {
+  for (const auto add : {add_index_command,       add_search_command,  add_serve_command,       add_config_command,
+                         add_facets_command,      add_get_command,     add_history_command,     add_delete_command,
+                         add_collections_command, add_stats_command,   add_verify_command,      add_rebuild_command,
+                         add_compact_command,     add_receipt_command, add_certificate_command, add_backup_command,
+                         add_restore_command,     add_export_command,  add_import_command,      add_tune_command,
+                         add_encoders_command,    add_encoder_command, add_key_command,         add_tenant_command,
+                         add_audit_command,       add_embed_command,   add_bench_command,       add_version_command,
+                         add_completion_command,  add_man_command,     add_help_all_command,    add_top_command}) {
     commands.push_back(add(app));
   }
   return commands;
@@ -130,6 +95,9 @@ Parsed parse(CLI::App& app, int argc, char** argv, const Services& services, std
   } catch (const CLI::CallForVersion&) {
     out << "pictor " << services.version << "\n";
     return {0, {}, ""};
+  } catch (const CLI::ConfigError& error) {
+    return {
+        std::nullopt, {Code::kInvalid, error.what()}, "pictor config check " + app.get_config_ptr()->as<std::string>()};
   } catch (const CLI::ParseError& error) {
     return {std::nullopt, mistyped(app, error), view_of(named_last(app)).path + " --help"};
   }
@@ -156,28 +124,55 @@ void fill_defaults(GlobalOptions& options) {
   if (options.encoders.empty()) options.encoders = default_encoders_folder();
 }
 
+// The declarations, and where what is parsed goes.
+struct Program {
+  Program(GlobalOptions& options, const Services& services) {
+    app.formatter(std::dynamic_pointer_cast<CLI::FormatterBase>(make_help_formatter()));
+    app.set_help_flag("-h,--help", "Show help");
+    app.set_version_flag("--version", services.version, "Show the version");
+    app.fallthrough();
+    add_global_options(app, options);
+    commands = add_commands(app);
+    file = add_config_option(app);
+    // After the commands, which would inherit it.
+    app.set_help_all_flag("--help-all", "Show the help of all commands");
+    app.require_subcommand(0, 1);
+    set_examples(app, {"pictor index ~/photos", "pictor search --text \"a red car\"",
+                       "pictor search --image cat.jpg --html hits.html"});
+  }
+
+  CLI::App app{"Pictor indexes pictures and finds them again by picture or by words", "pictor"};
+  std::vector<Command> commands;
+  std::shared_ptr<ConfigFile> file;
+};
+
+// All that the arguments said, with what the environment and the file say now.
+Result<Configuration> read_again(int argc, char** argv, const Services& services) {
+  GlobalOptions options;
+  Program program(options, services);
+  std::ostringstream nowhere;
+  const Parsed parsed = parse(program.app, argc, argv, services, nowhere);
+  PICTOR_TRY(parsed.status);
+  PICTOR_TRY(was_read(program.app, *program.file));
+  fill_defaults(options);
+  return configuration_of(program.app, *program.file, options);
+}
+
 }  // namespace
 
 int run_cli_with(int argc, char** argv, const Services& services, std::ostream& out, std::ostream& err) {
   Session session(services, out, err);
-  CLI::App app("Pictor indexes pictures and finds them again by picture or by words", "pictor");
-  app.formatter(std::dynamic_pointer_cast<CLI::FormatterBase>(make_help_formatter()));
-  app.set_help_flag("-h,--help", "Show help");
-  app.set_version_flag("--version", services.version, "Show the version");
-  app.fallthrough();
-  add_global_options(app, session.options());
-  const std::vector<Command> commands = add_commands(app);
-  app.set_help_all_flag("--help-all", "Show the help of all commands");  // after the commands, which would inherit it
-  app.require_subcommand(0, 1);
-  set_examples(app, {"pictor index ~/photos", "pictor search --text \"a red car\"",
-                     "pictor search --image cat.jpg --html hits.html"});
-  const Parsed parsed = parse(app, argc, argv, services, out);
+  Program program(session.options(), services);
+  Parsed parsed = parse(program.app, argc, argv, services, out);
   if (parsed.exit) return *parsed.exit;
+  if (parsed.status.is_ok()) parsed.status = was_read(program.app, *program.file);
   if (!parsed.status.is_ok()) return fail(session, parsed.status, parsed.hint);
   fill_defaults(session.options());
-  const Command* chosen = chosen_of(commands);
+  session.configured(configuration_of(program.app, *program.file, session.options()),
+                     [&] { return read_again(argc, argv, services); });
+  const Command* chosen = chosen_of(program.commands);
   if (chosen == nullptr || chosen->run == nullptr) {
-    err << app.help();
+    err << program.app.help();
     return static_cast<int>(Code::kInvalid);
   }
   const Status status = chosen->run(session);

@@ -80,7 +80,7 @@ Status measure_search(Session& session, Engine& engine, const Options& options, 
   std::vector<std::string> ids;
   const std::uint64_t step = std::max<std::uint64_t>(1, info.items / std::max<std::size_t>(1, options.queries));
   std::uint64_t seen = 0;
-  PICTOR_TRY(engine.scan(options.collection, "", false, [&](const StoredItem& item) {
+  PICTOR_TRY(engine.scan({options.collection}, [&](const StoredItem& item) {
     if (seen++ % step == 0 && ids.size() < options.queries) ids.push_back(item.id);
     return Status::ok();
   }));

@@ -6,6 +6,7 @@
 #include "cli/services.h"
 #include "engine/engine.h"
 #include "image/image.h"
+#include "remote/remote.h"
 
 namespace pictor {
 namespace {
@@ -30,6 +31,7 @@ int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, const R
   services.terminal = find_terminal();
   services.process_ends = options.process_ends;
   services.start_server = options.start_server;
+  services.connect = connect_engine;
   return run_cli_with(argc, argv, services, out, err);
 }
 

@@ -169,6 +169,8 @@ class FakeEngine : public Engine {
   std::uint64_t quarantined = 0;
   std::vector<StoredVersion> versions;
   AsOf asked_as_of;
+  FacetRequest asked_facets;
+  Facets counted_facets;
   std::vector<BackupRequest> backup_requests;
   std::vector<BackupPlace> places;
   std::string forgotten;
@@ -261,10 +263,11 @@ class FakeEngine : public Engine {
     asked_as_of = at;
     return picture(c, id);
   }
-  Status scan_as_of(const std::string& c, const std::string& where, bool vectors, const AsOf& at,
-                    const std::function<Status(const StoredItem&)>& visit) override {
-    asked_as_of = at;
-    return scan(c, where, vectors, visit);
+  Status scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) override {
+    asked_as_of = request.as_of;
+    PICTOR_TRY(failure);
+    for (const StoredItem& item : items) PICTOR_TRY(visit(item));
+    return Status::ok();
   }
   Result<std::vector<StoredVersion>> history(const std::string&, const std::string& id) override {
     PICTOR_TRY(failure);
@@ -286,11 +289,14 @@ class FakeEngine : public Engine {
     items.clear();
     return removed;
   }
-  Status scan(const std::string&, const std::string&, bool,
-              const std::function<Status(const StoredItem&)>& visit) override {
+  Result<std::uint64_t> count(const std::string&, const std::string&) override {
     PICTOR_TRY(failure);
-    for (const StoredItem& item : items) PICTOR_TRY(visit(item));
-    return Status::ok();
+    return items.size();
+  }
+  Result<Facets> facets(const FacetRequest& request) override {
+    PICTOR_TRY(failure);
+    asked_facets = request;
+    return counted_facets;
   }
   Result<std::vector<CollectionInfo>> collections() override {
     PICTOR_TRY(failure);
@@ -456,9 +462,9 @@ class CliTest : public ::testing::Test {
     services_.version = "1.2.3";
     services_.build_details = {"pictor 1.2.3 (for tests)", "decoders: none"};
     services_.in = &in_;
-    for (const char* name :
-         {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER", "PICTOR_THREADS",
-          "PICTOR_LOG_LEVEL", "PICTOR_CONFIG", "PICTOR_RUNTIME", "PICTOR_DEVICE"}) {
+    for (const char* name : {"PICTOR_DATA", "PICTOR_MODELS", "PICTOR_WEIGHTS", "PICTOR_COLLECTION", "PICTOR_ENCODER",
+                             "PICTOR_THREADS", "PICTOR_LOG_LEVEL", "PICTOR_CONFIG", "PICTOR_RUNTIME", "PICTOR_DEVICE",
+                             "PICTOR_SERVER", "PICTOR_KEY", "PICTOR_CA"}) {
       ::unsetenv(name);
     }
     ::setenv("XDG_CONFIG_HOME", folder_.path().c_str(), 1);
@@ -511,9 +517,8 @@ class CliTest : public ::testing::Test {
                                                                 const AsOf& at) override {
       return engine_->picture_as_of(c, i, at);
     }
-    Status scan_as_of(const std::string& c, const std::string& w, bool v, const AsOf& at,
-                      const std::function<Status(const StoredItem&)>& f) override {
-      return engine_->scan_as_of(c, w, v, at, f);
+    Status scan(const ScanRequest& r, const std::function<Status(const StoredItem&)>& f) override {
+      return engine_->scan(r, f);
     }
     Result<std::vector<StoredVersion>> history(const std::string& c, const std::string& i) override {
       return engine_->history(c, i);
@@ -527,10 +532,8 @@ class CliTest : public ::testing::Test {
     Result<std::uint64_t> remove_where(const std::string& c, const std::string& w) override {
       return engine_->remove_where(c, w);
     }
-    Status scan(const std::string& c, const std::string& w, bool v,
-                const std::function<Status(const StoredItem&)>& f) override {
-      return engine_->scan(c, w, v, f);
-    }
+    Result<std::uint64_t> count(const std::string& c, const std::string& w) override { return engine_->count(c, w); }
+    Result<Facets> facets(const FacetRequest& r) override { return engine_->facets(r); }
     Result<std::vector<CollectionInfo>> collections() override { return engine_->collections(); }
     Result<CollectionInfo> stats(const std::string& c) override { return engine_->stats(c); }
     Status drop(const std::string& c) override { return engine_->drop(c); }

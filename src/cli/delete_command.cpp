@@ -35,12 +35,7 @@ Result<std::uint64_t> count_items(Engine& engine, const Options& options) {
     PICTOR_ASSIGN(const CollectionInfo info, engine.stats(options.collection));
     return info.items;
   }
-  std::uint64_t found = 0;
-  PICTOR_TRY(engine.scan(options.collection, options.where, false, [&](const StoredItem&) {
-    ++found;
-    return Status::ok();
-  }));
-  return found;
+  return engine.count(options.collection, options.where);
 }
 
 Result<std::uint64_t> remove(Session& session, Engine& engine, const Options& options) {
@@ -64,7 +59,7 @@ Result<std::uint64_t> remove(Session& session, Engine& engine, const Options& op
 Result<std::vector<std::string>> ids_of(Engine& engine, const Options& options) {
   if (!options.ids.empty()) return options.ids;
   std::vector<std::string> ids;
-  PICTOR_TRY(engine.scan(options.collection, options.where, false, [&](const StoredItem& item) {
+  PICTOR_TRY(engine.scan({options.collection, options.where}, [&](const StoredItem& item) {
     ids.push_back(item.id);
     return Status::ok();
   }));

@@ -44,6 +44,10 @@ Result<HeadInfo> find_head(Engine& engine, const Options& options) {
                 "collection '" + options.collection + "' has no head '" + options.head + "'; it has: " + names);
 }
 
+ScanRequest asked(const Options& options, const AsOf& at, bool with_vectors) {
+  return {options.collection, options.where, with_vectors, at};
+}
+
 Result<std::uint64_t> export_npy(Session& session, Engine& engine, const AsOf& at, const Options& options) {
   PICTOR_ASSIGN(const HeadInfo head, find_head(engine, options));
   PICTOR_ASSIGN(const auto vectors, OutputFile::create(session.env(), options.file, options.force));
@@ -51,7 +55,7 @@ Result<std::uint64_t> export_npy(Session& session, Engine& engine, const AsOf& a
   PICTOR_ASSIGN(const auto ids, OutputFile::create(session.env(), ids_file, options.force));
   PICTOR_TRY(vectors->write(npy_header(0, head.dim)));
   std::uint64_t rows = 0;
-  PICTOR_TRY(engine.scan_as_of(options.collection, options.where, true, at, [&](const StoredItem& item) -> Status {
+  PICTOR_TRY(engine.scan(asked(options, at, true), [&](const StoredItem& item) -> Status {
     const auto found = item.vectors.find(head.name);
     if (found == item.vectors.end() || found->second.empty()) return Status::ok();
     if (found->second.size() != head.dim) {
@@ -76,7 +80,7 @@ Result<std::uint64_t> export_hdf5(Session& session, Engine& engine, const AsOf& 
       create_hdf5(session.env(), options.file,
                   {options.collection, head.name, head.space, metric_name(head.metric), head.dim}, options.force));
   std::uint64_t rows = 0;
-  PICTOR_TRY(engine.scan_as_of(options.collection, options.where, true, at, [&](const StoredItem& item) -> Status {
+  PICTOR_TRY(engine.scan(asked(options, at, true), [&](const StoredItem& item) -> Status {
     const auto found = item.vectors.find(head.name);
     if (found == item.vectors.end() || found->second.empty()) return Status::ok();
     ++rows;
@@ -98,16 +102,15 @@ Result<std::uint64_t> export_json_lines(Session& session, Engine& engine, const 
     PICTOR_ASSIGN(file, OutputFile::create(session.env(), options.file, options.force));
   }
   std::uint64_t rows = 0;
-  PICTOR_TRY(engine.scan_as_of(
-      options.collection, options.where, !options.no_vectors, at, [&](const StoredItem& found) -> Status {
-        StoredItem item = found;
-        keep_head(item, options.head);
-        ++rows;
-        const std::string line = item_json(item, false) + "\n";
-        if (file != nullptr) return file->write(line);
-        session.out() << line;
-        return session.out().good() ? Status::ok() : Status(Code::kIo, "standard output was closed");
-      }));
+  PICTOR_TRY(engine.scan(asked(options, at, !options.no_vectors), [&](const StoredItem& found) -> Status {
+    StoredItem item = found;
+    keep_head(item, options.head);
+    ++rows;
+    const std::string line = item_json(item, false) + "\n";
+    if (file != nullptr) return file->write(line);
+    session.out() << line;
+    return session.out().good() ? Status::ok() : Status(Code::kIo, "standard output was closed");
+  }));
   if (file != nullptr) PICTOR_TRY(file->finish());
   return rows;
 }

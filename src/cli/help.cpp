@@ -18,27 +18,6 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-OptionView option_view(const CLI::Option& option) {
-  OptionView view;
-  view.positional = option.get_positional();
-  if (view.positional) {
-    view.names.push_back(option.get_name(true));
-  } else {
-    for (const std::string& name : option.get_snames()) view.names.push_back("-" + name);
-    for (const std::string& name : option.get_lnames()) view.names.push_back("--" + name);
-  }
-  if (option.get_type_size() != 0) view.type = option.get_type_name();
-  view.group = option.get_group();
-  view.description = option.get_description();
-  // An absolute path is this machine's own; descriptions say how it comes about.
-  view.default_text = option.get_default_str();
-  if (view.default_text.starts_with("/")) view.default_text.clear();
-  view.environment = option.get_envname();
-  view.required = option.get_required();
-  view.many = option.get_expected_max() > 1;
-  return view;
-}
-
 // "  label      text", the text wrapped in its own column.
 std::string two_columns(const std::string& label, const std::string& text) {
   std::string out = "  " + pad_right(label, kLabelColumns - 2);
@@ -111,12 +90,33 @@ std::optional<OptionView> CommandView::positional() const {
   return found == options.end() ? std::nullopt : std::optional(*found);
 }
 
+OptionView view_of(const CLI::Option& option) {
+  OptionView view;
+  view.positional = option.get_positional();
+  if (view.positional) {
+    view.names.push_back(option.get_name(true));
+  } else {
+    for (const std::string& name : option.get_snames()) view.names.push_back("-" + name);
+    for (const std::string& name : option.get_lnames()) view.names.push_back("--" + name);
+  }
+  if (option.get_type_size() != 0) view.type = option.get_type_name();
+  view.group = option.get_group();
+  view.description = option.get_description();
+  // An absolute path is this machine's own; descriptions say how it comes about.
+  view.default_text = option.get_default_str();
+  if (view.default_text.starts_with("/")) view.default_text.clear();
+  view.environment = option.get_envname();
+  view.required = option.get_required();
+  view.many = option.get_expected_max() > 1;
+  return view;
+}
+
 CommandView view_of(const CLI::App& app) {
   CommandView view;
   view.name = app.get_name();
   view.description = app.get_description();
   view.path = typed(app);
-  for (const CLI::Option* option : app.get_options()) view.options.push_back(option_view(*option));
+  for (const CLI::Option* option : app.get_options()) view.options.push_back(view_of(*option));
   // The help flag says least: last.
   std::stable_partition(view.options.begin(), view.options.end(),
                         [](const OptionView& option) { return option.names.back() != "--help"; });

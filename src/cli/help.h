@@ -9,6 +9,7 @@
 namespace CLI {
 class App;
 class FormatterBase;
+class Option;
 }  // namespace CLI
 
 namespace pictor {
@@ -46,6 +47,7 @@ struct CommandView {
 };
 
 CommandView view_of(const CLI::App& app);
+OptionView view_of(const CLI::Option& option);
 // Every command below the program, an action after the command that it belongs to.
 std::vector<CommandView> commands_below(const CommandView& program);
 

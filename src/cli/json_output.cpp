@@ -56,18 +56,6 @@ std::string vectors_json(const std::string& head, const std::vector<std::string>
 
 std::string deleted_json(std::uint64_t deleted) { return dumped({{"deleted", deleted}}); }
 
-std::string compaction_json(const Compaction& made) {
-  return dumped({{"segments_before", made.segments_before},
-                 {"segments_after", made.segments_after},
-                 {"bytes_before", made.bytes_before},
-                 {"bytes_after", made.bytes_after},
-                 {"bytes_written", made.bytes_written},
-                 {"rows_dropped", made.rows_dropped},
-                 {"blobs_dropped", made.blobs_dropped},
-                 {"history_from", made.history_from},
-                 {"stopped", made.stopped}});
-}
-
 std::string certificate_json(const CheckedCertificate& checked, const std::vector<CertifiedId>& ids) {
   Json json = {{"ok", checked.problem.is_ok()}};
   if (!checked.problem.is_ok()) json["problem"] = checked.problem.message();

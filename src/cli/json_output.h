@@ -16,7 +16,6 @@ std::string error_json(const Status& status, const std::string& hint);
 std::string vectors_json(const std::string& head, const std::vector<std::string>& inputs,
                          const std::vector<std::vector<float>>& vectors);
 std::string deleted_json(std::uint64_t deleted);
-std::string compaction_json(const Compaction& made);
 struct CertifiedId {
   std::string id;
   bool erased = false;

@@ -156,7 +156,7 @@ Command add_revoke_action(CLI::App& parent) {
 }  // namespace
 
 Result<std::unique_ptr<Governor>> open_governor(Session& session) {
-  PICTOR_TRY(session.engine(true).status());
+  PICTOR_TRY(session.own_engine(true).status());
   return Governor::open(session.env(), session.options().data);
 }
 

@@ -22,20 +22,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// "; did you mean 'search'?", or nothing when none of the known words is near.
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
-  const std::string* best = nullptr;
-  std::size_t best_distance = 3;
-  for (const std::string& name : known) {
-    const std::size_t distance = word.size() > 64 ? 64 : edit_distance(word, name);
-    if (distance < best_distance && distance < name.size() - 1) {
-      best = &name;
-      best_distance = distance;
-    }
-  }
-  return best == nullptr ? "" : "; did you mean '" + *best + "'?";
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -102,6 +88,19 @@ std::string missing(const CLI::App& command) {
 }
 
 }  // namespace
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const std::string* best = nullptr;
+  std::size_t best_distance = 3;
+  for (const std::string& name : known) {
+    const std::size_t distance = word.size() > 64 ? 64 : edit_distance(word, name);
+    if (distance < best_distance && distance < name.size() - 1) {
+      best = &name;
+      best_distance = distance;
+    }
+  }
+  return best == nullptr ? "" : "; did you mean '" + *best + "'?";
+}
 
 const CLI::App& named_last(const CLI::App& program) {
   const auto chosen = program.get_subcommands();

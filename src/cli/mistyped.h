@@ -2,6 +2,10 @@
 // missing.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "pictor/status.h"
 
 namespace CLI {
@@ -15,5 +19,7 @@ namespace pictor {
 const CLI::App& named_last(const CLI::App& program);
 // REQUIRES: `error` is what program.parse threw.
 Status mistyped(const CLI::App& program, const CLI::Error& error);
+// "; did you mean 'search'?", or nothing when none of the known words is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace pictor

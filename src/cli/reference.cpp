@@ -109,7 +109,8 @@ std::string reference_markdown(const CLI::App& root) {
       "# The command line\n\n<!-- Written by `pictor help-all --format markdown`; a test compares. -->\n\n" +
       top.description + "\n\n" + std::string(kFiles) + "\n\n## Global options\n\n" +
       "They may stand before or after the command.\n\n" + markdown_options(top.options) +
-      "\nThe configuration file is TOML: global options at the top, options of a command under its name.\n\n"
+      "\nThe configuration file is TOML: global options at the top, options of a command under its "
+      "name:\n[config.md](config.md).\n\n"
       "```toml\ndata = \"/srv/pictor\"\n\n[index]\nkeep = \"thumbnail\"\n\n[search]\ncollection = \"shop\"\n\n"
       "[encoder.pull]\nendpoint = \"https://hub.example.org\"\n```\n";
   for (const CommandView& command : top.commands) out += markdown_command(command, "##");

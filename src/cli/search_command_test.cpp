@@ -112,5 +112,23 @@ TEST_F(CliTest, search_may_leave_the_vectors_alone_and_says_so) {
   EXPECT_EQ(Json::parse(out())["distance_error"], 0);
 }
 
+TEST_F(CliTest, facets_are_shown_and_what_is_not_shown_is_told) {
+  Facet brand{"brand", {{"\"Acme\"", 1200}, {"null", 3}}, 7, 1203, {}, {}};
+  Facet price{"price", {{"5", 2}}, 1, 2, 5.0, 5.5};
+  engine_->counted_facets = {2000, {brand, price}};
+  ASSERT_EQ(run({"facets", "brand", "price", "--where", "a = 1", "--limit", "2"}), 0) << err();
+  EXPECT_EQ(engine_->asked_facets.fields, (std::vector<std::string>{"brand", "price"}));
+  EXPECT_EQ(engine_->asked_facets.where, "a = 1");
+  EXPECT_EQ(engine_->asked_facets.most, 2U);
+  EXPECT_NE(out().find("brand  1,203 items, 7 values\n"), std::string::npos) << out();
+  EXPECT_NE(out().find("Acme"), std::string::npos);
+  EXPECT_NE(out().find("and 5 values more (--limit shows more)"), std::string::npos) << out();
+  EXPECT_NE(out().find("price  2 items, 1 value, numbers from 5 to 5.5\n"), std::string::npos) << out();
+  ASSERT_EQ(run({"facets", "brand", "--json"}), 0);
+  EXPECT_NE(out().find("\"value\": \"Acme\""), std::string::npos);
+  EXPECT_EQ(run({"facets"}), 2);
+  EXPECT_EQ(run({"facets", "a", "--limit", "1001"}), 2);
+}
+
 }  // namespace
 }  // namespace pictor

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "pictor/engine.h"
+#include "pictor/remote.h"
 #include "pictor/server.h"
 
 namespace pictor {
@@ -37,6 +38,8 @@ struct Services {
   Terminal terminal;
   bool process_ends = false;  // with this run: EngineOptions::leave_networks
   std::function<Result<std::unique_ptr<Server>>(Env&, Engine&, const ServerOptions&)> start_server;  // may be null
+  // The engine of a server; null: there are no others.
+  std::function<Result<std::unique_ptr<Engine>>(Env&, const RemoteOptions&)> connect;
 };
 
 // The machine's own: environment, standard streams.

@@ -48,7 +48,25 @@ std::string default_cache_folder() { return home_folder("XDG_CACHE_HOME", ".cach
 std::string default_models_folder() { return compiled_or_installed(PICTOR_DEFAULT_MODELS, "models"); }
 std::string default_weights_folder() { return compiled_or_installed(PICTOR_DEFAULT_WEIGHTS, "weights"); }
 
+std::string_view log_level_name(LogLevel level) { return kLevelNames[static_cast<std::size_t>(level)]; }
+
+Result<Engine*> Session::connect(const std::string& url) {
+  if (services_.connect == nullptr) return Status(Code::kUnsupported, "this program was built without its client");
+  log(LogLevel::kInfo, "asking the server at " + url);
+  PICTOR_ASSIGN(engine_, services_.connect(env(), {url, environment("PICTOR_KEY"), environment("PICTOR_CA")}));
+  return engine_.get();
+}
+
 Result<Engine*> Session::engine(bool create) {
+  if (engine_ != nullptr) return engine_.get();
+  if (!options_.server.empty()) return connect(options_.server);
+  auto opened = own_engine(create);
+  if (opened.is_ok() || opened.status().code() != Code::kBusy) return opened;
+  const auto url = server_of(env(), options_.data);
+  return url ? connect(*url) : opened;
+}
+
+Result<Engine*> Session::own_engine(bool create) {
   if (engine_ != nullptr) return engine_.get();
   EngineOptions options;
   options.data_folder = options_.data;
@@ -71,7 +89,7 @@ Result<Engine*> Session::engine(bool create) {
 
 void Session::log(LogLevel level, const std::string& text) {
   if (level > options_.log_level) return;
-  err_ << "pictor " << kLevelNames[static_cast<std::size_t>(level)] << ": " << printable(text) << "\n";
+  err_ << "pictor " << log_level_name(level) << ": " << printable(text) << "\n";
 }
 
 std::string Session::styled(std::string_view text, const char* code) const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/config_file.h"
 #include "cli/services.h"
 
 namespace CLI {
@@ -18,9 +19,11 @@ class Option;
 namespace pictor {
 
 enum class LogLevel { kError, kWarn, kInfo, kDebug };
+std::string_view log_level_name(LogLevel level);
 
 struct GlobalOptions {
   std::string data, models, weights, encoders, runtime, device;
+  std::string server;  // its address; empty: the data folder, or the server that has it open
   std::size_t threads = 0;
   bool vector_cache = true;  // off where equal pictures are to be embedded again: bench
   bool json = false;
@@ -40,9 +43,19 @@ class Session {
   std::ostream& err() { return err_; }
   Env& env() { return Env::real(); }
   bool json() const { return options_.json; }
+  // The values in force when the program began, and when the arguments, the environment and the file are read again.
+  const Configuration& configuration() const { return configuration_; }
+  Result<Configuration> read_again() const { return read_again_(); }
+  void configured(Configuration now, std::function<Result<Configuration>()> read_again) {
+    configuration_ = std::move(now);
+    read_again_ = std::move(read_again);
+  }
 
-  // The engine, opened by the first call. `create`: make the data folder when it does not exist.
+  // The engine, opened by the first call: of the data folder, or of the server that has it open or that --server names.
+  // `create`: make the data folder when it does not exist.
   Result<Engine*> engine(bool create = false);
+  // Of the data folder itself. kBusy: another process has it open.
+  Result<Engine*> own_engine(bool create);
   // One line on standard error, when --log-level asks for it.
   void log(LogLevel level, const std::string& text);
   // Bold on a terminal that can.
@@ -54,11 +67,14 @@ class Session {
 
  private:
   std::string styled(std::string_view text, const char* code) const;
+  Result<Engine*> connect(const std::string& url);
 
   const Services& services_;
   std::ostream& out_;
   std::ostream& err_;
   GlobalOptions options_;
+  Configuration configuration_;
+  std::function<Result<Configuration>()> read_again_;
   std::unique_ptr<Engine> engine_;
 };
 
@@ -72,6 +88,7 @@ struct Command {
 Command add_index_command(CLI::App& parent);
 Command add_search_command(CLI::App& parent);
 Command add_get_command(CLI::App& parent);
+Command add_facets_command(CLI::App& parent);
 Command add_history_command(CLI::App& parent);
 Command add_delete_command(CLI::App& parent);
 Command add_collections_command(CLI::App& parent);
@@ -89,6 +106,8 @@ Command add_tune_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
 Command add_encoder_command(CLI::App& parent);
 Command add_serve_command(CLI::App& parent);
+Command add_config_command(CLI::App& parent);
+Command add_top_command(CLI::App& parent);
 Command add_key_command(CLI::App& parent);
 Command add_tenant_command(CLI::App& parent);
 Command add_audit_command(CLI::App& parent);
