@@ -1,180 +1,149 @@
-// The collection page: what it holds, page by page, and adding to it.
+// The collection page: what it holds, page by page, filters, and adding to it.
 import * as api from "./api.js";
+import { $, badge, bytes, confirmed, element, name_of, number, plural, shot, tell, waiting } from "./dom.js";
+import { facets_of, show_facets } from "./facets.js";
+import { chosen_of, chosen_text, where_of } from "./filters.js";
+import { recall_level } from "./levels.js";
+import { choose_collection, link, show_caller } from "./shell.js";
+import { listen_upload } from "./upload.js";
 
-const $ = (id) => document.getElementById(id);
-const kPage = 60, kAtOnce = 3, kThumb = 360;
-const shown = { collection: "", where: "", next: null };
-let collections = [], uploading = null;
-
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function tell(words, bad = false) {
-  $("told").textContent = words;
-  $("told").classList.toggle("bad", bad);
-}
+const kPage = 60, kThumb = 360;
+const shown = { collection: "", where: "", chosen: [], next: null, asked: 0 };
+let collections = [], facets = { fields: [], of: 0 }, may_write = true;
 
 // --- what it holds ---
 
-const bytes = (count) => {
-  for (const unit of ["bytes", "KiB", "MiB", "GiB"]) {
-    if (count < 1024 || unit === "GiB") return `${count < 10 && unit !== "bytes" ? count.toFixed(1) : Math.round(count)} ${unit}`;
-    count /= 1024;
-  }
-};
-
 function show_numbers(info) {
   const live = info.recall.find((one) => one.at === 10);
+  const level = recall_level(live, info.search?.recall ?? 0.98);
+  const recall = live && `${live.recall.toFixed(3)} (${live.low.toFixed(3)} to ${live.high.toFixed(3)}) `;
   const numbers = {
-    pictures: info.items.toLocaleString("en"), encoder: info.encoder, "kept of each": info.keep,
-    vectors: info.heads.map((head) => `${head.name} ${head.dim}`).join(", "),
+    pictures: number(info.items),
+    encoder: info.external ? info.encoder : element("a", { href: link("encoders", { e: info.encoder }), textContent: info.encoder }),
+    "kept of each": info.keep, vectors: info.heads.map((head) => `${head.name} ${head.dim}`).join(", "),
     "on disk": bytes(info.database_bytes + info.segment_bytes + info.blob_bytes + info.graph_bytes + info.list_bytes),
-    segments: info.segments, indexes: info.graphs ? `${info.graphs} graphs` : info.lists ? `${info.lists} lists` : "none needed yet",
-    "live recall@10": live ? `${live.recall.toFixed(3)} (${live.low.toFixed(3)} to ${live.high.toFixed(3)})` : "not measured yet",
+    segments: number(info.segments), indexes: info.graphs ? plural(info.graphs, "graph") : info.lists ? plural(info.lists, "list") : "none needed yet",
+    "live recall@10": live ? [recall, badge(level.words, level.level)] : "not measured yet",
   };
   $("numbers").replaceChildren(...Object.entries(numbers).map(([name, value]) =>
-    element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value }))));
-  $("facts").textContent = `${info.items.toLocaleString("en")} ${info.items === 1 ? "picture" : "pictures"} · ${info.encoder}`;
+    element("div", {}, element("dt", { textContent: name }), element("dd", {}, value))));
+  $("facts").textContent = `${plural(info.items, "picture")} · ${info.encoder}`;
 }
 
 function card(item) {
-  const frame = element("div", { className: "shot" });
-  const image = element("img", { alt: "", loading: "lazy", decoding: "async", src: api.picture(shown.collection, item.id, kThumb) });
-  image.onerror = () => frame.replaceChildren("picture not kept");
-  frame.append(image);
-  const name = item.text || item.id.split("/").pop();
-  const like = element("a", { className: "like", textContent: "Similar",
-    href: `index.html?${new URLSearchParams({ c: shown.collection, like: item.id })}` });
-  like.setAttribute("aria-label", `Pictures similar to ${name}`);
-  const remove = element("button", { className: "like", type: "button", textContent: "Delete" });
-  remove.setAttribute("aria-label", `Delete ${name}`);
-  const made = element("li", { className: "hit" }, frame, element("div", { className: "name", textContent: name, title: item.id }),
-    element("div", { className: "under" }, like, remove));
+  const name = name_of(item);
+  const open = element("a", { className: "open", href: link("item", { c: shown.collection, id: item.id }) },
+    shot(api.picture(shown.collection, item.id, kThumb)), element("div", { className: "name", textContent: name, title: item.id }));
+  const like = element("a", { className: "like", textContent: "Similar", href: link("index", { c: shown.collection, like: item.id }),
+    attributes: { "aria-label": `Pictures similar to ${name}` } });
+  const remove = element("button", { className: "like", type: "button", textContent: "Delete", hidden: !may_write, attributes: { "aria-label": `Delete ${name}` } });
+  const made = element("li", { className: "hit" }, open, element("div", { className: "under" }, like, remove));
   remove.onclick = () => delete_item(item.id, name, made);
   return made;
 }
 
 async function delete_item(id, name, made) {
-  if (!confirm(`Delete “${name}”? It is found no more; its history stays until it is dropped.`)) return;
+  if (!await confirmed("Delete this picture?", `“${name}” is found no more; its history stays until it is dropped.`, "Delete")) return;
   try {
     await api.remove(shown.collection, id);
+    const next = made.nextElementSibling || made.previousElementSibling;
     made.remove();
-    refresh_numbers();
-  } catch (error) {
-    tell(error.message, true);
-  }
-}
-
-async function refresh_numbers() {
-  try {
+    (next?.querySelector(".open") || $("shown")).focus();
     show_numbers(await api.collection(shown.collection));
   } catch (error) {
     tell(error.message, true);
   }
 }
 
+const filter = () => where_of(shown.where, shown.chosen);
+
+function to_address() {
+  const given = link("collection", { c: shown.collection, where: shown.where, f: shown.chosen.length ? chosen_text(shown.chosen) : "" });
+  history.replaceState(null, "", given);
+}
+
 async function load(again) {
-  if (!shown.collection) return tell("There is no collection yet. Drop pictures here to make one.");
+  if (!shown.collection) {
+    $("shown").replaceChildren();
+    return tell("There is no collection yet. Drop pictures here to make one.");
+  }
+  const mine = ++shown.asked; // a later filter's pictures are not mixed with these
   if (again) {
     shown.next = null;
-    $("shown").replaceChildren();
+    $("shown").replaceChildren(...waiting(12, "hit-wait").map((made) => element("li", {}, made)));
   }
   try {
-    const page = await api.page(shown.collection, { where: shown.where, limit: kPage, cursor: shown.next });
+    const page = await api.page(shown.collection, { where: filter(), limit: kPage, cursor: shown.next });
+    if (mine !== shown.asked) return;
+    if (again) $("shown").replaceChildren();
     $("shown").append(...page.items.map(card));
     shown.next = page.next;
     $("more").hidden = !page.next;
-    tell($("shown").childElementCount ? "" : shown.where ? "Nothing passes this filter." : "This collection is empty. Drop pictures here to fill it.");
+    tell($("shown").childElementCount ? "" : filter() ? "Nothing passes this filter." : "This collection is empty. Drop pictures here to fill it.");
   } catch (error) {
+    if (mine !== shown.asked) return;
+    if (again) $("shown").replaceChildren();
     $("more").hidden = true;
     tell(error.message, true);
   }
 }
 
-// --- adding ---
+// --- filters ---
 
-async function upload(files) {
-  const pictures = [...files].filter((file) => file.type.startsWith("image/") || /\.(heic|avif|tiff?|webp)$/i.test(file.name));
-  const others = [...files].filter((file) => !pictures.includes(file)).map((file) => [file.name, "is no picture by its name or type"]);
-  const name = $("name").value.trim();
-  if (!(pictures.length + others.length) || uploading) return;
-  if (!$("name").checkValidity() || !name) return tell("Name the collection that they go into: letters, digits, '-', '_' and '.'.", true);
-  uploading = { stop: new AbortController(), begun: performance.now(), total: pictures.length + others.length, done: others.length, refused: others };
-  $("going").hidden = false;
-  $("refused").hidden = true;
-  const waiting = pictures.values();
-  await Promise.all(Array.from({ length: kAtOnce }, () => send_all(waiting, name, uploading)));
-  show_progress(true);
-  uploading = null;
-  await begin(name);
+function choose(chosen) {
+  shown.chosen = chosen;
+  show_facets($("facets"), facets, chosen, choose);
+  to_address();
+  load(true);
 }
 
-async function send_all(waiting, collection, state) {
-  for (const file of waiting) {
-    if (state.stop.signal.aborted) return;
-    try {
-      await api.put(collection, file.webkitRelativePath || file.name, file, state.stop.signal);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      state.refused.push([file.name, error.message]);
-    }
-    ++state.done;
-    show_progress(false);
-  }
-}
-
-function show_progress(ended) {
-  const { total, done, begun, refused, stop } = uploading;
-  const seconds = (performance.now() - begun) / 1000;
-  const rate = done / Math.max(seconds, 0.001);
-  $("bar").value = done / total;
-  const left = rate > 0 ? Math.ceil((total - done) / rate) : 0;
-  $("rate").textContent = ended ? `${done - refused.length} of ${total} pictures added in ${seconds.toFixed(1)} s${stop.signal.aborted ? ", then stopped" : ""}.` :
-    `${done} of ${total}, ${rate.toFixed(1)} a second, about ${left} s left`;
-  $("stop").hidden = ended;
-  $("refused").hidden = !refused.length;
-  $("refused").querySelector("summary").textContent = `${refused.length} refused`;
-  $("refused").querySelector("ul").replaceChildren(...refused.slice(-200).map(([name, why]) =>
-    element("li", {}, element("strong", { textContent: name }), `: ${why}`)));
+async function load_facets() {
+  const mine = shown.collection;
+  show_facets($("facets"), facets, shown.chosen, choose);
+  if (!mine) return;
+  facets = await facets_of(mine).catch(() => facets); // the pictures are seen without them
+  show_facets($("facets"), facets, shown.chosen, choose);
 }
 
 // --- beginning ---
 
 function listen() {
-  $("pick").onclick = () => $("file").click();
-  $("file").onchange = () => { upload($("file").files); $("file").value = ""; };
-  $("stop").onclick = () => uploading?.stop.abort();
   $("more").onclick = () => load(false);
-  $("filter").onsubmit = (event) => { event.preventDefault(); shown.where = $("where").value.trim(); load(true); };
-  $("collection").onchange = () => { location.search = `?${new URLSearchParams({ c: $("collection").value })}`; };
-  for (const kind of ["dragover", "dragleave", "drop"]) {
-    document.addEventListener(kind, (event) => {
-      event.preventDefault();
-      $("drop").classList.toggle("over", kind === "dragover");
-      if (kind === "drop") upload(event.dataTransfer?.files || []);
-    });
-  }
-  addEventListener("beforeunload", (event) => { if (uploading) event.preventDefault(); });
+  $("filter").onsubmit = (event) => {
+    event.preventDefault();
+    shown.where = $("where").value.trim();
+    to_address();
+    load(true);
+  };
+  $("collection").onchange = () => { location.href = link("collection", { c: $("collection").value }); };
+  listen_upload(begin);
 }
 
 async function begin(wanted) {
   try {
     collections = await api.collections();
   } catch (error) {
+    $("shown").replaceChildren();
     return tell(error.message, true);
   }
-  shown.collection = collections.some((one) => one.name === wanted) ? wanted : collections[0]?.name || "";
-  $("collection").replaceChildren(...collections.map((one) => element("option", { value: one.name, textContent: one.name })));
-  $("collection").value = shown.collection;
+  shown.collection = choose_collection(collections, wanted);
   $("name").value = shown.collection || "pictures";
-  $("to-search").href = shown.collection ? `index.html?${new URLSearchParams({ c: shown.collection })}` : "index.html";
   const info = collections.find((one) => one.name === shown.collection);
   if (info) show_numbers(info);
-  await load(true);
+  await Promise.all([load(true), load_facets()]);
 }
 
-listen();
-begin(new URLSearchParams(location.search).get("c"));
+async function open() {
+  const given = new URLSearchParams(location.search);
+  shown.where = given.get("where") || "";
+  shown.chosen = chosen_of(given.get("f"));
+  $("where").value = shown.where;
+  $("shown").replaceChildren(...waiting(12, "hit-wait").map((made) => element("li", {}, made)));
+  listen();
+  const caller = await show_caller();
+  may_write = !caller || caller.rights.includes("write");
+  $("drop").hidden = !may_write;
+  await begin(given.get("c"));
+}
+
+open();

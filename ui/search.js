@@ -1,10 +1,14 @@
 // The search page: what is asked for lives in `asked`, and, but for pictures of one's own, in the address.
 import * as api from "./api.js";
+import { $, element, name_of, number, plural, shot, tell, waiting } from "./dom.js";
+import { facets_of, show_facets } from "./facets.js";
+import { chosen_of, chosen_text, where_of } from "./filters.js";
+import { is_item_open, listen_item, show_item } from "./item_dialog.js";
+import { choose_collection, keep_collection, show_caller } from "./shell.js";
 
-const $ = (id) => document.getElementById(id);
 const kThumb = 360, kHits = 48;
-const asked = { collection: "", text: "", where: "", likes: [], picture: null, mix: 50 };
-let collections = [], waiting = null;
+const asked = { collection: "", text: "", where: "", chosen: [], likes: [], picture: null, mix: 50 };
+let collections = [], under_way = null, facets = { fields: [], of: 0 }, answered = null;
 
 // --- the address ---
 
@@ -13,6 +17,7 @@ function from_address() {
   asked.collection = given.get("c") || "";
   asked.text = given.get("q") || "";
   asked.where = given.get("where") || "";
+  asked.chosen = chosen_of(given.get("f"));
   asked.likes = given.getAll("like");
   asked.mix = Number(given.get("mix")) || 50;
 }
@@ -22,6 +27,7 @@ function to_address() {
   if (asked.collection) given.set("c", asked.collection);
   if (asked.text) given.set("q", asked.text);
   if (asked.where) given.set("where", asked.where);
+  if (asked.chosen.length) given.set("f", chosen_text(asked.chosen));
   for (const id of asked.likes) given.append("like", id);
   if (asked.mix !== 50) given.set("mix", asked.mix);
   const address = `${location.pathname}?${given}`;
@@ -72,49 +78,48 @@ function parts() {
   return [{ text: words, weight: 1 - share }, ...pictures.map((part) => ({ ...part, weight: share / pictures.length }))];
 }
 
+const filter = () => where_of(asked.where, asked.chosen);
+
 async function run() {
   to_address();
-  if (waiting) waiting.abort();
+  if (under_way) under_way.abort();
   const mine = new AbortController();
-  waiting = mine;
+  under_way = mine;
+  answered = null;
   const query = parts();
   $("hits").classList.add("waiting");
   try {
     if (!asked.collection) return tell_empty();
-    if (!query.length) return await browse();
-    const body = { query, k: kHits, explain: true };
-    if (asked.where.trim()) body.where = asked.where.trim();
+    if (!query.length) return await browse(mine);
+    const body = { query, k: kHits, explain: true, ...(filter() && { where: filter() }) };
     const answer = await api.search(asked.collection, body, mine.signal);
+    answered = { collection: asked.collection, asked: query, filter: filter(), answer };
     show_hits(answer.hits);
     show_why(answer);
     tell_answer(answer);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError" || under_way !== mine) return;
     show_hits([]);
     $("why").hidden = true;
     tell(error.message, true);
   } finally {
-    if (waiting === mine) {
-      waiting = null;
+    if (under_way === mine) {
+      under_way = null;
       $("hits").classList.remove("waiting");
     }
   }
 }
 
-async function browse() {
+async function browse(mine) {
   $("why").hidden = true;
-  const found = await api.items(asked.collection, kHits);
+  const found = await api.items(asked.collection, kHits, filter());
+  if (under_way !== mine) return;
   show_hits(found);
   tell(found.length ? "Some pictures of this collection. Type words, or drop a picture, to search." :
-    "This collection is empty. The collection page fills it.");
+    filter() ? "Nothing passes this filter." : "This collection is empty. The collection page fills it.");
 }
 
 // --- what is shown ---
-
-function tell(words, bad = false) {
-  $("told").textContent = words;
-  $("told").classList.toggle("bad", bad);
-}
 
 function tell_empty() {
   show_hits([]);
@@ -124,35 +129,19 @@ function tell_empty() {
 function tell_answer(answer) {
   const count = answer.hits.length;
   const took = answer.ms < 10 ? answer.ms.toFixed(1) : Math.round(answer.ms);
-  let words = count ? `${count} of ${answer.candidates.toLocaleString("en")} pictures, in ${took} ms.` :
+  let words = count ? `${count} of ${number(answer.candidates)} pictures, in ${took} ms.` :
     "Nothing passes this filter.";
   if (!answer.complete) words += " The answer is not complete: a part did not answer.";
   tell([words, ...answer.warnings].join(" "));
 }
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
-
-function shot(id, side) {
-  const frame = element("div", { className: "shot" });
-  const image = element("img", { alt: "", loading: "lazy", decoding: "async", src: api.picture(asked.collection, id, side) });
-  image.onerror = () => frame.replaceChildren("picture not kept");
-  frame.append(image);
-  return frame;
-}
-
 function show_hits(hits) {
   $("hits").replaceChildren(...hits.map((hit, place) => {
-    const name = hit.text || hit.id.split("/").pop();
-    const open = element("button", { className: "open", type: "button", ariaLabel: name });
-    open.dataset.id = hit.id;
-    open.append(shot(hit.id, kThumb), element("div", { className: "name", textContent: name }));
-    open.onclick = () => show_item(hit.id, hit.score);
-    const like = element("button", { className: "like", type: "button", textContent: "More like this" });
-    like.setAttribute("aria-label", `More like ${name}`);
+    const name = name_of(hit);
+    const open = element("button", { className: "open", type: "button", attributes: { "aria-label": name, "data-id": hit.id } },
+      shot(api.picture(asked.collection, hit.id, kThumb)), element("div", { className: "name", textContent: name }));
+    open.onclick = () => show_item(asked.collection, hit, answered, more_like);
+    const like = element("button", { className: "like", type: "button", textContent: "More like this", attributes: { "aria-label": `More like ${name}` } });
     like.onclick = () => more_like(hit.id);
     const score = hit.score === undefined ? "" : hit.score.toFixed(3);
     return element("li", { className: "hit" }, open,
@@ -164,7 +153,7 @@ function show_why(answer) {
   const rows = (answer.stages || []).map((stage) => element("tr", {}, element("td", { textContent: stage.room }),
     element("td", { textContent: stage.what }), element("td", { textContent: `${stage.ms.toFixed(2)} ms` })));
   $("stages").replaceChildren(element("p", { textContent:
-    `Recall: ${answer.recall}. ${answer.distances.toLocaleString("en")} distances, space ${answer.space.slice(0, 12)}…` }),
+    `Recall: ${answer.recall}. ${number(answer.distances)} distances, space ${answer.space.slice(0, 12)}…` }),
     element("table", {}, element("tbody", {}, ...rows)));
   $("why").hidden = false;
 }
@@ -173,46 +162,42 @@ function show_asked() {
   $("text").value = asked.text;
   $("where").value = asked.where;
   $("mix").value = asked.mix;
+  show_mix();
   $("preview").hidden = !asked.picture;
   $("pick-words").hidden = Boolean(asked.picture);
   if (asked.picture) $("preview").src = asked.picture; else $("preview").removeAttribute("src");
-  $("mix-row").hidden = !(asked.text.trim() && (asked.picture || asked.likes.length));
+  show_facets($("facets"), facets, asked.chosen, choose);
   $("chips").replaceChildren(...asked.likes.map((id) => {
-    const chip = element("button", { className: "chip", type: "button", textContent: `like ${id}  ×` });
-    chip.setAttribute("aria-label", `No longer like ${id}`);
+    const chip = element("button", { className: "chip", type: "button", textContent: `like ${id}  ×`, attributes: { "aria-label": `No longer like ${id}` } });
     chip.onclick = () => { asked.likes = asked.likes.filter((other) => other !== id); show_asked(); run(); };
     return chip;
   }));
 }
 
-function show_collection() {
-  $("to-collection").href = asked.collection ? `collection.html?${new URLSearchParams({ c: asked.collection })}` : "collection.html";
-  const found = collections.find((one) => one.name === asked.collection);
-  $("facts").textContent = found ? `${found.items.toLocaleString("en")} ${found.items === 1 ? "picture" : "pictures"} · ${found.encoder}` : "";
+// The mix is of words and pictures: without one of them there is nothing to mix.
+function show_mix() {
+  $("mix-row").hidden = !(asked.text.trim() && (asked.picture || asked.likes.length));
+  $("mix-words").textContent = `${$("mix").value} %`;
 }
 
-async function show_item(id, score) {
-  const dialog = $("item");
-  $("item-title").textContent = id;
-  $("item-img").src = api.picture(asked.collection, id, 1024);
-  $("item-open").href = api.picture(asked.collection, id);
-  $("item-text").textContent = "";
-  $("item-list").replaceChildren();
-  $("item-receipt").open = false;
-  $("item-receipt").querySelector("pre").textContent = "";
-  $("item-like").onclick = () => { dialog.close(); more_like(id); };
-  if (!dialog.open) dialog.showModal();
-  try {
-    const [item, receipt] = await Promise.all([api.item(asked.collection, id), api.receipt(asked.collection, id)]);
-    const facts = { ...item.metadata, size: `${item.width} × ${item.height}`, format: item.format, source: item.source, "signature": receipt.state };
-    if (score !== undefined) facts.score = score.toFixed(4);
-    $("item-text").textContent = item.text;
-    $("item-list").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => [element("dt", { textContent: name }),
-      element("dd", { textContent: typeof value === "object" ? JSON.stringify(value) : value })]));
-    $("item-receipt").querySelector("pre").textContent = JSON.stringify(receipt.receipt, null, 1);
-  } catch (error) {
-    $("item-text").textContent = error.message;
-  }
+function choose(chosen) {
+  asked.chosen = chosen;
+  show_asked();
+  run();
+}
+
+async function show_collection() {
+  const mine = asked.collection;
+  keep_collection(mine);
+  const found = collections.find((one) => one.name === mine);
+  $("facts").textContent = found ? `${plural(found.items, "picture")} · ${found.encoder}` : "";
+  facets = { fields: [], of: 0 };
+  show_facets($("facets"), facets, asked.chosen, choose);
+  if (!found?.items) return;
+  const fresh = await facets_of(mine).catch(() => facets); // a search needs none
+  if (asked.collection !== mine) return;
+  facets = fresh;
+  show_facets($("facets"), facets, asked.chosen, choose);
 }
 
 function more_like(id) {
@@ -221,7 +206,7 @@ function more_like(id) {
   asked.text = "";
   show_asked();
   run();
-  scrollTo({ top: 0, behavior: "smooth" });
+  scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
 // --- what people do ---
@@ -239,7 +224,7 @@ function columns() {
 
 function on_key(event) {
   const typing = event.target.matches("input, select, textarea");
-  if (event.ctrlKey || event.metaKey || event.altKey || $("item").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || is_item_open()) return;
   if (event.key === "/" && !typing) {
     event.preventDefault();
     $("text").focus();
@@ -263,14 +248,14 @@ function listen() {
     show_asked();
     run();
   };
-  $("text").oninput = () => { asked.text = $("text").value; $("mix-row").hidden = !(asked.text.trim() && (asked.picture || asked.likes.length)); };
+  $("text").oninput = () => { asked.text = $("text").value; show_mix(); };
+  $("mix").oninput = show_mix;
   $("mix").onchange = () => { asked.mix = Number($("mix").value); run(); };
-  $("clear").onclick = () => { Object.assign(asked, { text: "", where: "", likes: [], picture: null, mix: 50 }); show_asked(); run(); };
+  $("clear").onclick = () => { Object.assign(asked, { text: "", where: "", chosen: [], likes: [], picture: null, mix: 50 }); show_asked(); run(); };
   $("pick").onclick = () => $("file").click();
   $("file").onchange = () => { take_picture($("file").files[0]); $("file").value = ""; };
-  $("collection").onchange = () => { asked.collection = $("collection").value; asked.likes = []; show_asked(); show_collection(); run(); };
-  $("item-close").onclick = () => $("item").close();
-  $("item").onclick = (event) => { if (event.target === $("item")) $("item").close(); };
+  $("collection").onchange = () => { Object.assign(asked, { collection: $("collection").value, likes: [], chosen: [] }); show_asked(); show_collection(); run(); };
+  listen_item();
   document.addEventListener("keydown", on_key);
   document.addEventListener("paste", (event) => take_picture([...(event.clipboardData?.files || [])].find((file) => file.type.startsWith("image/"))));
   for (const kind of ["dragover", "dragleave", "drop"]) {
@@ -280,20 +265,31 @@ function listen() {
       if (kind === "drop") take_picture(event.dataTransfer?.files[0]);
     });
   }
-  addEventListener("popstate", () => { from_address(); asked.picture = null; show_asked(); run(); });
+  addEventListener("popstate", () => {
+    const before = asked.collection;
+    from_address();
+    asked.picture = null;
+    if (asked.collection !== before) {
+      asked.collection = choose_collection(collections, asked.collection);
+      show_collection();
+    }
+    show_asked();
+    run();
+  });
 }
 
 async function begin() {
   from_address();
   listen();
+  $("hits").replaceChildren(...waiting(12, "hit-wait").map((made) => element("li", {}, made)));
+  show_caller();
   try {
     collections = await api.collections();
   } catch (error) {
+    $("hits").replaceChildren();
     return tell(error.message, true);
   }
-  if (!collections.some((one) => one.name === asked.collection)) asked.collection = collections[0]?.name || "";
-  $("collection").replaceChildren(...collections.map((one) => element("option", { value: one.name, textContent: one.name })));
-  $("collection").value = asked.collection;
+  asked.collection = choose_collection(collections, asked.collection);
   show_collection();
   show_asked();
   run();
