@@ -4,3 +4,4 @@ import server_hostile  # noqa: F401
 import server_contract  # noqa: F401
 import server_pages  # noqa: F401
 import server_load  # noqa: F401
+import server_package  # noqa: F401

@@ -1,4 +1,4 @@
-"""What the claims about the server share: a running server, a client that keeps its connection, and what is not built yet."""
+"""What the claims about the server share: a running server, and a client that keeps its connection."""
 import contextlib
 import http.client
 import json
@@ -16,13 +16,8 @@ START_SECONDS, STOP_SECONDS = 60, 60
 
 
 def claim(name, wanted):
-    """A claim about the server; what the product has not yet is a FAIL that says so, never a line left out."""
+    """A claim about the server."""
     return claims.claim(name, wanted, what="server")
-
-
-def not_built(name, wanted, what):
-    """Registers a claim whose product side is not there: its line stands, and fails, until somebody replaces this."""
-    claim(name, wanted)(lambda _: claims.Finding(False, f"not built: {what}", {"not_built": what}))
 
 
 def program():

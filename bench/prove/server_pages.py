@@ -5,6 +5,7 @@ import shutil
 import claims
 import common
 import server_house
+from index_store import shown_by
 from server_contract import SERVER_VENV
 from server_house import claim
 
@@ -18,12 +19,16 @@ def pages(_):
     shots = common.ROOT / "build" / "pages"
     with server_house.home() as folder:
         server_house.pictor(folder, "--quiet", "index", animals, "-c", "animals")
-        key = server_house.pictor(folder, "--quiet", "key", "create", "--role", "writer")
+        keys = [server_house.pictor(folder, "--quiet", "key", "create", "--role", role) for role in ("writer", "admin")]
         with server_house.served(folder) as address:
-            went = common.run([python, common.ROOT / "bench" / "prove" / "server_pages_walk.py", f"http://{address[0]}:{address[1]}", key,
-                               common.pictures(animals)[0], shots], timeout=900)
+            went = common.run([python, common.ROOT / "bench" / "prove" / "server_pages_walk.py", f"http://{address[0]}:{address[1]}", *keys,
+                               common.pictures(animals)[0], shots], timeout=1800)
     found = json.loads(went.must(0).out)
     faults = [f"{name}: {fault}" for name, walk in found.items() for fault in walk["faults"]]
     states = sum(walk["states"] for walk in found.values())
     return claims.Finding(not faults, f"{states} states, {len(faults)} faults" + (f": {'; '.join(faults[:5])}" if faults else "") +
                           f"; screenshots in {shots.relative_to(common.ROOT)}", found)
+
+
+claim("page-states", "the modules of the pages, and pages over a server that refuses, fails, has nothing, or answers what is new")(
+    lambda _: shown_by(("pages_test",), "states of pages"))
