@@ -4,10 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 JOBS ?= 2
 WHAT ?= line
+ENCODERS ?= lite2-minilm
 PYTHON := .deps/venv/bin/python
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: help setup build demo test check slow bench prove fuzz asan tsan clean
+.PHONY: help setup build package demo test check slow bench prove fuzz asan tsan clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +19,11 @@ setup: ## install what building, testing and the default encoders need
 build: ## build the program: build/release/pictor
 	@tools/setup build
 	@tools/build release
+
+package: ## a tarball and a .deb that run on a bare Debian 12, in build/dist (ENCODERS=none leaves the weights out)
+	@tools/setup build $(if $(filter none,$(ENCODERS)),,models)
+	@tools/build package pictor
+	@tools/package "$(ENCODERS)"
 
 demo: ## index real photos and search them, from nothing
 	@tools/setup build models
@@ -51,8 +57,9 @@ bench: ## the benchmarks, beside their peers, results in bench/results
 	@$(PYTHON) bench/macro/ann.py
 
 prove: ## measure the claims of one area afresh: make prove WHAT=line
-	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden) $(if $(filter server,$(WHAT)),server)
+	@tools/setup build test bench check models $(if $(filter encoders,$(WHAT)),golden) $(if $(filter server,$(WHAT)),server bare)
 	@tools/build bench
+	@$(if $(filter server,$(WHAT)),$(MAKE) --no-print-directory package)
 	@$(PYTHON) bench/prove/prove.py $(WHAT)
 
 fuzz: ## run the fuzzers for SECONDS each (default 60)
