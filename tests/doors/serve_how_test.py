@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the commands of docs/how/serve.md and keys-and-tenants.md as a reader would, then stops the server. Usage: serve_how_test.py SOURCE_DIR
+"""Runs the commands of docs/how/serve.md, keys-and-tenants.md and watch.md as a reader would, then stops the server. Usage: serve_how_test.py SOURCE_DIR
 PICTOR_PROGRAM STAMPS_DIR"""
 import json
 import os
@@ -29,7 +29,16 @@ def run(line, home, environment):
     return done.stdout
 
 
-def answers(lines, home, environment):
+def hang_up(server, wanted):
+    """Has the server read its configuration again; it must say what is wanted of it."""
+    server.send_signal(signal.SIGHUP)
+    for line in server.stderr:  # ends where the server does
+        if wanted in line:
+            return
+    sys.exit(f"serve_how_test: after SIGHUP the server did not say '{wanted}'")
+
+
+def answers(lines, home, environment, told_by_hangup=""):
     """What each command after the server's printed, which runs meanwhile and is stopped at the end."""
     at = next(number for number, line in enumerate(lines) if line.endswith("&"))
     for line in lines[:at]:
@@ -37,7 +46,10 @@ def answers(lines, home, environment):
     server = subprocess.Popen(["bash", "-c", "exec " + lines[at].removesuffix("&")], cwd=home, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        found = [json.loads(run(line, home, environment)) for line in lines[at + 1:]]
+        printed = [run(line, home, environment) for line in lines[at + 1:]]
+        found = [json.loads(text) if text.startswith("{") else text for text in printed]
+        if told_by_hangup:
+            hang_up(server, told_by_hangup)
     finally:
         server.send_signal(signal.SIGTERM)
         told, errors = server.communicate(timeout=60)
@@ -47,9 +59,12 @@ def answers(lines, home, environment):
 
 
 def promised_of_serve(found):
-    ready, put, form, words, picture, receipt, vectors = found
+    ready, put, form, words, picture, facets, receipt, vectors, job, looked, written, changed, checked, shown = found
+    queue = next(value for value in shown["values"] if value["key"] == "serve.queue")
     return [ready["ready"], put["status"] == "added", form["id"] == "boat.png", [hit["id"] for hit in words["hits"]] == ["boat.png"],
-            picture["hits"][0]["id"] == "cat.png", receipt["state"] == "signed", len(vectors["data"]) == 2]
+            picture["hits"][0]["id"] == "cat.png", receipt["state"] == "signed", len(vectors["data"]) == 2,
+            facets["facets"][0]["values"] == [{"value": 1994, "items": 1}], job["id"] == "1", looked["kind"] == "verify",
+            written.startswith("Written: "), changed == "", checked.endswith("is right: 1 value\n"), queue["value"] == "512"]
 
 
 def promised_of_keys(found):
@@ -58,7 +73,12 @@ def promised_of_keys(found):
             audit["whole"], audit["lines"] == 3]
 
 
-def check(page, promised, stamps):
+def promised_of_watch(found):
+    ready, top = found
+    return [ready["ready"], top["state"] == "ready", top["requests"]["answered"] > 0, top["seconds"] >= 1]
+
+
+def check(page, promised, stamps, told_by_hangup=""):
     text = (source / "docs/how" / page).read_text().replace("7733", str(free_port()))
     lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines() if line.strip()]
     with tempfile.TemporaryDirectory(prefix="pictor-serve-") as name:
@@ -69,8 +89,9 @@ def check(page, promised, stamps):
         (home / "bin").mkdir()
         (home / "bin/pictor").symlink_to(program)
         environment = {**os.environ, "HOME": str(home), "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-                       "XDG_DATA_HOME": str(home / "data"), "XDG_CACHE_HOME": str(home / "cache")}
-        wanted = promised(answers(lines, home, environment))
+                       "XDG_DATA_HOME": str(home / "data"), "XDG_CACHE_HOME": str(home / "cache"),
+                       "XDG_CONFIG_HOME": str(home / ".config")}
+        wanted = promised(answers(lines, home, environment, told_by_hangup))
     if not all(wanted):
         sys.exit(f"serve_how_test: {page}: not what was promised: {wanted}")
     print(f"serve_how_test: {len(lines)} commands of {page} ran")
@@ -83,8 +104,9 @@ def main():
         print("serve_how_test: skipped, curl is missing")
         return
     pictures = sorted(stamps.rglob("*.png"))
-    check("serve.md", promised_of_serve, pictures)
+    check("serve.md", promised_of_serve, pictures, "serve.queue is '512'")
     check("keys-and-tenants.md", promised_of_keys, pictures)
+    check("watch.md", promised_of_watch, pictures)
 
 
 main()

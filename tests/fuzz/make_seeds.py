@@ -164,6 +164,9 @@ save("store_segment_fuzz", "none", segment([]))
 for number, changes in enumerate(([], [(44, 9, 0)], [(100_000, 255, 7), (352, 0, 3)], [(900, 127, 3), (5000, 128, 7)])):
     save("index_graph_fuzz", str(number), b"\0" + b"".join(struct.pack("<IBB", *change) for change in changes))
 
+for number, text in enumerate(('data = "/srv"\n\n[serve]\nqueue = 1_000 # more\nlisten = \'[::1]:80\'\n', '[a.b]\nc.d = [1, -2.5e3,\n true, "\\u00e9"]\n')):
+    save("cli_config_fuzz", str(number), text.encode())
+
 # Requests: an address, a form (its type on the first line), a query.
 for number, text in enumerate(("/v1/collections/a%2Fb/items/c?where=x+%3E+1&limit=3", '{"text": "a", "k": 3, "vector": [1, 2.5]}',
                                '{"query": [{"image": "data:image/png;base64,iVBORw0KGgo="}]}', "data:image/png;base64,iVBORw0KGgo=",
