@@ -194,6 +194,7 @@ class Checker {
 
   static std::vector<TomlValue*> pointers_to(std::vector<TomlValue>& values) {
     std::vector<TomlValue*> out;
+    out.reserve(values.size());
     for (TomlValue& value : values) out.push_back(&value);
     return out;
   }
@@ -217,7 +218,7 @@ std::string faults_text(const std::string& path, const std::vector<TomlFault>& f
 
 bool is_of_config(const CLI::Option& option) {
   if (option.get_positional() || !option.get_configurable()) return false;
-  const auto names = option.get_lnames();
+  const auto& names = option.get_lnames();
   constexpr std::array<std::string_view, 4> kNever = {"help", "help-all", "version", "config"};
   return !names.empty() && std::find(kNever.begin(), kNever.end(), names.front()) == kNever.end();
 }

@@ -116,7 +116,7 @@ Status check_together(const ServeValues& values) {
 }  // namespace
 
 std::string config_file_of_server() {
-  const std::string of_server = join_path(config_folder(), "serve.toml");
+  std::string of_server = join_path(config_folder(), "serve.toml");
   for (const std::string& path : {of_server, config_file_of_person(), std::string(kFileOfMachine)}) {
     if (exists(Env::real(), path)) return path;
   }
