@@ -15,7 +15,7 @@ constexpr int kGzipWindow = 15 + 16;  // zlib's own number for: gzip, 32 KiB
 constexpr int kGzipLevel = 4;
 constexpr int kZstdLevel = 3;
 constexpr int kZstdWindowLog = 23;  // 8 MiB: what RFC 9659 allows on the web
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kPiece = 64 * limits::kKiB;
 
 Status not_whole(std::string_view coding) {
   return {Code::kInvalid, "the body is no whole " + std::string(coding) + " stream, which Content-Encoding says it is"};
