@@ -32,6 +32,7 @@ struct BackendQuery {
   double recall = 1.0;              // share of the true k nearest that is wanted, as a mean over queries; 1: exact
   bool explain = false;             // the candidates come with the ways that they were found
   bool coded_distances = false;     // as IndexQuery says
+  bool strange = false;             // as IndexQuery says
 };
 
 struct Candidates {
@@ -57,6 +58,9 @@ struct IndexBuild {
   GraphCodes codes = GraphCodes::kFull;            // of graphs
   std::uint64_t memory_bytes = 0;                  // held while lists are made, about; 0: as much as is of use
   std::function<bool(const IndexProgress&)> tell;  // from the calling thread; false: stop, what is done stays
+  // Vectors of strange queries in a space (index.h), one after the other, that its indexes are measured with; asked for
+  // before a space's first index is made. Null: none.
+  std::function<std::vector<float>(const SpaceSpec&)> strange = {};
 };
 
 struct IndexReport {

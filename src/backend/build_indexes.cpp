@@ -1,6 +1,7 @@
 // Makes and checks graphs and lists, one segment and space after the other. Each is built from what a snapshot shows,
 // and written under its segment's name: a segment that is merged away meanwhile takes its index along.
 #include <algorithm>
+#include <map>
 
 #include "backend/indexes.h"
 
@@ -86,6 +87,9 @@ class Builder {
   }
 
   Status make(const IndexTask& task) {
+    if (build_.strange && strange_.find(task.space) == strange_.end()) {
+      strange_[task.space] = build_.strange(collection_.spec().spaces[task.space]);
+    }
     std::uint64_t bytes = 0;
     const auto write = [&](const IndexSink& sink) {
       return write_index(task, [&](ByteView piece) {
@@ -109,6 +113,7 @@ class Builder {
     if (build_.kind == IndexKind::kLists) {
       ListBuildOptions options;
       options.owner = index_owner(task.block);
+      options.strange = strange_of(task);
       if (build_.memory_bytes != 0) {
         options.memory_bytes = std::clamp(build_.memory_bytes, limits::kListBuildBytesMin, limits::kListBuildBytesMax);
       }
@@ -118,10 +123,16 @@ class Builder {
     }
     GraphBuildOptions options;
     options.owner = index_owner(task.block);
+    options.strange = strange_of(task);
     options.codes = build_.codes;
     options.progress = [&](std::uint64_t done, std::uint64_t) { return tell(done); };
     PICTOR_ASSIGN(const Bytes graph, build_graph_index(vectors_of(task.block), task.metric, options, pool_));
     return sink(graph);
+  }
+
+  StrangeQueries strange_of(const IndexTask& task) const {
+    const auto found = strange_.find(task.space);
+    return found == strange_.end() ? StrangeQueries{} : StrangeQueries{found->second};
   }
 
   bool tell(std::uint64_t rows) const {
@@ -134,6 +145,7 @@ class Builder {
   Collection& collection_;
   const IndexBuild& build_;
   std::vector<IndexTask> tasks_;
+  std::map<std::size_t, std::vector<float>> strange_;  // by space
   IndexProgress progress_;
   IndexReport report_;
 };

@@ -184,7 +184,7 @@ class Search {
     const bool everything = query_.allowed == nullptr && range.block->all_alive;
     PICTOR_ASSIGN(IndexAnswer answer,
                   range.index->search({query_.vector, query_.metric, query_.k, everything ? nullptr : &visible,
-                                       query_.recall, query_.coded_distances, query_.explain}));
+                                       query_.recall, query_.coded_distances, query_.explain, query_.strange}));
     all.neighbors.insert(all.neighbors.end(), answer.neighbors.begin(), answer.neighbors.end());
     all.distances += answer.distances;
     all.exact = all.exact && answer.exact;

@@ -107,7 +107,7 @@ EngineParts::EngineParts(Env& env, const EngineOptions& given, std::size_t threa
     : options(given),
       pool(threads),
       encoders(env, {given.cards_folder, given.weights_folder, given.encoders_folder}, given.cache_folder, threads,
-               {given.runtime, given.device}, given.leave_networks) {}
+               {given.runtime, given.device}, given.many_callers, given.leave_networks) {}
 
 EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique_ptr<DataFolder> folder)
     : env_(env),
@@ -120,6 +120,7 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique
       tools_(env, encoders_, cache_folder_, pool_.threads()),
       vectors_(parts_->options.vector_cache_bytes),
       backend_(make_local_backend(env, &pool_)),
+      strange_texts_(encoders_),
       merger_(
           *folder_, parts_->options.merge_mib_per_second,
           [this](Collection& collection, const std::function<bool()>& stop) {
@@ -204,8 +205,12 @@ Result<IndexReport> EngineImpl::make_indexes(Collection& collection, bool again,
                                              std::function<bool(const IndexProgress&)> tell) {
   PICTOR_ASSIGN(const IndexChoice choice, choose_index(collection));
   // Half of the budget: the other half is for what is being searched meanwhile.
+  const auto strange = [&](const SpaceSpec& space) {
+    if (!keep_to_class_of(collection.spec()).is_ok()) return std::vector<float>{};
+    return strange_texts_.of(collection.spec(), space);
+  };
   return backend_->build_indexes(collection,
-                                 {again, choice.kind, choice.codes, choice.budget_bytes / 2, std::move(tell)});
+                                 {again, choice.kind, choice.codes, choice.budget_bytes / 2, std::move(tell), strange});
 }
 
 Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {

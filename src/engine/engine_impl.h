@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/live_recall.h"
 #include "engine/merger.h"
+#include "engine/strange_texts.h"
 #include "engine/upkeep.h"
 #include "engine/vector_cache.h"
 #include "engine/vector_tools.h"
@@ -106,6 +107,7 @@ class EngineImpl final : public Engine {
   EncoderToolsImpl tools_;
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
+  StrangeTexts strange_texts_;
   Merger merger_;  // ends before what it works on
   UpkeepImpl upkeep_;
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there

@@ -113,6 +113,15 @@ bool has_text(const Query& query) {
                      [](const auto& part) { return part.kind == QueryPart::Kind::kText; });
 }
 
+// Whether the query's vector may be one of a text: a vector that is given may come from anywhere.
+bool is_strange(const Query& query, const Result<EncoderCard>& card, const std::string& head) {
+  const CardHead* of_card = card.is_ok() ? card->head(head) : nullptr;
+  if (of_card == nullptr || !of_card->texts) return false;
+  return std::any_of(query.parts.begin(), query.parts.end(), [](const QueryPart& part) {
+    return part.kind == QueryPart::Kind::kText || part.kind == QueryPart::Kind::kVector;
+  });
+}
+
 // The position in spec.spaces that the query is answered in.
 Result<std::size_t> choose_space(const Query& query, const CollectionSpec& spec, const EncoderCard* card) {
   std::string known;
@@ -354,7 +363,8 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
                            terms.deadline_us,
                            terms.recall,
                            query.explain,
-                           query.coded_scores};
+                           query.coded_scores,
+                           is_strange(query, card, space.head)};
   PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
   if (live && !found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
   hits.complete = found.complete;

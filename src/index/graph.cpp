@@ -62,7 +62,7 @@ class GraphIndex final : public VectorIndex {
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     PICTOR_TRY(check_query(query, block_.dim));
     const bool walks = query.metric == view_.header.metric && query.recall < 1;
-    const GraphPlan plan = walks ? plan_for(view_.steps, query.k, query.recall) : GraphPlan{};
+    const GraphPlan plan = walks ? plan_for(view_.steps_for(query.strange), query.k, query.recall) : GraphPlan{};
     if (plan.ef == 0 || plan.ef > limits::kGraphEfMax) return scan(query, query.filter, 0);
     GraphScratchPool::Lease scratch(scratches_);
     if (query.filter == nullptr) return search_all(query, plan, *scratch);
@@ -84,7 +84,9 @@ class GraphIndex final : public VectorIndex {
     return answer;
   }
 
-  double walk_cost(const GraphPlan& plan) const { return expected_distances(view_.steps, plan) * costs_.walk_distance; }
+  double walk_cost(const GraphPlan& plan, bool strange) const {
+    return expected_distances(view_.steps_for(strange), plan) * costs_.walk_distance;
+  }
 
   IndexAnswer taken(GraphSearch& search, const IndexQuery& query, const GraphPlan& plan) const {
     const bool coded = query.coded_distances && plan.ranking == GraphRanking::kCodes;
@@ -99,7 +101,8 @@ class GraphIndex final : public VectorIndex {
 
   Result<IndexAnswer> search_all(const IndexQuery& query, const GraphPlan& plan, GraphScratch& scratch) const {
     GraphSearch search(view_, block_, query.vector, scratch);
-    if (walk_cost(plan) >= static_cast<double>(block_.count) || !search.start()) return scan(query, nullptr, 0);
+    if (walk_cost(plan, query.strange) >= static_cast<double>(block_.count) || !search.start())
+      return scan(query, nullptr, 0);
     search.walk(plan.ef);
     IndexAnswer answer = taken(search, query, plan);
     if (answer.neighbors.size() < std::min(query.k, block_.count)) return scan(query, nullptr, answer.distances);
@@ -137,8 +140,9 @@ Result<Bytes> build_graph_index(const VectorBlock& block, Metric metric, const G
   GraphNodes nodes = make_graph_nodes(block, metric, options, pool);
   PICTOR_TRY(insert_graph_nodes(nodes, options, pool));
   const auto drawn = draw_queries(view_graph(nodes.file, nodes.header), block, pool);
+  const auto strange = strange_queries(view_graph(nodes.file, nodes.header), block, options.strange, pool);
   if (options.codes != GraphCodes::kFull) nodes = pack_graph(nodes, options.codes, block, pool);
-  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, drawn, pool);
+  const auto found = calibrate_graph(view_graph(nodes.file, nodes.header), block, {drawn, strange}, pool);
   const auto section = graph_section<GraphStep>(nodes.file, nodes.header, GraphSection::kSteps);
   std::copy(found.steps.begin(), found.steps.end(), section.begin());
   nodes.header.steps = static_cast<std::uint32_t>(found.steps.size());

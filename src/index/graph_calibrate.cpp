@@ -16,7 +16,9 @@ constexpr double kOneSided95 = 1.645;
 constexpr double kGoodEnough = 0.9985;  // past it more candidates are not tried
 constexpr std::array<std::uint16_t, 19> kEfs = {16,  20,  24,  32,  40,  48,  64,  80,  96,  128,
                                                 160, 192, 256, 320, 384, 512, 640, 768, 1024};
-static_assert(kEfs.size() + 2 <= limits::kGraphStepsMax);
+constexpr std::array<std::uint16_t, 9> kStrangeEfs = {32, 48, 64, 96, 128, 192, 256, 512, 1024};
+// Those by codes that had no use are followed by some by vectors.
+static_assert(kEfs.size() + 2 + kStrangeEfs.size() + 2 <= limits::kGraphStepsMax);
 constexpr float kRising = 0.0005F;  // of recall from one step by codes to the one after the next, or it has stopped
 
 constexpr double kMissedMin = 5;  // neighbours that a step missed, to count in a fit
@@ -49,8 +51,14 @@ struct PowerLaw {
 
 class Calibration {
  public:
-  Calibration(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn, ThreadPool* pool)
-      : view_(view), block_(block), drawn_(drawn), pool_(pool) {}
+  Calibration(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn, GraphAsked asked,
+              ThreadPool* pool)
+      : view_(view),
+        block_(block),
+        drawn_(drawn),
+        asked_(asked),
+        efs_(asked == GraphAsked::kStrange ? std::span<const std::uint16_t>(kStrangeEfs) : kEfs),
+        pool_(pool) {}
 
   GraphCalibration run() {
     GraphCalibration found;
@@ -60,24 +68,24 @@ class Calibration {
       first = climb(0, GraphRanking::kCodes, found.steps);
       found.distance_error = distance_error(found.steps.back().ef);
     }
-    if (first < kEfs.size()) climb(first, GraphRanking::kVectors, found.steps);
+    if (first < efs_.size()) climb(first, GraphRanking::kVectors, found.steps);
     extend(found.steps);
     return found;
   }
 
  private:
-  // Appends steps from kEfs[first] on. Where a search by vectors should begin, if these steps are not good enough.
+  // Appends steps from efs_[first] on. Where a search by vectors should begin, if these steps are not good enough.
   std::size_t climb(std::size_t first, GraphRanking ranking, std::vector<GraphStep>& steps) {
     float before = 0;
-    for (std::size_t i = first; i < kEfs.size(); ++i) {
-      const GraphStep step = measure(kEfs[i], ranking);
+    for (std::size_t i = first; i < efs_.size(); ++i) {
+      const GraphStep step = measure(efs_[i], ranking);
       steps.push_back(step);
-      if (static_cast<double>(step.recall_low) >= kGoodEnough || kEfs[i] >= view_.header.nodes) return kEfs.size();
+      if (static_cast<double>(step.recall_low) >= kGoodEnough || efs_[i] >= view_.header.nodes) return efs_.size();
       // The errors of codes remain, however many candidates are put in order by them.
       if (ranking == GraphRanking::kCodes && i > first + 1 && step.recall_mean - before < kRising) return i - 1;
       if (i > first) before = steps[steps.size() - 2].recall_mean;
     }
-    return kEfs.size() - 1;
+    return efs_.size() - 1;
   }
 
   // What few queries cannot tell: how much the last steps miss, and steps past them. What is missed falls as a power of
@@ -93,10 +101,10 @@ class Calibration {
       if (!told(step)) step.recall_low = std::min(step.recall_low, low(step.ef));
     }
     const float a_candidate = last.distances / static_cast<float>(last.ef);
-    for (const std::uint16_t ef : kEfs) {
+    for (const std::uint16_t ef : efs_) {
       if (ef <= last.ef || ef >= view_.header.nodes) continue;
-      steps.push_back(
-          {ef, GraphRanking::kVectors, low(ef), rounded(1.0 - missed.at(ef)), a_candidate * static_cast<float>(ef)});
+      steps.push_back({ef, GraphRanking::kVectors, asked_, low(ef), rounded(1.0 - missed.at(ef)),
+                       a_candidate * static_cast<float>(ef)});
     }
   }
 
@@ -183,21 +191,27 @@ class Calibration {
     // What none of so few queries showed: the "rule of three" for a share that was never seen.
     const double unseen = 3.0 / (count * kCalibratedK);
     const double low = std::max(0.0, mean - kOneSided95 * spread - unseen);
-    return {ef, ranking, static_cast<float>(low), static_cast<float>(mean), static_cast<float>(distances / count)};
+    return {
+        ef, ranking, asked_, static_cast<float>(low), static_cast<float>(mean), static_cast<float>(distances / count)};
   }
 
   const GraphView& view_;
   const VectorBlock& block_;
   std::span<const DrawnQuery> drawn_;
+  GraphAsked asked_;
+  std::span<const std::uint16_t> efs_;  // that are tried
   ThreadPool* pool_;
   GraphScratchPool scratches_;
 };
 
 }  // namespace
 
-GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn,
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, const GraphQueries& queries,
                                  ThreadPool* pool) {
-  return Calibration(view, block, drawn, pool).run();
+  GraphCalibration found = Calibration(view, block, queries.drawn, GraphAsked::kRows, pool).run();
+  const GraphCalibration strange = Calibration(view, block, queries.strange, GraphAsked::kStrange, pool).run();
+  found.steps.insert(found.steps.end(), strange.steps.begin(), strange.steps.end());
+  return found;
 }
 
 GraphPlan plan_for(std::span<const GraphStep> steps, std::size_t k, double recall) {

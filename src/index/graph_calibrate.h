@@ -1,4 +1,5 @@
-// Measures what recall a walk gives with how many candidates, on queries drawn from the block. Inside index/ only.
+// Measures what recall a walk gives with how many candidates, on queries drawn from the block, and on strange ones.
+// Inside index/ only.
 #pragma once
 
 #include <vector>
@@ -11,13 +12,18 @@ namespace pictor {
 struct GraphCalibration {
   // Where the graph has planes, first those ranked by codes, then, where these do not reach all that is useful, those
   // ranked by vectors. Of each kind ef grows; the last has the recall that the graph is good for, or its cost is past
-  // use.
+  // use. Of strange queries the same follows, in larger strides.
   std::vector<GraphStep> steps;
   double distance_error = 0;  // GraphHeader's
 };
 
+// What is measured with. `strange` may be empty.
+struct GraphQueries {
+  std::span<const DrawnQuery> drawn;
+  std::span<const DrawnQuery> strange;
+};
 // The same numbers whatever the threads. `view` is the finished graph but for its steps, with codes of any kind.
-GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, std::span<const DrawnQuery> drawn,
+GraphCalibration calibrate_graph(const GraphView& view, const VectorBlock& block, const GraphQueries& queries,
                                  ThreadPool* pool);
 
 // How a search is done.

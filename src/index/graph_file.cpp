@@ -296,6 +296,13 @@ PlaneRow GraphView::plane_row(std::uint32_t node) const {
           {terms[node], rest_scales[node]}};
 }
 
+std::span<const GraphStep> GraphView::steps_for(bool strange) const {
+  const auto of_strange = std::find_if(steps.begin(), steps.end(),
+                                       [](const GraphStep& step) { return step.asked == GraphAsked::kStrange; });
+  const auto of_rows = static_cast<std::size_t>(of_strange - steps.begin());
+  return strange && of_strange != steps.end() ? steps.subspan(of_rows) : steps.first(of_rows);
+}
+
 std::span<const std::uint32_t> GraphView::positions_of(std::uint32_t node) const {
   if (first.empty()) return positions.subspan(node, 1);
   const std::size_t begin = std::min<std::size_t>(first[node], positions.size());
@@ -331,7 +338,12 @@ Result<GraphView> parse_graph(ByteView file) {
   PICTOR_TRY(check_table(file, header));
   PICTOR_TRY(check_sum(file, 0));
   GraphView view = view_graph(file, header);
+  GraphAsked asked = GraphAsked::kRows;
   for (const GraphStep& step : view.steps) {
+    if (step.asked != asked && step.asked != GraphAsked::kStrange) {
+      return corrupt("has a step of queries of kind " + std::to_string(static_cast<unsigned>(step.asked)));
+    }
+    asked = step.asked;
     if (step.ranking == GraphRanking::kVectors) continue;
     if (step.ranking != GraphRanking::kCodes || header.codes == GraphCodes::kFull) {
       return corrupt("has a step that ranks by " + std::to_string(static_cast<unsigned>(step.ranking)));

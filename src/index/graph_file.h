@@ -42,16 +42,21 @@ enum class GraphSection : std::uint32_t {
 inline constexpr std::size_t kGraphSections = 12;
 
 // Whose distances put what a walk found in order.
-enum class GraphRanking : std::uint16_t { kVectors = 0, kCodes = 1 };
+enum class GraphRanking : std::uint8_t { kVectors = 0, kCodes = 1 };
+// Whose queries were asked with: those drawn from rows, or those that StrangeQueries says.
+enum class GraphAsked : std::uint8_t { kRows = 0, kStrange = 1 };
 
-// What a walk that held `ef` candidates found of the true 10 nearest of drawn queries, and what it cost.
+// What a walk that held `ef` candidates found of the true 10 nearest of the queries, and what it cost.
 struct GraphStep {
   std::uint16_t ef = 0;
   GraphRanking ranking = GraphRanking::kVectors;
+  GraphAsked asked = GraphAsked::kRows;
   float recall_low = 0;  // promised: the lower end of the 95 % interval of the mean, or as GraphCalibration says
   float recall_mean = 0;
   float distances = 0;  // a query, mean
 };
+
+static_assert(sizeof(GraphStep) == 16, "mapped as it is");
 
 struct GraphHeader {
   std::uint64_t owner = 0;
@@ -89,7 +94,7 @@ GraphLayout layout_of(const GraphHeader& header);
 struct GraphView {
   GraphHeader header;
   CodeSpace space;
-  std::span<const GraphStep> steps;
+  std::span<const GraphStep> steps;                 // of queries drawn from rows, then of strange ones
   std::span<const std::uint8_t> codes;              // nodes * walked_bytes(): of the whole row, or of its front
   std::span<const CodeTerms> terms;                 // nodes
   std::span<const std::uint8_t> link_table;         // of level 0
@@ -105,6 +110,8 @@ struct GraphView {
   LinkSource links(std::uint32_t level) const;
   // REQUIRES: not full codes.
   PlaneRow plane_row(std::uint32_t node) const;
+  // Of strange queries where they were measured, else as of others.
+  std::span<const GraphStep> steps_for(bool strange) const;
   // Positions of a node's rows; each may be past the end in a damaged file.
   std::span<const std::uint32_t> positions_of(std::uint32_t node) const;
 };

@@ -136,7 +136,7 @@ FilteredSearch::FilteredSearch(const FilteredGraph& graph, const IndexQuery& que
       ranking_(search_, graph.view, graph.block, query.k, scratch) {}
 
 double FilteredSearch::walk_cost(double ef) const {
-  return expected_distances(graph_.view.steps, {static_cast<std::size_t>(ef), plan_.ranking}) *
+  return expected_distances(graph_.view.steps_for(query_.strange), {static_cast<std::size_t>(ef), plan_.ranking}) *
          graph_.costs.walk_distance;
 }
 

@@ -103,7 +103,7 @@ class TruthFinder {
     const Metric metric = view_.header.metric;
     const auto sum_rows = metric == Metric::kL2 ? kernels().l2_squared_block : kernels().dot_block;
     const std::size_t rows = std::max<std::size_t>(1, kTruthBytes / (block_.dim * sizeof(float)));
-    const auto own = view_.positions_of(query.node);
+    const auto own = query.node == kNoNode ? std::span<const std::uint32_t>{} : view_.positions_of(query.node);
     std::vector<float> sums(rows);
     TopK top(kCalibratedK);
     for (std::size_t begin = 0; begin < block_.count; begin += rows) {
@@ -138,6 +138,19 @@ DrawnQuery mix(const GraphView& view, const VectorBlock& block, std::uint32_t po
   return drawn;
 }
 
+bool can_ask(const DrawnQuery& drawn, Metric metric) {
+  if (metric == Metric::kCosine && drawn.inverse_norm == 0) return false;
+  return std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); });
+}
+
+void find_truth(const GraphView& view, const VectorBlock& block, std::span<DrawnQuery> queries, ThreadPool* pool) {
+  for_each_index(pool, (queries.size() + kQueriesATask - 1) / kQueriesATask, [&](std::size_t task) {
+    const std::size_t begin = task * kQueriesATask;
+    const std::size_t end = std::min(queries.size(), begin + kQueriesATask);
+    TruthFinder(view, block).find(queries.subspan(begin, end - begin));
+  });
+}
+
 }  // namespace
 
 // Nodes are in a drawn order within a level, so every n-th is a sample. Node 0, the entry, cannot be left out.
@@ -150,16 +163,23 @@ std::vector<DrawnQuery> draw_queries(const GraphView& view, const VectorBlock& b
     const auto other = static_cast<std::uint32_t>(1 + (i * (nodes - 1) / count + nodes / 3) % (nodes - 1));
     DrawnQuery drawn = mix(view, block, view.positions_of(node).front(), view.positions_of(other).front());
     drawn.node = node;
-    if (view.header.metric == Metric::kCosine && drawn.inverse_norm == 0) continue;
-    if (std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); })) {
-      queries.push_back(std::move(drawn));
-    }
+    if (can_ask(drawn, view.header.metric)) queries.push_back(std::move(drawn));
   }
-  for_each_index(pool, (queries.size() + kQueriesATask - 1) / kQueriesATask, [&](std::size_t task) {
-    const std::size_t begin = task * kQueriesATask;
-    const std::size_t end = std::min(queries.size(), begin + kQueriesATask);
-    TruthFinder(view, block).find(std::span(queries).subspan(begin, end - begin));
-  });
+  find_truth(view, block, queries, pool);
+  return queries;
+}
+
+std::vector<DrawnQuery> strange_queries(const GraphView& view, const VectorBlock& block, const StrangeQueries& strange,
+                                        ThreadPool* pool) {
+  std::vector<DrawnQuery> queries;
+  for (std::size_t at = 0; at + block.dim <= strange.vectors.size() && queries.size() < kQueries; at += block.dim) {
+    const auto vector = strange.vectors.subspan(at, block.dim);
+    DrawnQuery drawn;
+    drawn.vector.assign(vector.begin(), vector.end());
+    drawn.inverse_norm = inverse_norm(drawn.vector);
+    if (can_ask(drawn, view.header.metric)) queries.push_back(std::move(drawn));
+  }
+  find_truth(view, block, queries, pool);
   return queries;
 }
 

@@ -52,6 +52,8 @@ struct IndexQuery {
   // For vectors that do not fit into memory: each that is read is a page from the disk.
   bool coded_distances = false;
   bool explain = false;  // the answer says why it was found the way it was
+  // The vector does not come from where rows come from, as a text's among pictures (StrangeQueries).
+  bool strange = false;
 };
 
 // What every index refuses, kInvalid with the numbers seen and wanted: a vector of another dimension, a number that is
@@ -93,6 +95,13 @@ class VectorIndex {
 // bits whatever the block, the filter and the SIMD level.
 std::unique_ptr<VectorIndex> make_flat_index(const VectorBlock& block);
 
+// Vectors to be asked with that do not lie where rows lie ("out of distribution": Jaiswal et al., "OOD-DiskANN", 2022):
+// their nearest are farther, less apart, and harder to find. An index is measured with them apart, so that what it
+// promises holds for those queries too that say that they are such. Others need none.
+struct StrangeQueries {
+  std::span<const float> vectors;  // one after the other, of the block's dimension; those of no use are passed over
+};
+
 // What a graph's file holds of each vector. The memory that searches touch is that of the file, and of the vectors only
 // where a line below says so; figures are of 512 dimensions with the default degree, 60,000 rows and more.
 enum class GraphCodes : std::uint32_t {
@@ -113,6 +122,7 @@ struct GraphBuildOptions {
   GraphCodes codes = GraphCodes::kFull;
   std::uint64_t owner =
       0;  // what the vectors belong to (a segment's sum), kept in the file: another's graph is refused
+  StrangeQueries strange;
   // Called from the calling thread with rows placed and rows in all; false stops the build with kCancelled.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -142,6 +152,7 @@ struct ListBuildOptions {
   std::uint32_t lists = 0;  // 0: about 4 sqrt(rows); about as many are made
   std::uint32_t bits = 4;   // of a number's code: 4 or 8
   std::uint64_t owner = 0;  // as of a graph
+  StrangeQueries strange;
   // At most so many bytes of codes are held before they are written, and as many of the sample that is clustered: with
   // less the vectors are read more often.
   std::uint64_t memory_bytes = limits::kListBuildBytesMax;

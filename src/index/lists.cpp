@@ -37,7 +37,8 @@ class ListIndex final : public VectorIndex {
   Result<IndexAnswer> search(const IndexQuery& query) const override {
     PICTOR_TRY(check_query(query, block_.dim));
     ListPlan plan;
-    if (query.metric == view_.header.metric && query.recall < 1) plan = plan_lists(view_, query.k, query.recall);
+    if (query.metric == view_.header.metric && query.recall < 1)
+      plan = plan_lists(view_, query.k, query.recall, query.strange);
     if (plan.probes == 0) return scan(query, query.filter, 0);
     return query.filter == nullptr ? search_all(query, plan) : search_allowed(query, plan);
   }

@@ -107,7 +107,7 @@ class ListBuilder {
     const MadeLists made{block_,          space_,   options_.bits, centres_,  codes_of_centres_,
                          terms_of_lists_, list_of_, first_,        positions_};
     ListCalibrator calibrator(made, ahead_, pool_);
-    calibrator.draw();
+    calibrator.draw(options_.strange);
     PICTOR_TRY(calibrator.find_truth([this](std::size_t rows) { return report(2, rows); }));
     ListWriter writer(header(), sink);
     PICTOR_TRY(writer.start());

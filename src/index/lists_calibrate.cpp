@@ -22,8 +22,10 @@ constexpr std::array<std::uint32_t, 23> kProbes = {1,  2,   3,   4,   6,   8,   
                                                    96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072};
 // Times k: rows re-scored.
 constexpr std::array<double, 16> kRescored = {1, 1.1, 1.2, 1.4, 1.6, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50};
-// A step is kept when it closes so much of what the one before left open.
+// A step is kept when it closes so much of what the one before left open; with strange queries beside, both must fit.
 constexpr double kGain = 0.12;
+constexpr double kGainBeside = 0.16;
+constexpr double kGainStrange = 0.4;
 // Share of true neighbours in lists that the reach takes in; and how much further it goes: where a filter allows only
 // far rows, lists are told apart less well than near the queries that are measured.
 constexpr double kReached = 0.999;
@@ -81,21 +83,41 @@ float likeness_of_row(const MadeLists& made, const ListQuery& query, std::size_t
   return kernels().dot(query.numbers.data(), placed.data(), placed.size()) + made.space.bias_of(placed);
 }
 
-void ListCalibrator::draw() {
+void ListCalibrator::draw(const StrangeQueries& strange) {
   const std::size_t rows = made_.block.count;
   const std::size_t count = std::min<std::size_t>(kQueries, rows / 2);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t position = (2 * i + 1) * rows / (2 * count);
     const std::size_t other = (position * 7919 + rows / 3) % rows;
     Drawn drawn = mix(static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(other));
-    const bool whole = std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); });
-    const bool directed = made_.space.metric() != Metric::kCosine || drawn.inverse_norm > 0;
-    if (whole && directed && made_.space.place_query(drawn.vector, drawn.query)) drawn_.push_back(std::move(drawn));
+    if (can_ask(drawn)) drawn_.push_back(std::move(drawn));
   }
+  add_strange(strange);
   for (const std::uint32_t probes : kProbes) {
     if (probes < made_.lists.size()) stages_.push_back(probes);
   }
   if (stages_.size() < kProbes.size()) stages_.push_back(static_cast<std::uint32_t>(made_.lists.size()));
+}
+
+bool ListCalibrator::can_ask(Drawn& drawn) const {
+  const bool whole = std::all_of(drawn.vector.begin(), drawn.vector.end(), [](float x) { return std::isfinite(x); });
+  const bool directed = made_.space.metric() != Metric::kCosine || drawn.inverse_norm > 0;
+  return whole && directed && made_.space.place_query(drawn.vector, drawn.query);
+}
+
+void ListCalibrator::add_strange(const StrangeQueries& strange) {
+  const std::size_t dim = made_.block.dim;
+  std::size_t added = 0;
+  for (std::size_t at = 0; at + dim <= strange.vectors.size() && added < kQueries; at += dim) {
+    const auto vector = strange.vectors.subspan(at, dim);
+    Drawn drawn;
+    drawn.position = kNoPosition;
+    drawn.vector.assign(vector.begin(), vector.end());
+    drawn.inverse_norm = inverse_norm(drawn.vector);
+    if (!can_ask(drawn)) continue;
+    drawn_.push_back(std::move(drawn));
+    ++added;
+  }
 }
 
 ListCalibrator::Drawn ListCalibrator::mix(std::uint32_t position, std::uint32_t other) const {
@@ -270,14 +292,18 @@ void ListCalibrator::add_recalls(const Drawn& drawn, std::size_t k, std::vector<
   }
 }
 
-std::vector<ListStep> ListCalibrator::steps_of(std::size_t k, const std::function<double(double, double)>& cost) const {
+std::vector<ListStep> ListCalibrator::steps_of(std::size_t k, bool strange, double gain,
+                                               const std::function<double(double, double)>& cost) const {
   std::vector<Sums> sums(stages_.size() * kRescored.size());
   std::vector<double> rows(stages_.size(), 0.0);
+  double count = 0;
   for (const Drawn& drawn : drawn_) {
+    if (drawn.strange() != strange) continue;
+    count += 1;
     add_recalls(drawn, k, sums);
     for (std::size_t stage = 0; stage < stages_.size(); ++stage) rows[stage] += drawn.rows_at[stage];
   }
-  const auto count = static_cast<double>(drawn_.size());
+  if (count == 0) return {};
   std::vector<std::pair<double, ListStep>> tried;
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const std::size_t stage = i / kRescored.size();
@@ -291,6 +317,7 @@ std::vector<ListStep> ListCalibrator::steps_of(std::size_t k, const std::functio
     step.recall_low = static_cast<float>(std::max(0.0, mean - kOneSided95 * spread - unseen));
     step.recall_mean = static_cast<float>(mean);
     step.rows = static_cast<float>(rows[stage] / count);
+    step.strange = strange ? 1 : 0;
     tried.emplace_back(cost(static_cast<double>(step.rows), static_cast<double>(step.rescored)), step);
   }
   std::stable_sort(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -298,7 +325,7 @@ std::vector<ListStep> ListCalibrator::steps_of(std::size_t k, const std::functio
   double open = 1;
   for (const auto& [its_cost, step] : tried) {
     const double left = 1.0 - static_cast<double>(step.recall_low);
-    if (left > open * (1 - kGain) || steps.size() == limits::kListStepsMax) continue;
+    if (left > open * (1 - gain) || steps.size() == limits::kListStepsMax) continue;
     open = left;
     steps.push_back(step);
   }
@@ -348,7 +375,12 @@ ListCalibration ListCalibrator::finish(const std::function<double(double rows, d
   ListCalibration calibration;
   if (drawn_.empty()) return calibration;
   for (std::size_t i = 0; i < kListKs.size(); ++i) {
-    const auto steps = steps_of(kListKs[i], cost);
+    const bool beside = std::any_of(drawn_.begin(), drawn_.end(), [](const Drawn& drawn) { return drawn.strange(); });
+    auto steps = steps_of(kListKs[i], false, beside ? kGainBeside : kGain, cost);
+    const auto of_strange = steps_of(kListKs[i], true, kGainStrange, cost);
+    const std::size_t room = limits::kListStepsMax - steps.size();
+    steps.insert(steps.end(), of_strange.end() - static_cast<std::ptrdiff_t>(std::min(room, of_strange.size())),
+                 of_strange.end());
     calibration.counts[i] = static_cast<std::uint32_t>(steps.size());
     std::copy(steps.begin(), steps.end(), calibration.steps[i].begin());
   }

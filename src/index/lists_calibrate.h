@@ -37,8 +37,8 @@ class ListCalibrator {
   ListCalibrator(const MadeLists& made, const RowsAhead& ahead, ThreadPool* pool)
       : made_(made), ahead_(ahead), pool_(pool) {}
 
-  // Queries near rows of the block, which are then no answers of theirs.
-  void draw();
+  // Queries near rows of the block, which are then no answers of theirs; and those of `strange` that can be asked with.
+  void draw(const StrangeQueries& strange);
   // Their true nearest; after(rows done) is called now and then and may say that it is enough, which this then returns.
   Status find_truth(const std::function<Status(std::size_t rows)>& after);
   // Rows of the lists from `begin` to `end`, whose codes and terms start at those of list `begin`.
@@ -47,6 +47,7 @@ class ListCalibrator {
   ListCalibration finish(const std::function<double(double rows, double rescored)>& cost) const;
 
  private:
+  static constexpr std::uint32_t kNoPosition = UINT32_MAX;
   struct Looked {
     std::uint32_t list = 0;
     std::uint32_t stage = 0;
@@ -60,7 +61,8 @@ class ListCalibrator {
   struct Drawn {
     std::vector<float> vector;
     float inverse_norm = 0;
-    std::uint32_t position = 0;  // of the row it was made of
+    std::uint32_t position = 0;  // of the row it was made of; kNoPosition of a strange one
+    bool strange() const { return position == kNoPosition; }
     ListQuery query;
     std::vector<Neighbor> truth;        // rows are positions
     std::vector<Wanted> wanted;         // of truth, in its order
@@ -74,12 +76,17 @@ class ListCalibrator {
     double squares = 0;
   };
 
+  void add_strange(const StrangeQueries& strange);
+  bool can_ask(Drawn& drawn) const;
   Drawn mix(std::uint32_t position, std::uint32_t other) const;
   void scan(std::size_t begin, std::size_t count, std::span<const float> worst,
             std::vector<std::vector<Neighbor>>& found) const;
   void prepare(Drawn& drawn) const;
   void count_list(Drawn& drawn, const Looked& looked, const std::uint8_t* codes, const CodeTerms* terms) const;
-  std::vector<ListStep> steps_of(std::size_t k, const std::function<double(double, double)>& cost) const;
+  // Of queries drawn from rows, or of strange ones; a step is kept when it closes `gain` of what the one before left
+  // open.
+  std::vector<ListStep> steps_of(std::size_t k, bool strange, double gain,
+                                 const std::function<double(double, double)>& cost) const;
   void add_recalls(const Drawn& drawn, std::size_t k, std::vector<Sums>& sums) const;
   double lever_and_spread(const Drawn& drawn, const Wanted& wanted, float product) const;
   float reach() const;

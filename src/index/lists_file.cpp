@@ -169,6 +169,13 @@ Status check_small_sections(const ListView& view) {
 
 }  // namespace
 
+std::span<const ListStep> ListView::steps(std::size_t of_k, bool strange) const {
+  const auto all = std::span(calibration->steps[of_k]).first(calibration->counts[of_k]);
+  const auto of_strange = std::find_if(all.begin(), all.end(), [](const ListStep& step) { return step.strange != 0; });
+  const auto of_rows = static_cast<std::size_t>(of_strange - all.begin());
+  return strange && of_strange != all.end() ? all.subspan(of_rows) : all.first(of_rows);
+}
+
 std::uint64_t ListHeader::section_bytes(ListSection section) const {
   switch (section) {
     case ListSection::kMean: return std::uint64_t{dim} * sizeof(float);

@@ -37,14 +37,14 @@ inline constexpr std::size_t kListSections = 9;
 // Numbers of neighbours that steps are measured with.
 inline constexpr std::array<std::uint32_t, 2> kListKs = {10, 100};
 
-// What was found of the true k nearest of drawn queries, and what it cost.
+// What was found of the true k nearest of the queries that were measured with, and what it cost.
 struct ListStep {
   std::uint32_t probes = 0;    // lists looked into
   std::uint32_t rescored = 0;  // rows whose vectors were read
   float recall_low = 0;        // lower end of the 95 % interval of the mean
   float recall_mean = 0;
-  float rows = 0;  // in the lists looked into, mean
-  std::uint32_t reserved = 0;
+  float rows = 0;             // in the lists looked into, mean
+  std::uint32_t strange = 0;  // 1: measured with StrangeQueries
 };
 
 struct ListCalibration {
@@ -54,7 +54,7 @@ struct ListCalibration {
   float reach = 0;
   // A likeness by codes and one by the vectors differ by no more than doubt * lever * spread, nearly always.
   float doubt = 0;
-  std::array<std::array<ListStep, limits::kListStepsMax>, kListKs.size()> steps{};
+  std::array<std::array<ListStep, limits::kListStepsMax>, kListKs.size()> steps{};  // of strange queries the last
 };
 
 // Of one list.
@@ -102,9 +102,8 @@ struct ListView {
   std::span<const ListTerms> lists;
   const ListCalibration* calibration = nullptr;
 
-  std::span<const ListStep> steps(std::size_t of_k) const {
-    return std::span(calibration->steps[of_k]).first(calibration->counts[of_k]);
-  }
+  // Of strange queries where they were measured, else as of others.
+  std::span<const ListStep> steps(std::size_t of_k, bool strange) const;
 };
 
 // kCorrupt, or kMismatch for another version.

@@ -39,9 +39,9 @@ std::vector<std::uint64_t> rank_lists(const ListQuery& query, const std::uint8_t
   return ranked;
 }
 
-ListPlan plan_lists(const ListView& view, std::size_t k, double recall) {
+ListPlan plan_lists(const ListView& view, std::size_t k, double recall, bool strange) {
   const auto step_of = [&](std::size_t of_k) -> const ListStep* {
-    const auto steps = view.steps(of_k);
+    const auto steps = view.steps(of_k, strange);
     const auto found = std::find_if(steps.begin(), steps.end(), [&](const ListStep& step) {
       return static_cast<double>(step.recall_low) >= recall;
     });

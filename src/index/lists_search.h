@@ -29,7 +29,7 @@ struct ListPlan {
   std::size_t rescored = 0;
   double rows = 0;  // that the lists are expected to have
 };
-ListPlan plan_lists(const ListView& view, std::size_t k, double recall);
+ListPlan plan_lists(const ListView& view, std::size_t k, double recall, bool strange);
 
 // One search, after the query is known to be right. Belongs to one thread.
 class ListSearch {

@@ -87,7 +87,7 @@ def read(file):
     rows = numbers(sections["rows"], "I")
     need(sorted(rows) == list(range(header["rows"])), "not every row is there once")
     found = {"header": header, "levels": levels, "centre": numbers(sections["centre"], "f"),
-             "steps": [struct.unpack_from("<HHfff", sections["steps"], 16 * n) for n in range(header["steps"])],
+             "steps": [struct.unpack_from("<HBBfff", sections["steps"], 16 * n) for n in range(header["steps"])],
              "scales": [struct.unpack_from("<ff", sections["scales"], 8 * n) for n in range(nodes)],
              "rows": [rows[begins[n]:begins[n + 1]] for n in range(nodes)]}
     if header["codes"] == FULL:

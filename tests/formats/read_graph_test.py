@@ -58,7 +58,7 @@ class Reading:
     def test_steps_ask_for_more_and_promise_more(self):
         steps = self.graph["steps"]
         self.assertEqual([(1 - step[1], step[0]) for step in steps], sorted((1 - step[1], step[0]) for step in steps))
-        self.assertTrue(all(lower <= mean <= 1.0 for _, _, lower, mean, _ in steps))
+        self.assertTrue(all(lower <= mean <= 1.0 for _, _, _, lower, mean, _ in steps))
 
     def test_a_changed_byte_of_header_table_or_section_is_refused(self):
         drawn, checked = random.Random(7), 0
