@@ -129,6 +129,8 @@ class EncoderTools {
   // Makes one vector in every way that indexing and searching do, so that compiled networks are in the cache.
   // kInvalid when no cache folder was given; kUnsupported when the run time keeps none.
   virtual Result<WarmedEncoder> warm(const std::string& name) = 0;
+  // Loads what queries need, so that the first does not wait for it.
+  virtual Status preload(const std::string& name) = 0;
   // Stage by stage, each of ours made from theirs of the stage before where that was recorded.
   virtual Result<ForeignReport> compare(const ForeignRequest& request) = 0;
   // Copies the encoder's networks beside the new card, whole or not at all. kExists: there is one of that name.

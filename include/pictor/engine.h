@@ -47,6 +47,9 @@ struct EngineOptions {
   bool reproducible = false;
   // The process ends with the engine: loaded networks are left to the system, which takes their memory back in one go.
   bool leave_networks = false;
+  // Queries come from several callers at once: each is embedded on one thread, as many side by side as there are
+  // threads. Else all threads work on one query. The bits are the same.
+  bool many_callers = false;
   std::string runtime;  // "openvino", "onnxruntime"; empty: as each encoder's card says
   std::string device;   // "cpu", "cuda", "cuda:1": cuda goes with onnxruntime; empty: the processor
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -50,6 +51,13 @@ class FakeEncoderTools : public EncoderTools {
   Result<EncoderBench> bench(const EncoderBenchRequest& request) override {
     benched.encoder = request.name;
     return benched;
+  }
+  std::vector<std::string> preloaded;
+  std::atomic<int> preloads = 0;  // another thread's
+  Status preload(const std::string& name) override {
+    preloaded.push_back(name);
+    ++preloads;
+    return Status::ok();
   }
   Result<WarmedEncoder> warm(const std::string& name) override {
     warmed.push_back(name);

@@ -151,14 +151,13 @@ TEST_F(ConfigCommand, every_value_is_from_a_flag_the_environment_the_file_or_the
 }
 
 TEST_F(ConfigCommand, every_setting_has_an_environment_variable_that_is_taken) {
-  const std::map<std::string, std::string> values = {{"listen", "[::1]:1"},   {"workers", "3"},
-                                                     {"queue", "4"},          {"connections", "5"},
-                                                     {"body-max", "1MiB"},    {"bulk-max", "2MiB"},
-                                                     {"bodies-max", "3MiB"},  {"deadline-ms", "6"},
-                                                     {"drain-s", "7"},        {"log-file", "/l"},
-                                                     {"audit-reads", "true"}, {"tls-cert", "/c"},
-                                                     {"tls-key", "/k"},       {"otlp-endpoint", "http://o"},
-                                                     {"trace-sample", "0.25"}};
+  const std::map<std::string, std::string> values = {
+      {"listen", "[::1]:1"},   {"workers", "3"},          {"queue", "4"},
+      {"connections", "5"},    {"body-max", "1MiB"},      {"bulk-max", "2MiB"},
+      {"bodies-max", "3MiB"},  {"deadline-ms", "6"},      {"drain-s", "7"},
+      {"log-file", "/l"},      {"lazy-encoders", "true"}, {"audit-reads", "true"},
+      {"tls-cert", "/c"},      {"tls-key", "/k"},         {"otlp-endpoint", "http://o"},
+      {"trace-sample", "0.25"}};
   ServeValues taken;
   std::vector<std::unique_ptr<Variable>> variables;
   for (const ServeSetting& setting : serve_settings()) {

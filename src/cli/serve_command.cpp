@@ -1,5 +1,9 @@
 // pictor serve: the collections over HTTP, until it is stopped. SIGHUP makes it read its configuration again.
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <optional>
+#include <set>
+#include <thread>
 
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
@@ -76,6 +80,37 @@ Status reload(Session& session, Server& server, Running& running) {
   return Status::ok();
 }
 
+// The encoders of all collections, loaded beside what the server does: no query waits for them. The end of the program
+// waits for the one that is being loaded.
+class Preload {
+ public:
+  explicit Preload(Engine& engine) : engine_(engine), thread_([this] { load(); }) {}
+  ~Preload() {
+    stop_ = true;
+    thread_.join();
+  }
+  Preload(const Preload&) = delete;
+  Preload& operator=(const Preload&) = delete;
+
+ private:
+  void load() {
+    const auto collections = engine_.collections();
+    if (!collections.is_ok()) return;
+    std::set<std::string> names;
+    for (const CollectionInfo& one : *collections) {
+      if (!one.external) names.insert(one.encoder);
+    }
+    for (const std::string& name : names) {
+      if (stop_) return;
+      static_cast<void>(engine_.encoder_tools().preload(name));  // what is wrong is told to who asks
+    }
+  }
+
+  Engine& engine_;
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
 Status run(Session& session) {
   if (!session.services().start_server) {
     return {Code::kUnsupported, "this program was built without its server"};
@@ -84,10 +119,12 @@ Status run(Session& session) {
   Running running{session.configuration(), {}};
   PICTOR_ASSIGN(running.values, serve_values(running.configuration));
   PICTOR_TRY(take_otlp_environment(running.values));
-  PICTOR_ASSIGN(Engine * engine, session.own_engine(true));
+  PICTOR_ASSIGN(Engine * engine, session.own_engine(true, true));
   const InterruptGuard interrupt;
   PICTOR_ASSIGN(const auto server, session.services().start_server(session.env(), *engine, running.values));
   tell_start(session, running.configuration.file, *server);
+  std::optional<Preload> preload;
+  if (!running.values.lazy_encoders) preload.emplace(*engine);
   for (; !interrupt.flag(); session.env().wait_us(kLookUs)) {
     if (!hangup.take()) continue;
     if (hangup.terminal_is_gone()) break;

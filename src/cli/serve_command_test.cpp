@@ -168,6 +168,22 @@ TEST_F(ServeCommand, defaults_are_those_of_the_library) {
   EXPECT_EQ(seen_.drain_ms, 30'000);
 }
 
+TEST_F(ServeCommand, loads_the_encoders_of_its_collections_for_many_callers) {
+  serve({"serve"});
+  for (int i = 0; i < 6000 && engine_->tools.preloads == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(stop(), 0);
+  EXPECT_EQ(engine_->tools.preloaded, std::vector<std::string>{"toy"});
+  EXPECT_TRUE(opened_.many_callers);
+}
+
+TEST_F(ServeCommand, loads_encoders_when_they_are_needed_if_told_so) {
+  serve({"serve", "--lazy-encoders"});
+  EXPECT_EQ(stop(), 0);
+  EXPECT_TRUE(engine_->tools.preloaded.empty());
+}
+
 TEST_F(ServeCommand, hangup_takes_what_is_live_and_tells_what_needs_a_restart) {
   const std::string file = folder_.write("s.toml", "[serve]\nqueue = 300\nworkers = 4\nbody-max = \"1MiB\"\n");
   serve({"serve", "--config", file, "--body-max", "2MiB"});

@@ -16,7 +16,7 @@ using Kind = ServeSetting::Kind;
 
 constexpr std::uint64_t kBodyBytesMin = 64 * limits::kKiB, kBytesMost = std::uint64_t{1} << 62;
 
-constexpr std::array<ServeSetting, 15> kSettings = {{
+constexpr std::array<ServeSetting, 16> kSettings = {{
     {"listen", "ADDRESS:PORT", "Where to listen; port 0 takes any that is free", Kind::kListen, false},
     {"workers", "N", "Requests that are worked on at once", Kind::kCount, false, &ServeValues::workers, 2,
      limits::kThreadsMax},
@@ -34,6 +34,8 @@ constexpr std::array<ServeSetting, 15> kSettings = {{
      static_cast<std::uint64_t>(limits::kQueryDeadlineMsMax)},
     {"drain-s", "S", "How long requests under way may take when it is stopped", Kind::kCount, true,
      &ServeValues::drain_s, 0, 3600},
+    {"lazy-encoders", "", "Load encoders when they are first needed, not at the start", Kind::kFlag, false,
+     &ServeValues::lazy_encoders},
     {"log-file", "FILE", "Requests are told there, one line of JSON each", Kind::kText, true, &ServeValues::log_file},
     {"audit-reads", "", "Write down searches and reads too; see pictor audit", Kind::kFlag, true,
      &ServeValues::audit_reads},

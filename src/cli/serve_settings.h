@@ -16,7 +16,8 @@
 namespace pictor {
 
 struct ServeValues : ServerOptions {
-  std::int64_t drain_s = 30;  // how long requests under way may take when it is stopped
+  std::int64_t drain_s = 30;   // how long requests under way may take when it is stopped
+  bool lazy_encoders = false;  // encoders are loaded when first needed, not at the start
 };
 
 struct ServeSetting {

@@ -66,7 +66,7 @@ Result<Engine*> Session::engine(bool create) {
   return url ? connect(*url) : opened;
 }
 
-Result<Engine*> Session::own_engine(bool create) {
+Result<Engine*> Session::own_engine(bool create, bool many_callers) {
   if (engine_ != nullptr) return engine_.get();
   EngineOptions options;
   options.data_folder = options_.data;
@@ -76,6 +76,7 @@ Result<Engine*> Session::own_engine(bool create) {
   options.cache_folder = default_cache_folder();
   options.threads = options_.threads;
   options.create = create;
+  options.many_callers = many_callers;
   if (!options_.vector_cache) options.vector_cache_bytes = 0;
   options.reproducible = options_.reproducible;
   options.runtime = options_.runtime;

@@ -55,7 +55,7 @@ class Session {
   // `create`: make the data folder when it does not exist.
   Result<Engine*> engine(bool create = false);
   // Of the data folder itself. kBusy: another process has it open.
-  Result<Engine*> own_engine(bool create);
+  Result<Engine*> own_engine(bool create, bool many_callers = false);
   // One line on standard error, when --log-level asks for it.
   void log(LogLevel level, const std::string& text);
   // Bold on a terminal that can.

@@ -16,6 +16,7 @@ class EncoderToolsImpl final : public EncoderTools {
 
   Result<EncoderBench> bench(const EncoderBenchRequest& request) override;
   Result<WarmedEncoder> warm(const std::string& name) override;
+  Status preload(const std::string& name) override;
   Result<ForeignReport> compare(const ForeignRequest& request) override;
   Result<DerivedEncoder> derive(const DeriveRequest& request) override;
 

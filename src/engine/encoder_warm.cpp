@@ -84,6 +84,11 @@ Result<std::unique_ptr<Encoder>> EncoderToolsImpl::open_for(const std::string& n
   return open_encoder(env_, encoders_.places(), name, *runtime, options);
 }
 
+Status EncoderToolsImpl::preload(const std::string& name) {
+  PICTOR_ASSIGN(const auto batcher, encoders_.batcher(name));
+  return encode_once(batcher->encoder());
+}
+
 Result<WarmedEncoder> EncoderToolsImpl::warm(const std::string& name) {
   if (cache_folder_.empty()) return Status(Code::kInvalid, "no folder for compiled models was given");
   PICTOR_ASSIGN(const auto* runtime, encoders_.runtime_of(name));

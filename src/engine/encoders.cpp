@@ -14,11 +14,12 @@ constexpr const char* kAdvice = ": run `tools/setup models` in Pictor's folder";
 }  // namespace
 
 Encoders::Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime,
-                   bool leave_networks)
+                   bool many_callers, bool leave_networks)
     : env_(env),
       places_(std::move(places)),
       cache_folder_(std::move(cache_folder)),
       threads_(threads),
+      many_callers_(many_callers),
       leave_networks_(leave_networks),
       loaded_(std::make_unique<Loaded>(std::move(runtime))) {}
 
@@ -56,8 +57,9 @@ Result<std::shared_ptr<const Encoder>> Encoders::open_locked(const std::string& 
   if (slot != nullptr) return slot;
   PICTOR_ASSIGN(const auto* runtime, runtime_of(name));
   EncoderOptions options;
-  options.threads = purpose == EncodeFor::kBulk ? 1 : threads_;
-  options.parallel = purpose == EncodeFor::kBulk ? threads_ : 1;
+  const bool side_by_side = purpose == EncodeFor::kBulk || many_callers_;
+  options.threads = side_by_side ? 1 : threads_;
+  options.parallel = side_by_side ? threads_ : 1;
   options.cache_folder = cache_folder_;
   PICTOR_ASSIGN(auto encoder, open_encoder(env_, places_, name, *runtime, options));
   slot = std::move(encoder);
@@ -69,7 +71,9 @@ Result<std::shared_ptr<Batcher>> Encoders::batcher(const std::string& name) {
   const std::lock_guard lock(mutex_);
   PICTOR_ASSIGN(auto encoder, open_locked(name, EncodeFor::kQuery));
   auto& slot = batchers_[name];
-  if (slot == nullptr) slot = std::make_shared<Batcher>(env_, std::move(encoder), BatcherOptions{});
+  BatcherOptions options;
+  options.streams = many_callers_ ? threads_ : 1;
+  if (slot == nullptr) slot = std::make_shared<Batcher>(env_, std::move(encoder), options);
   return slot;
 }
 

@@ -16,14 +16,14 @@
 
 namespace pictor {
 
-// A bulk run fills the processors with forward passes of one thread each; a query gives all threads to one pass. The
-// bits are the same.
+// A bulk run fills the processors with forward passes of one thread each, and so do queries of many callers; else a
+// query gives all threads to one pass. The bits are the same.
 enum class EncodeFor { kBulk, kQuery };
 
 class Encoders {
  public:
   Encoders(Env& env, EncoderPlaces places, std::string cache_folder, std::size_t threads, RuntimeChoice runtime,
-           bool leave_networks = false);
+           bool many_callers = false, bool leave_networks = false);
   ~Encoders();
   Encoders(const Encoders&) = delete;
   Encoders& operator=(const Encoders&) = delete;
@@ -54,6 +54,7 @@ class Encoders {
   EncoderPlaces places_;
   std::string cache_folder_;
   std::size_t threads_;
+  const bool many_callers_;
   const bool leave_networks_;
   std::mutex mutex_;
   // What is left to the system when the process ends.

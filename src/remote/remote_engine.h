@@ -39,6 +39,7 @@ class RemoteEncoderTools final : public EncoderTools {
   explicit RemoteEncoderTools(Wire& wire) : wire_(wire) {}
   Result<EncoderBench> bench(const EncoderBenchRequest&) override { return away("measuring an encoder"); }
   Result<WarmedEncoder> warm(const std::string&) override { return away("warming an encoder"); }
+  Status preload(const std::string&) override { return away("loading an encoder"); }
   Result<ForeignReport> compare(const ForeignRequest&) override { return away("comparing an encoder"); }
   Result<DerivedEncoder> derive(const DeriveRequest&) override { return away("deriving an encoder"); }
 
