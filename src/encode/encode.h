@@ -163,6 +163,10 @@ struct AddEncoderReport {
 Result<AddEncoderReport> add_encoder(Env& env, const EncoderPlaces& places, const Runtime& runtime,
                                      const AddEncoderRequest& request);
 
+// Sentences as people search for pictures: of nobody's collection, always the same for a seed. Quantising and measuring
+// indexes use them.
+std::vector<std::string> calibration_sentences(std::size_t count, std::uint32_t seed);
+
 // A static int8 encoder from one in f32: see infer's NetworkQuantizer for how.
 struct QuantizeEncoderRequest {
   std::string encoder;  // f32

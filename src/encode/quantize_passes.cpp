@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "encode/encode.h"
 #include "encode/towers.h"
 
 namespace pictor {

@@ -53,7 +53,4 @@ class TextPasses final : public CalibrationPasses {
   std::vector<Tokens> tokens_;
 };
 
-// Sentences as people search for pictures, for those who give none: always the same.
-std::vector<std::string> calibration_sentences(std::size_t count, std::uint32_t seed);
-
 }  // namespace pictor

@@ -14,15 +14,12 @@
 
 namespace pictor {
 
-// Sentences as people search for pictures, all different: always the same.
-std::vector<std::string> example_searches();
-
 class StrangeTexts {
  public:
   explicit StrangeTexts(Encoders& encoders) : encoders_(encoders) {}
 
-  // Vectors of example_searches() in that space of the collection; made once. None for a space without texts, or where
-  // the encoder cannot be run, which is logged: indexes then promise what they do for pictures.
+  // Vectors of sentences (encode.h, calibration_sentences) in that space of the collection; made once. None for a space
+  // without texts, or where the encoder cannot be run, which is logged: indexes then promise what they do for pictures.
   std::vector<float> of(const CollectionSpec& spec, const SpaceSpec& space);
 
  private:

@@ -374,8 +374,8 @@ float ListCalibrator::doubt() const {
 ListCalibration ListCalibrator::finish(const std::function<double(double rows, double rescored)>& cost) const {
   ListCalibration calibration;
   if (drawn_.empty()) return calibration;
+  const bool beside = std::any_of(drawn_.begin(), drawn_.end(), [](const Drawn& drawn) { return drawn.strange(); });
   for (std::size_t i = 0; i < kListKs.size(); ++i) {
-    const bool beside = std::any_of(drawn_.begin(), drawn_.end(), [](const Drawn& drawn) { return drawn.strange(); });
     auto steps = steps_of(kListKs[i], false, beside ? kGainBeside : kGain, cost);
     const auto of_strange = steps_of(kListKs[i], true, kGainStrange, cost);
     const std::size_t room = limits::kListStepsMax - steps.size();
