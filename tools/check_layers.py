@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Checks every include against one table of rooms and floors: down only, by the door, one stranger one file."""
+"""Checks every include against one table of rooms and floors: down only, by the door, one stranger one file.
+
+And that no two files name a type alike: what both hold would be one to the linker."""
 import pathlib
 import re
 import sys
@@ -38,6 +40,8 @@ STRANGERS = {
     r"Eigen/": ["encode/pca"],
     r"boost/": ["serve/http.cpp"],
 }
+# A type of namespace pictor.
+TYPE = re.compile(r"^(?:struct|class|enum(?: class)?) (?:\[\[\w+\]\] )?(\w+)\b(?!::)[^;()]*\{", re.MULTILINE)
 LIMITS = "base/limits.h"  # the only file that opens the namespace of limits: whoever reads it has seen them all
 # nlohmann/json.hpp may be included by any .cpp, never by a header but those for tests alone.
 
@@ -78,8 +82,33 @@ def check_limits(file, text):
     return None
 
 
+def types_of(text):
+    """(name, line) of each type of namespace pictor, or of none."""
+    inside, found = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("namespace "):
+            inside.append(line.removeprefix("namespace ").rstrip("{ "))
+        elif line.startswith("}  // namespace"):
+            inside.pop()
+        elif inside in ([], ["pictor"]) and (match := TYPE.match(line)):
+            found.append((match.group(1), number))
+    return found
+
+
+def check_types(texts):
+    """Of {file: text}: types that are declared in two files."""
+    seen, faults = {}, []
+    for file, text in texts.items():
+        for name, line in types_of(text):
+            if name in seen:
+                faults.append(f"{file}:{line}: a type '{name}' is in {seen[name]} already: name one of them otherwise")
+            seen.setdefault(name, f"{file}:{line}")
+    return faults
+
+
 def check_tree(root):
-    faults = []
+    files = [path for top in ("src", "include") for path in sorted((root / top).rglob("*")) if path.suffix in (".h", ".cpp")]
+    faults = check_types({path.relative_to(root).as_posix(): path.read_text(errors="replace") for path in files})
     for path in sorted((root / "src").rglob("*")):
         if path.suffix not in (".h", ".cpp"):
             continue
@@ -111,9 +140,12 @@ def self_test(root):
     bad = [check_room_include("vector", "store/store.h", "x"), check_room_include("store", "db/connection.h", "x"),
            check_room_include("store", "index/index.h", "x"), check_stranger("store/a.cpp", "sqlite3.h", "x"),
            check_stranger("store/a.h", "nlohmann/json.hpp", "x"), check_limits("store/a.h", "x\nnamespace limits {"),
-           check_limits("store/a.h", "namespace pictor::limits {")]
+           check_limits("store/a.h", "namespace pictor::limits {"),
+           check_types({"a.h": "struct Same {", "b.h": "enum class Same : int { kA };"})]
     good = [check_limits("base/limits.h", "namespace pictor::limits {"), check_limits("a.cpp", "limits::kRows"),
-            check_room_include("store", "db/db.h", "x"), check_stranger("db/a.cpp", "sqlite3.h", "x")]
+            check_room_include("store", "db/db.h", "x"), check_stranger("db/a.cpp", "sqlite3.h", "x"),
+            check_types({"a.h": "struct Same;\nstruct Other {", "b.h": "struct Same {",
+                         "c.cpp": "namespace pictor {\nnamespace {\nstruct Same {\n};\n}  // namespace\n}  // namespace pictor"})]
     return all(bad) and not any(good)
 
 

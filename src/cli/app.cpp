@@ -42,8 +42,10 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->type_name("DEVICE");
   app.add_flag("--json", options.json, "Print one JSON document instead of text");
   app.add_flag("-q,--quiet", options.quiet, "Print no progress and no summary");
-  const std::map<std::string, LogLevel> levels = {
-      {"error", LogLevel::kError}, {"warn", LogLevel::kWarn}, {"info", LogLevel::kInfo}, {"debug", LogLevel::kDebug}};
+  const std::map<std::string, Verbosity> levels = {{"error", Verbosity::kError},
+                                                   {"warn", Verbosity::kWarn},
+                                                   {"info", Verbosity::kInfo},
+                                                   {"debug", Verbosity::kDebug}};
   app.add_option("--log-level", options.log_level, "What is told on standard error")
       ->transform(CLI::CheckedTransformer(levels).description(""))
       ->envname("PICTOR_LOG_LEVEL")

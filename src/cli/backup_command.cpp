@@ -36,7 +36,9 @@ Status list(Session& session) {
     session.out() << "No backup was made of this data folder.\n";
     return Status::ok();
   }
-  Table table({{"backup", Column::Kind::kPath, 20}, {"of", Column::Kind::kText}, {"made", Column::Kind::kText, 23}});
+  Table table({{"backup", TableColumn::Kind::kPath, 20},
+               {"of", TableColumn::Kind::kText},
+               {"made", TableColumn::Kind::kText, 23}});
   for (const BackupPlace& place : places) {
     table.add({place.path, place.collection.empty() ? "all" : place.collection,
                place.made_us ? date_text(*place.made_us) : "never whole"});

@@ -20,11 +20,11 @@ Status run(Session& session) {
     session.out() << "There is no collection yet.\n";
     return Status::ok();
   }
-  Table table({{"collection", Column::Kind::kText, 12},
-               {"items", Column::Kind::kNumber},
-               {"encoder", Column::Kind::kText, 12},
-               {"keep", Column::Kind::kText},
-               {"size", Column::Kind::kNumber}});
+  Table table({{"collection", TableColumn::Kind::kText, 12},
+               {"items", TableColumn::Kind::kNumber},
+               {"encoder", TableColumn::Kind::kText, 12},
+               {"keep", TableColumn::Kind::kText},
+               {"size", TableColumn::Kind::kNumber}});
   for (const CollectionInfo& info : collections) {
     table.add({info.name, with_commas(info.items), info.encoder, info.keep,
                bytes_text(info.database_bytes + info.segment_bytes + info.blob_bytes)});

@@ -108,7 +108,8 @@ Status show(Session& session) {
     session.out() << dumped(out) << "\n";
     return Status::ok();
   }
-  Table table({{"KEY", Column::Kind::kText, 20}, {"VALUE", Column::Kind::kPath}, {"FROM", Column::Kind::kPath}});
+  Table table(
+      {{"KEY", TableColumn::Kind::kText, 20}, {"VALUE", TableColumn::Kind::kPath}, {"FROM", TableColumn::Kind::kPath}});
   for (const ConfigValue& value : now.values) {
     table.add({value.key(), value.text.empty() ? "-" : value.text, value.place});
   }

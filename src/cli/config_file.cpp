@@ -170,7 +170,7 @@ Configuration configuration_of(const CLI::App& program, const ConfigFile& file, 
        {"threads", std::to_string(options.threads)},
        {"runtime", options.runtime},
        {"device", options.device},
-       {"log-level", std::string(log_level_name(options.log_level))}}};
+       {"log-level", std::string(verbosity_name(options.log_level))}}};
   for (const auto& [name, text] : globals) {
     out.values.push_back(value_of(program, name, text, file));
     out.values.back().live = std::string_view(name) == "log-level";

@@ -72,12 +72,12 @@ std::function<void(const CopyProgress&)> CopyPrinter::function() {
 void print_copied(Session& session, const std::string& verb, const CopyReport& report) {
   if (session.options().quiet) return;
   std::ostream& out = session.out();
-  Table table({{"collection", Column::Kind::kText},
-               {"sequence", Column::Kind::kNumber},
-               {"of", Column::Kind::kText, 23},
-               {"items", Column::Kind::kNumber},
-               {"pictures", Column::Kind::kNumber},
-               {"size", Column::Kind::kNumber}});
+  Table table({{"collection", TableColumn::Kind::kText},
+               {"sequence", TableColumn::Kind::kNumber},
+               {"of", TableColumn::Kind::kText, 23},
+               {"items", TableColumn::Kind::kNumber},
+               {"pictures", TableColumn::Kind::kNumber},
+               {"size", TableColumn::Kind::kNumber}});
   for (const CopiedCollection& one : report.collections) {
     table.add({one.name, with_commas(one.sequence), one.time_us ? date_text(*one.time_us) : "", with_commas(one.items),
                with_commas(one.blobs), bytes_text(one.bytes)});

@@ -86,8 +86,8 @@ Status print_purge(Session& session, const Options& options, const Purge& purge)
     }
   }
   for (const BackupLeft& left : purge.backups_left) {
-    session.log(LogLevel::kWarn, "the backup in '" + left.path + "' still has them: " + left.cause.message() +
-                                     ". Back up to it again (pictor backup), or remove it");
+    session.log(Verbosity::kWarn, "the backup in '" + left.path + "' still has them: " + left.cause.message() +
+                                      ". Back up to it again (pictor backup), or remove it");
   }
   return options.ids.empty() || purge.unknown.empty() ? Status::ok() : missing(options, purge.unknown.size());
 }

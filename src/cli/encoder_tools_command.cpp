@@ -24,7 +24,7 @@ void print_bench(Session& session, const EncoderBench& bench) {
   out << "first vector " << figure(bench.cold_ms) << " ms cold";
   if (bench.warm_ms > 0) out << ", " << figure(bench.warm_ms) << " ms with its networks compiled before";
   out << "\n";
-  constexpr auto kNumber = Column::Kind::kNumber;
+  constexpr auto kNumber = TableColumn::Kind::kNumber;
   Table table({{"what"},
                {"batch", kNumber},
                {"threads", kNumber},

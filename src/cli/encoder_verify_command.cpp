@@ -23,9 +23,9 @@ std::string stage_name(const StageReport& row) {
 }
 
 void print_stages(Session& session, const ForeignReport& report) {
-  constexpr auto kNumber = Column::Kind::kNumber;
+  constexpr auto kNumber = TableColumn::Kind::kNumber;
   Table table({{"of"},
-               {"stage", Column::Kind::kText, 12},
+               {"stage", TableColumn::Kind::kText, 12},
                {"items", kNumber},
                {"equal", kNumber},
                {"close", kNumber},

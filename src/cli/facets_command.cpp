@@ -25,7 +25,7 @@ void print_facet(Session& session, const Facet& facet) {
   }
   out << "\n";
   if (facet.values.empty()) return;
-  Table table({{"value", Column::Kind::kText, 20}, {"items", Column::Kind::kNumber}});
+  Table table({{"value", TableColumn::Kind::kText, 20}, {"items", TableColumn::Kind::kNumber}});
   for (const FacetValue& one : facet.values) table.add({value_text(one.value), with_commas(one.items)});
   out << table.text(session.terminal().width);
   const std::uint64_t more = facet.distinct - facet.values.size();

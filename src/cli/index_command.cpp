@@ -174,7 +174,7 @@ Status run(Session& session, const Options& options) {
   } else if (!session.options().quiet) {
     print_summary(session, summary, options);
   }
-  for (const std::string& warning : summary.report.warnings) session.log(LogLevel::kWarn, warning);
+  for (const std::string& warning : summary.report.warnings) session.log(Verbosity::kWarn, warning);
   PICTOR_TRY(finished);
   return outcome(summary, options.strict);
 }

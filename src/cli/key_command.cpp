@@ -75,9 +75,9 @@ Status list(Session& session) {
     session.out() << "There is no key: whoever reaches the server on this machine may do all\n";
     return Status::ok();
   }
-  Table table({{"ID", Column::Kind::kNumber},
+  Table table({{"ID", TableColumn::Kind::kNumber},
                {"NAME"},
-               {"ROLE", Column::Kind::kNumber},
+               {"ROLE", TableColumn::Kind::kNumber},
                {"TENANT"},
                {"COLLECTIONS"},
                {"LIMITS"},

@@ -99,12 +99,12 @@ Bytes thumbnail_of(Session& session, Engine& engine, const Query& query, const s
                    ThumbnailFormat format) {
   Result<std::optional<Bytes>> picture = engine.picture_as_of(query.collection, id, query.as_of);
   if (!picture.is_ok() || !picture->has_value()) {
-    if (!picture.is_ok()) session.log(LogLevel::kInfo, "picture of '" + id + "': " + picture.status().message());
+    if (!picture.is_ok()) session.log(Verbosity::kInfo, "picture of '" + id + "': " + picture.status().message());
     return {};
   }
   Result<Bytes> small = session.services().thumbnail(**picture, side, format);
   if (small.is_ok()) return std::move(small).value();
-  session.log(LogLevel::kInfo, "thumbnail of '" + id + "': " + small.status().message());
+  session.log(Verbosity::kInfo, "thumbnail of '" + id + "': " + small.status().message());
   return {};
 }
 
@@ -141,11 +141,11 @@ std::string size_text(const Hit& hit) {
 }
 
 std::string table_text(const Hits& hits, std::size_t width) {
-  Table table({{"#", Column::Kind::kNumber},
-               {"score", Column::Kind::kNumber},
-               {"id", Column::Kind::kPath, 16},
-               {"size", Column::Kind::kNumber},
-               {"text", Column::Kind::kText, 12}});
+  Table table({{"#", TableColumn::Kind::kNumber},
+               {"score", TableColumn::Kind::kNumber},
+               {"id", TableColumn::Kind::kPath, 16},
+               {"size", TableColumn::Kind::kNumber},
+               {"text", TableColumn::Kind::kText, 12}});
   for (const Hit& hit : hits.hits) {
     table.add({std::to_string(table.rows() + 1), fixed(hit.score.value, 3), hit.id, size_text(hit), hit.text});
   }
@@ -183,7 +183,8 @@ void print_hits(Session& session, Engine& engine, const Query& query, const Hits
                      fixed(hits.ms, 1) + " ms" + (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
       << "\n";
   if (!options.explain) return;
-  Table table({{"room", Column::Kind::kText}, {"what", Column::Kind::kText, 20}, {"ms", Column::Kind::kNumber}});
+  Table table(
+      {{"room", TableColumn::Kind::kText}, {"what", TableColumn::Kind::kText, 20}, {"ms", TableColumn::Kind::kNumber}});
   for (const SearchStage& stage : hits.stages) table.add({stage.room, stage.what, fixed(stage.ms, 2)});
   out << "\n" << table.text(width) << with_commas(hits.distances) << " distances\n";
 }
@@ -206,7 +207,7 @@ Status run(Session& session, const Options& options) {
   session.options().reproducible = options.reproducible;
   PICTOR_ASSIGN(Engine * engine, session.engine());
   PICTOR_ASSIGN(const Hits hits, engine->search(query));
-  for (const std::string& warning : hits.warnings) session.log(LogLevel::kWarn, warning);
+  for (const std::string& warning : hits.warnings) session.log(Verbosity::kWarn, warning);
   if (session.json())
     session.out() << hits_json(hits) << "\n";
   else

@@ -28,7 +28,7 @@ void tell(Session& session, const std::string& text) {
 
 void tell_start(Session& session, const std::string& file, const Server& server) {
   if (!file.empty()) tell(session, "configuration: " + file);
-  if (file.empty()) session.log(LogLevel::kInfo, "no configuration file, wanted " + config_file_of_server());
+  if (file.empty()) session.log(Verbosity::kInfo, "no configuration file, wanted " + config_file_of_server());
   if (session.json()) {
     session.out() << "{\"url\": " << json_string(server.url()) << "}" << std::endl;
   } else {

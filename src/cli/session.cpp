@@ -48,11 +48,11 @@ std::string default_cache_folder() { return home_folder("XDG_CACHE_HOME", ".cach
 std::string default_models_folder() { return compiled_or_installed(PICTOR_DEFAULT_MODELS, "models"); }
 std::string default_weights_folder() { return compiled_or_installed(PICTOR_DEFAULT_WEIGHTS, "weights"); }
 
-std::string_view log_level_name(LogLevel level) { return kLevelNames[static_cast<std::size_t>(level)]; }
+std::string_view verbosity_name(Verbosity level) { return kLevelNames[static_cast<std::size_t>(level)]; }
 
 Result<Engine*> Session::connect(const std::string& url) {
   if (services_.connect == nullptr) return Status(Code::kUnsupported, "this program was built without its client");
-  log(LogLevel::kInfo, "asking the server at " + url);
+  log(Verbosity::kInfo, "asking the server at " + url);
   PICTOR_ASSIGN(engine_, services_.connect(env(), {url, environment("PICTOR_KEY"), environment("PICTOR_CA")}));
   return engine_.get();
 }
@@ -82,15 +82,15 @@ Result<Engine*> Session::own_engine(bool create, bool many_callers) {
   options.runtime = options_.runtime;
   options.device = options_.device;
   options.leave_networks = services_.process_ends;
-  log(LogLevel::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
-                            options.weights_folder + ", cache " + options.cache_folder);
+  log(Verbosity::kDebug, "data folder " + options.data_folder + ", cards " + options.cards_folder + ", weights " +
+                             options.weights_folder + ", cache " + options.cache_folder);
   PICTOR_ASSIGN(engine_, services_.open_engine(env(), options));
   return engine_.get();
 }
 
-void Session::log(LogLevel level, const std::string& text) {
+void Session::log(Verbosity level, const std::string& text) {
   if (level > options_.log_level) return;
-  err_ << "pictor " << log_level_name(level) << ": " << printable(text) << "\n";
+  err_ << "pictor " << verbosity_name(level) << ": " << printable(text) << "\n";
 }
 
 std::string Session::styled(std::string_view text, const char* code) const {

@@ -18,8 +18,8 @@ class Option;
 
 namespace pictor {
 
-enum class LogLevel { kError, kWarn, kInfo, kDebug };
-std::string_view log_level_name(LogLevel level);
+enum class Verbosity { kError, kWarn, kInfo, kDebug };
+std::string_view verbosity_name(Verbosity level);
 
 struct GlobalOptions {
   std::string data, models, weights, encoders, runtime, device;
@@ -29,7 +29,7 @@ struct GlobalOptions {
   bool json = false;
   bool quiet = false;
   bool reproducible = false;
-  LogLevel log_level = LogLevel::kWarn;
+  Verbosity log_level = Verbosity::kWarn;
 };
 
 class Session {
@@ -57,7 +57,7 @@ class Session {
   // Of the data folder itself. kBusy: another process has it open.
   Result<Engine*> own_engine(bool create, bool many_callers = false);
   // One line on standard error, when --log-level asks for it.
-  void log(LogLevel level, const std::string& text);
+  void log(Verbosity level, const std::string& text);
   // Bold on a terminal that can.
   std::string bold(std::string_view text) const;
   std::string dim(std::string_view text) const;

@@ -66,11 +66,11 @@ Status run(Session& session, const std::string& collection) {
                       std::to_string(grid.dim) + " numbers: " + bytes_text(info.tokens_item_bytes) + " an item, " +
                       bytes_text(info.tokens_bytes) + " in the database");
   }
-  Table heads({{"head", Column::Kind::kText},
-               {"dim", Column::Kind::kNumber},
-               {"metric", Column::Kind::kText},
-               {"takes", Column::Kind::kText},
-               {"space", Column::Kind::kText, 12}});
+  Table heads({{"head", TableColumn::Kind::kText},
+               {"dim", TableColumn::Kind::kNumber},
+               {"metric", TableColumn::Kind::kText},
+               {"takes", TableColumn::Kind::kText},
+               {"space", TableColumn::Kind::kText, 12}});
   for (const HeadInfo& head : info.heads) {
     const char* takes = info.external               ? "vectors"
                         : head.images && head.texts ? "pictures, words"

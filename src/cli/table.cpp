@@ -9,11 +9,11 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 
-std::string cell_text(const Column& column, const std::string& cell, std::size_t width) {
+std::string cell_text(const TableColumn& column, const std::string& cell, std::size_t width) {
   switch (column.kind) {
-    case Column::Kind::kText: return pad_right(cut_end(cell, width), width);
-    case Column::Kind::kPath: return pad_right(cut_middle(cell, width), width);
-    case Column::Kind::kNumber: break;
+    case TableColumn::Kind::kText: return pad_right(cut_end(cell, width), width);
+    case TableColumn::Kind::kPath: return pad_right(cut_middle(cell, width), width);
+    case TableColumn::Kind::kNumber: break;
   }
   return pad_left(cell, width);
 }
@@ -39,7 +39,7 @@ std::vector<std::size_t> Table::widths(std::size_t width) const {
   while (total > width) {
     std::size_t* best = nullptr;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const bool fixed_width = columns_[i].kind == Column::Kind::kNumber || wanted[i] <= columns_[i].width_min;
+      const bool fixed_width = columns_[i].kind == TableColumn::Kind::kNumber || wanted[i] <= columns_[i].width_min;
       if (!fixed_width && (best == nullptr || wanted[i] > *best)) best = &wanted[i];
     }
     if (best == nullptr) break;
@@ -62,7 +62,7 @@ std::string Table::text(std::size_t width) const {
     out += line + "\n";
   };
   std::vector<std::string> titles;
-  for (const Column& column : columns_) titles.push_back(column.title);
+  for (const TableColumn& column : columns_) titles.push_back(column.title);
   add_line(titles);
   for (const auto& row : rows_) add_line(row);
   return out;

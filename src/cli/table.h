@@ -7,7 +7,7 @@
 
 namespace pictor {
 
-struct Column {
+struct TableColumn {
   std::string title;
   enum class Kind : unsigned char { kText, kPath, kNumber } kind = Kind::kText;  // cut at the end, in the middle, never
   std::size_t width_min = 8;                                                     // of columns that may be cut
@@ -15,7 +15,7 @@ struct Column {
 
 class Table {
  public:
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  explicit Table(std::vector<TableColumn> columns) : columns_(std::move(columns)) {}
 
   // REQUIRES: as many cells as columns. Cells are made printable.
   void add(std::vector<std::string> cells);
@@ -26,7 +26,7 @@ class Table {
  private:
   std::vector<std::size_t> widths(std::size_t width) const;
 
-  std::vector<Column> columns_;
+  std::vector<TableColumn> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -34,7 +34,7 @@ Status list(Session& session) {
     session.out() << "There is no tenant but the main one\n";
     return Status::ok();
   }
-  Table table({{"NAME"}, {"ITEMS AT MOST", Column::Kind::kNumber}, {"SINCE", Column::Kind::kNumber}});
+  Table table({{"NAME"}, {"ITEMS AT MOST", TableColumn::Kind::kNumber}, {"SINCE", TableColumn::Kind::kNumber}});
   for (const TenantInfo& tenant : tenants) {
     table.add({tenant.name, tenant.items_max == 0 ? "-" : with_commas(tenant.items_max), date_text(tenant.created_us)});
   }

@@ -95,10 +95,10 @@ TEST(Text, wrap_breaks_at_spaces_and_keeps_line_ends) {
 }
 
 TEST(Table, lines_fit_the_width_and_the_path_gives_way_in_its_middle) {
-  Table table({{"#", Column::Kind::kNumber},
-               {"score", Column::Kind::kNumber},
-               {"id", Column::Kind::kPath, 16},
-               {"text", Column::Kind::kText, 12}});
+  Table table({{"#", TableColumn::Kind::kNumber},
+               {"score", TableColumn::Kind::kNumber},
+               {"id", TableColumn::Kind::kPath, 16},
+               {"text", TableColumn::Kind::kText, 12}});
   table.add({"1", "0.812",
              "photos/2024/a-very-long-folder-name/and-another-one/\xE7\x8C\xAB\xE7\x8C\xAB\xE7\x8C\xAB.jpg",
              "a picture of a cat that sits on a wall in the sun and looks at you"});
@@ -111,7 +111,7 @@ TEST(Table, lines_fit_the_width_and_the_path_gives_way_in_its_middle) {
 }
 
 TEST(Table, columns_are_aligned_under_wide_letters) {
-  Table table({{"name", Column::Kind::kText}, {"n", Column::Kind::kNumber}});
+  Table table({{"name", TableColumn::Kind::kText}, {"n", TableColumn::Kind::kNumber}});
   table.add({"\xE7\x8C\xAB", "1"});
   table.add({"cat", "22"});
   EXPECT_EQ(table.text(80), "name   n\n\xE7\x8C\xAB     1\ncat   22\n");

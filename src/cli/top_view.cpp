@@ -99,10 +99,10 @@ void add_table(const Table& table, std::size_t width, std::vector<std::string>& 
 
 void add_timed(const char* title, const std::vector<TopTimed>& all, std::size_t width,
                std::vector<std::string>& lines) {
-  Table table({{title, Column::Kind::kText},
-               {"A SECOND", Column::Kind::kNumber},
-               {"P50 MS", Column::Kind::kNumber},
-               {"P99 MS", Column::Kind::kNumber}});
+  Table table({{title, TableColumn::Kind::kText},
+               {"A SECOND", TableColumn::Kind::kNumber},
+               {"P50 MS", TableColumn::Kind::kNumber},
+               {"P99 MS", TableColumn::Kind::kNumber}});
   for (const TopTimed& one : all) table.add({one.name, fixed(one.rate, 1), ms_text(one.p50_s), ms_text(one.p99_s)});
   add_table(table, width, lines);
 }
@@ -178,12 +178,12 @@ std::vector<std::string> top_lines(const TopView& view, std::size_t width) {
        (view.cache_share ? fixed(*view.cache_share * 100, 0) + " % hits" : std::string("not asked")));
   add_timed("OPERATION", view.operations, width, lines);
   add_timed("STAGE OF A QUERY", view.stages, width, lines);
-  Table table({{"COLLECTION", Column::Kind::kText},
-               {"ITEMS", Column::Kind::kNumber},
-               {"FRESH", Column::Kind::kNumber},
-               {"SEGMENTS", Column::Kind::kNumber},
-               {"BYTES", Column::Kind::kNumber},
-               {"RECALL@10", Column::Kind::kNumber}});
+  Table table({{"COLLECTION", TableColumn::Kind::kText},
+               {"ITEMS", TableColumn::Kind::kNumber},
+               {"FRESH", TableColumn::Kind::kNumber},
+               {"SEGMENTS", TableColumn::Kind::kNumber},
+               {"BYTES", TableColumn::Kind::kNumber},
+               {"RECALL@10", TableColumn::Kind::kNumber}});
   for (const TopCollection& one : view.collections) {
     const std::string low = one.recall_low ? " (" + fixed(*one.recall_low, 3) + ")" : "";
     table.add({one.name, count_text(one.items), count_text(one.fresh_rows), count_text(one.segments),

@@ -132,14 +132,14 @@ std::string tune_json(const std::string& collection, const TuneReport& report) {
 
 void print_tune(Session& session, const TuneRequest& request, const TuneReport& report) {
   std::ostream& out = session.out();
-  Table table({{"", Column::Kind::kText},
-               {"asked", Column::Kind::kText},
-               {"recall@" + std::to_string(request.k), Column::Kind::kNumber},
-               {"of 95 %", Column::Kind::kText},
-               {"p50 ms", Column::Kind::kNumber},
-               {"p99 ms", Column::Kind::kNumber},
-               {"distances", Column::Kind::kNumber},
-               {"", Column::Kind::kText}});
+  Table table({{"", TableColumn::Kind::kText},
+               {"asked", TableColumn::Kind::kText},
+               {"recall@" + std::to_string(request.k), TableColumn::Kind::kNumber},
+               {"of 95 %", TableColumn::Kind::kText},
+               {"p50 ms", TableColumn::Kind::kNumber},
+               {"p99 ms", TableColumn::Kind::kNumber},
+               {"distances", TableColumn::Kind::kNumber},
+               {"", TableColumn::Kind::kText}});
   for (std::size_t i = 0; i < report.settings.size(); ++i) {
     const TuneSetting& one = report.settings[i];
     const std::string how = one.exact_share == 1  ? "every row"

@@ -10,15 +10,11 @@
 #include <vector>
 
 #include "base/base.h"
+#include "encode/refused.h"
 
 namespace pictor {
 
 using Json = nlohmann::json;
-
-// Stops the parse with a Status; caught by whoever began it.
-struct Refused {
-  Status status;
-};
 
 [[noreturn]] void refuse(const std::string& message);
 

@@ -264,7 +264,7 @@ Result<DerivedEncoder> derive_encoder(Env& env, const EncoderPlaces& places, con
   report.dim_before = base.card.heads[head].dim;
   report.dim = request.dim;
   LinearHead linear;
-  HeadVectors vectors;
+  DeriveVectors vectors;
   if (request.by == DeriveBy::kMatrix) {
     PICTOR_ASSIGN(linear, given_matrix(env, base.card.heads[head], request));
   }

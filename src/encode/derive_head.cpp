@@ -160,10 +160,10 @@ Result<LinearHead> compose_heads(Env& env, const CardDetails& details, const Hea
   return out;
 }
 
-Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size_t head, const Runtime& runtime,
-                                    const DeriveRequest& request, DerivedEncoder& report) {
+Result<DeriveVectors> collect_vectors(Env& env, const CardDetails& base, std::size_t head, const Runtime& runtime,
+                                      const DeriveRequest& request, DerivedEncoder& report) {
   const auto& card = base.card.heads[head];
-  HeadVectors out;
+  DeriveVectors out;
   out.dim = card.dim;
   const bool with_texts = card.texts && request.by == DeriveBy::kPca;
   const std::uint64_t of_texts = with_texts ? std::uint64_t{request.texts.size()} * card.dim : 0;
@@ -201,7 +201,7 @@ Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size
   return out;
 }
 
-Result<LinearHead> fit_pca(const HeadVectors& vectors, const CardHead& head, const DeriveRequest& request,
+Result<LinearHead> fit_pca(const DeriveVectors& vectors, const CardHead& head, const DeriveRequest& request,
                            DerivedEncoder& report) {
   const bool centred = !head.texts;
   Pca pca(vectors.dim, centred);
@@ -243,7 +243,7 @@ Result<LinearHead> fit_pca(const HeadVectors& vectors, const CardHead& head, con
   return out;
 }
 
-void measure_overlap(const HeadVectors& vectors, const LinearHead& linear, const DeriveRequest& request,
+void measure_overlap(const DeriveVectors& vectors, const LinearHead& linear, const DeriveRequest& request,
                      DerivedEncoder& report) {
   const std::size_t count = vectors.dim == 0 ? 0 : vectors.measured.size() / vectors.dim;
   if (count < 3) return;

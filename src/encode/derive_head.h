@@ -24,22 +24,22 @@ std::vector<float> to_floats(const std::vector<double>& numbers);
 Status go_on(const DeriveRequest& request);
 
 // One after the other, `dim` numbers each, as the head has them before it gives them length 1.
-struct HeadVectors {
+struct DeriveVectors {
   std::size_t dim = 0;
   std::vector<float> fitted;    // pictures
   std::vector<float> texts;     // fitted on too
   std::vector<float> measured;  // pictures, none of them fitted
 };
-Result<HeadVectors> collect_vectors(Env& env, const CardDetails& base, std::size_t head, const Runtime& runtime,
-                                    const DeriveRequest& request, DerivedEncoder& report);
+Result<DeriveVectors> collect_vectors(Env& env, const CardDetails& base, std::size_t head, const Runtime& runtime,
+                                      const DeriveRequest& request, DerivedEncoder& report);
 
 // A head of pictures alone is centred: its mean becomes the bias. A head that texts share is not: see the note it
 // makes.
-Result<LinearHead> fit_pca(const HeadVectors& vectors, const CardHead& head, const DeriveRequest& request,
+Result<LinearHead> fit_pca(const DeriveVectors& vectors, const CardHead& head, const DeriveRequest& request,
                            DerivedEncoder& report);
 
 // Neighbours of the measured pictures, by cosine, before and after.
-void measure_overlap(const HeadVectors& vectors, const LinearHead& linear, const DeriveRequest& request,
+void measure_overlap(const DeriveVectors& vectors, const LinearHead& linear, const DeriveRequest& request,
                      DerivedEncoder& report);
 
 }  // namespace pictor

@@ -4,16 +4,12 @@
 #include <set>
 
 #include "encode/hub_files.h"
+#include "encode/refused.h"
 
 namespace pictor {
 namespace {
 
 using Json = nlohmann::json;
-
-// Stops the parse; caught in read_json.
-struct Refused {
-  Status status;
-};
 
 [[noreturn]] void refuse(const std::string& message) { throw Refused{Status(Code::kUnreadable, message)}; }
 

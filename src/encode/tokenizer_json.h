@@ -12,14 +12,10 @@
 #include <vector>
 
 #include "base/base.h"
+#include "encode/refused.h"
 #include "encode/token_model.h"
 
 namespace pictor {
-
-// Stops the parse with a Status.
-struct Refused {
-  Status status;
-};
 
 class JsonView {
  public:

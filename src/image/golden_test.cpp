@@ -16,9 +16,9 @@ using testing::numbers;
 using testing::Record;
 using testing::test_seed;
 
-std::vector<SimdLevel> levels() {
-  std::vector<SimdLevel> found;
-  for (const SimdLevel level : {SimdLevel::kPlain, SimdLevel::kSse41, SimdLevel::kAvx2}) {
+std::vector<ResizeSimd> levels() {
+  std::vector<ResizeSimd> found;
+  for (const ResizeSimd level : {ResizeSimd::kPlain, ResizeSimd::kSse41, ResizeSimd::kAvx2}) {
     if (simd_level_available(level)) found.push_back(level);
   }
   return found;
@@ -32,7 +32,7 @@ void expect_same_resize(const Record& record, Filter filter) {
   const std::vector<std::uint8_t> expected(as_u8(record[3]), as_u8(record[3]) + record[3].size());
   const PixelView view = {source.u8.data(),        source.width,    source.height, source.bands,
                           source.width * sizes[2], source.u8.size()};
-  for (const SimdLevel level : levels()) {
+  for (const ResizeSimd level : levels()) {
     const auto got = resize_window(view, sizes[3], sizes[4], filter, box, {0, 0, sizes[3], sizes[4]}, level);
     ASSERT_EQ(first_difference(got, expected), expected.size())
         << "level " << static_cast<int>(level) << ", " << sizes[0] << " x " << sizes[1] << " x " << sizes[2] << " to "

@@ -60,7 +60,7 @@ void resize_to_260(benchmark::State& state) {
   const PixelView view = {image.u8.data(), image.width, image.height, image.bands, std::size_t{image.width} * 3,
                           image.u8.size()};
   const Box box = {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-  const auto level = static_cast<SimdLevel>(state.range(2));
+  const auto level = static_cast<ResizeSimd>(state.range(2));
   if (!simd_level_available(level)) return state.SkipWithError("this processor lacks the instructions");
   for (auto _ : state) {
     benchmark::DoNotOptimize(resize_window(view, 260, 260, Filter::kBicubic, box, {0, 0, 260, 260}, level));

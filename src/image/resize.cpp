@@ -257,7 +257,7 @@ PixelView view_of(const std::vector<std::uint8_t>& pixels, std::uint32_t width, 
 
 // The passes, on pixels whose alpha (if any) is already multiplied in.
 std::vector<std::uint8_t> resample(const PixelView& source, std::uint32_t width, std::uint32_t height, Filter filter,
-                                   const FloatBox& box, const Window& window, SimdLevel level) {
+                                   const FloatBox& box, const Window& window, ResizeSimd level) {
   Plan plan = make_plan(source, width, height, filter, box, window);
   const ResizeKernels& kernels = resize_kernels(level);
   if (!plan.across && !plan.down) return crop(source, 0, 0, window);
@@ -303,26 +303,26 @@ Status check_resize(const Image& image, std::uint32_t width, std::uint32_t heigh
 
 }  // namespace
 
-SimdLevel simd_level() {
-  static const SimdLevel level = simd_level_available(SimdLevel::kAvx2)    ? SimdLevel::kAvx2
-                                 : simd_level_available(SimdLevel::kSse41) ? SimdLevel::kSse41
-                                                                           : SimdLevel::kPlain;
+ResizeSimd simd_level() {
+  static const ResizeSimd level = simd_level_available(ResizeSimd::kAvx2)    ? ResizeSimd::kAvx2
+                                  : simd_level_available(ResizeSimd::kSse41) ? ResizeSimd::kSse41
+                                                                             : ResizeSimd::kPlain;
   return level;
 }
 
-bool simd_level_available(SimdLevel level) {
+bool simd_level_available(ResizeSimd level) {
 #if defined(__x86_64__)
-  if (level == SimdLevel::kAvx2) return __builtin_cpu_supports("avx2") != 0;
-  if (level == SimdLevel::kSse41) return __builtin_cpu_supports("sse4.1") != 0;
+  if (level == ResizeSimd::kAvx2) return __builtin_cpu_supports("avx2") != 0;
+  if (level == ResizeSimd::kSse41) return __builtin_cpu_supports("sse4.1") != 0;
 #endif
-  return level == SimdLevel::kPlain;
+  return level == ResizeSimd::kPlain;
 }
 
-const ResizeKernels& resize_kernels(SimdLevel level) {
+const ResizeKernels& resize_kernels(ResizeSimd level) {
   static const ResizeKernels plain = {resize_horizontal_plain, resize_vertical_plain};
 #if defined(__x86_64__)
-  if (level == SimdLevel::kAvx2) return kResizeAvx2;
-  if (level == SimdLevel::kSse41) return kResizeSse41;
+  if (level == ResizeSimd::kAvx2) return kResizeAvx2;
+  if (level == ResizeSimd::kSse41) return kResizeSse41;
 #endif
   (void)level;
   return plain;
@@ -364,7 +364,7 @@ void resize_vertical_plain(const std::uint8_t* data, std::size_t stride, const F
 }
 
 std::vector<std::uint8_t> resize_window(const PixelView& source, std::uint32_t width, std::uint32_t height,
-                                        Filter filter, const Box& box, const Window& window, SimdLevel level) {
+                                        Filter filter, const Box& box, const Window& window, ResizeSimd level) {
   const FloatBox exact = {static_cast<float>(box.left), static_cast<float>(box.top), static_cast<float>(box.right),
                           static_cast<float>(box.bottom)};
   if (filter == Filter::kNearest) return resize_nearest(source, width, height, exact, window);

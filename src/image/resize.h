@@ -12,11 +12,11 @@
 
 namespace pictor {
 
-enum class SimdLevel : std::uint8_t { kPlain, kSse41, kAvx2 };
+enum class ResizeSimd : std::uint8_t { kPlain, kSse41, kAvx2 };
 
 // The best level that this processor has.
-SimdLevel simd_level();
-bool simd_level_available(SimdLevel level);
+ResizeSimd simd_level();
+bool simd_level_available(ResizeSimd level);
 
 // Which part of the full result is wanted: columns [left, left + width), rows [top, top + height).
 struct Window {
@@ -53,7 +53,7 @@ struct ResizeKernels {
   void (*vertical)(const std::uint8_t* data, std::size_t stride, const FilterBank& bank, std::uint32_t index,
                    std::size_t bytes, std::uint8_t* out);
 };
-const ResizeKernels& resize_kernels(SimdLevel level);
+const ResizeKernels& resize_kernels(ResizeSimd level);
 
 // The plain loops are the meaning; the others fall back to them at the edges of the picture's memory.
 void resize_horizontal_plain(const PixelView& source, const FilterBank& bank, std::uint32_t rows, std::uint8_t* out);
@@ -71,6 +71,6 @@ extern const ResizeKernels kResizeAvx2;
 // bands. Bands 2 and 4 end in alpha: they are resized premultiplied, as Pillow does it.
 // REQUIRES: a non-empty picture, box and window inside their bounds, 1 <= bands <= 4.
 std::vector<std::uint8_t> resize_window(const PixelView& source, std::uint32_t width, std::uint32_t height,
-                                        Filter filter, const Box& box, const Window& window, SimdLevel level);
+                                        Filter filter, const Box& box, const Window& window, ResizeSimd level);
 
 }  // namespace pictor

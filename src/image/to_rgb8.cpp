@@ -95,9 +95,9 @@ Status check_pixels(const Image& image) {
 }
 
 void rgba_over(const std::uint8_t* rgba, std::size_t pixels, const std::array<std::uint8_t, 3>& background,
-               std::uint8_t* rgb, [[maybe_unused]] SimdLevel level) {
+               std::uint8_t* rgb, [[maybe_unused]] ResizeSimd level) {
 #if defined(__x86_64__)
-  if (level != SimdLevel::kPlain) return rgba_over_sse41(rgba, pixels, background, rgb);
+  if (level != ResizeSimd::kPlain) return rgba_over_sse41(rgba, pixels, background, rgb);
 #endif
   rgba_over_plain(rgba, pixels, background, rgb);
 }

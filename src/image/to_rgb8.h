@@ -18,6 +18,6 @@ Status check_pixels(const Image& image);
 // the same bits.
 // REQUIRES: simd_level_available(level).
 void rgba_over(const std::uint8_t* rgba, std::size_t pixels, const std::array<std::uint8_t, 3>& background,
-               std::uint8_t* rgb, SimdLevel level);
+               std::uint8_t* rgb, ResizeSimd level);
 
 }  // namespace pictor

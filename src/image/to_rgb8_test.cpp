@@ -10,7 +10,7 @@ int over_by_division(int colour, int alpha, int background) {
   return (2 * (colour * alpha + background * (255 - alpha)) + 255) / 510;
 }
 
-class RgbaOver : public testing::TestWithParam<SimdLevel> {
+class RgbaOver : public testing::TestWithParam<ResizeSimd> {
  protected:
   void SetUp() override {
     if (!simd_level_available(GetParam())) GTEST_SKIP() << "not on this processor";
@@ -49,7 +49,7 @@ TEST_P(RgbaOver, nothing_is_read_or_written_past_the_last_pixel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, RgbaOver, testing::Values(SimdLevel::kPlain, SimdLevel::kSse41, SimdLevel::kAvx2),
+INSTANTIATE_TEST_SUITE_P(Levels, RgbaOver, testing::Values(ResizeSimd::kPlain, ResizeSimd::kSse41, ResizeSimd::kAvx2),
                          [](const auto& level) { return "level" + std::to_string(static_cast<int>(level.param)); });
 
 }  // namespace

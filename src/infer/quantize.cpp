@@ -186,7 +186,7 @@ class Calibrated final : public NetworkQuantizer {
   std::vector<std::string> taps_;
   std::vector<ChannelRanges> ranges_;
   std::vector<std::uint64_t> positions_;  // of each point in one pass, the most seen
-  std::vector<Histogram> histograms_;
+  std::vector<RangeHistogram> histograms_;
   std::vector<PointScales> scales_;
   std::vector<QuantizedGroup> groups_;
 };

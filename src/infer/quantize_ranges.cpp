@@ -19,17 +19,18 @@ ByteScale scale_of(double low, double high) {
 
 }  // namespace
 
-Histogram::Histogram(float low, float high) : low_(std::min(low, 0.0F)), high_(std::max(high, 0.0F)), counts_(kBins) {
+RangeHistogram::RangeHistogram(float low, float high)
+    : low_(std::min(low, 0.0F)), high_(std::max(high, 0.0F)), counts_(kBins) {
   if (high_ > low_) bins_per_unit_ = static_cast<double>(kBins) / (high_ - low_);
 }
 
-std::size_t Histogram::bin_of(float value) const {
+std::size_t RangeHistogram::bin_of(float value) const {
   const double at = (static_cast<double>(value) - low_) * bins_per_unit_;
   if (!(at > 0)) return 0;  // not a number, too
   return static_cast<std::size_t>(std::min(at, static_cast<double>(kBins - 1)));
 }
 
-double Histogram::squared_error(const ByteScale& chosen) const {
+double RangeHistogram::squared_error(const ByteScale& chosen) const {
   const double scale = chosen.scale;
   const double zero = chosen.zero;
   double sum = 0;
@@ -42,7 +43,7 @@ double Histogram::squared_error(const ByteScale& chosen) const {
   return sum;
 }
 
-ByteScale Histogram::choose() const {
+ByteScale RangeHistogram::choose() const {
   if (bins_per_unit_ == 0) return {};
   double low = low_;
   double high = high_;

@@ -16,10 +16,10 @@ struct ByteScale {
   std::uint8_t zero = 0;
 };
 
-class Histogram {
+class RangeHistogram {
  public:
   // Of numbers between these; 0 is made one of them, so that it can be kept exactly.
-  Histogram(float low, float high);
+  RangeHistogram(float low, float high);
   void add(float value) { ++counts_[bin_of(value)]; }
   // The scale with the least squared error. A range that covers all numbers would be ruled by the largest few.
   ByteScale choose() const;

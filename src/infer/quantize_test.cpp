@@ -16,9 +16,9 @@ float kept(const ByteScale& scale, float value) {
   return (level - static_cast<float>(scale.zero)) * scale.scale;
 }
 
-TEST(Histogram, zero_is_kept_exactly) {
+TEST(RangeHistogram, zero_is_kept_exactly) {
   for (const auto& [low, high] : {std::pair{-3.7F, 1.3F}, {0.5F, 9.0F}, {-8.0F, -1.0F}, {0.0F, 6.0F}}) {
-    Histogram histogram(low, high);
+    RangeHistogram histogram(low, high);
     for (int i = 0; i <= 1000; ++i) histogram.add(low + (high - low) * static_cast<float>(i) / 1000);
     const auto scale = histogram.choose();
     EXPECT_EQ(kept(scale, 0), 0.0F);
@@ -27,21 +27,21 @@ TEST(Histogram, zero_is_kept_exactly) {
   }
 }
 
-TEST(Histogram, a_few_far_numbers_do_not_rule_the_scale) {
+TEST(RangeHistogram, a_few_far_numbers_do_not_rule_the_scale) {
   std::mt19937 draw(3);
   std::normal_distribution<float> bell(0, 1);
-  Histogram histogram(-200, 200);
+  RangeHistogram histogram(-200, 200);
   for (int i = 0; i < 100'000; ++i) histogram.add(bell(draw));
-  Histogram with_far = histogram;
+  RangeHistogram with_far = histogram;
   with_far.add(40);
   const auto scale = with_far.choose();
   EXPECT_LT(scale.scale * 255, 60) << "a range that covers every number is 240 wide";
   EXPECT_NEAR(kept(scale, 2), 2, 0.2);
 }
 
-TEST(Histogram, of_nothing_and_of_zeros_alone_gives_a_scale) {
-  EXPECT_GT(Histogram(0, 0).choose().scale, 0);
-  Histogram zeros(0, 0);
+TEST(RangeHistogram, of_nothing_and_of_zeros_alone_gives_a_scale) {
+  EXPECT_GT(RangeHistogram(0, 0).choose().scale, 0);
+  RangeHistogram zeros(0, 0);
   zeros.add(0);
   EXPECT_EQ(kept(zeros.choose(), 0), 0.0F);
 }
@@ -59,9 +59,9 @@ TEST(ChannelRanges, channels_are_told_apart_in_planes_and_in_rows) {
   EXPECT_EQ(by_row.positions, 3U);
 }
 
-TEST(Histogram, of_numbers_without_end_stays_within_its_bins) {
+TEST(RangeHistogram, of_numbers_without_end_stays_within_its_bins) {
   for (const float low : {-INFINITY, -3e38F}) {
-    Histogram histogram(low, 3e38F);
+    RangeHistogram histogram(low, 3e38F);
     for (const float value : {-INFINITY, INFINITY, std::nanf(""), 0.0F}) histogram.add(value);
     EXPECT_GT(histogram.choose().scale, 0);
   }
