@@ -9,7 +9,9 @@ const shown = { after: 0, next: null, item: "", collection: "" };
 
 const answer = (status) => (status ? badge(String(status), status >= 500 ? "act" : status >= 400 ? "watch" : "good") : "");
 
-const row = (line) => [number(line.line), time(line.time_us), line.operation, answer(line.status),
+const what = (line) => (line.items ? `${line.operation}, ${plural(line.items.count, "item")}` : line.operation);
+
+const row = (line) => [number(line.line), time(line.time_us), what(line), answer(line.status),
   [line.role, line.tenant, line.key && `key ${line.key}`].filter(Boolean).join(" · ") || "no key", line.collection || "", line.client || ""];
 
 // --- the chain ---

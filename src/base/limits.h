@@ -221,7 +221,9 @@ inline constexpr std::uint64_t kTenantItemsMax = 1'000'000'000'000;             
 inline constexpr std::uint32_t kAuditWaitingMax = 8192;                           // lines of the audit log that wait
 inline constexpr std::uint32_t kAuditTextBytesMax = 1024;                         // one text of such a line
 inline constexpr std::uint32_t kAuditPageMax = 1000;                              // lines of one answer
-inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;  // refused requests that are written down
+inline constexpr std::uint32_t kAuditItemsNamed = 32;                             // items that a line names one by one
+inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;    // refused requests that are written down
+inline constexpr std::uint32_t kAuditRefusalsPerHour = 10'000;  // likewise: some 100 MB a day at most
 
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing

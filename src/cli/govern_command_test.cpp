@@ -74,7 +74,7 @@ TEST_F(GovernCommandTest, the_audit_log_is_listed_and_checked) {
     entry.operation = "putItem";
     entry.collection = "photos";
     for (const char* item : {"a", "b"}) {
-      entry.item = item;
+      entry.items = {item};
       ASSERT_TRUE((*governor)->audit().write(entry).is_ok());
     }
   }

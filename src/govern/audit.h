@@ -3,7 +3,7 @@
 // Each line has the SHA-256 of the hash before it and of its own text. Who can write the file can make a whole new
 // chain: keep the head (its number and hash) elsewhere from time to time and give it to verify. A line names an item by
 // a keyed digest (HMAC-SHA-256), so that the log holds nothing of an item that is erased, and yet answers whether a
-// given item is meant.
+// given item is meant. Of many items it names the first, how many there were, and a digest over all of them.
 //
 // Thread safety: all calls from any thread.
 #pragma once
@@ -12,21 +12,25 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/base.h"
 
 namespace pictor {
 
 struct AuditEntry {
-  std::string key;         // id of the key; empty: none was needed, or none was given
-  std::string role;        // of the key
-  std::string tenant;      // empty: the main one
-  std::string client;      // address
-  std::string request;     // the request's id
-  std::string operation;   // as the contract names it
-  std::string collection;  // empty: not about one
-  std::string item;        // its id; only a digest is written
-  int status = 0;          // of HTTP
+  std::string key;                      // id of the key; empty: none was needed, or none was given
+  std::string role;                     // of the key
+  std::string tenant;                   // empty: the main one
+  std::string client;                   // address
+  std::string request;                  // the request's id
+  std::string operation;                // as the contract names it
+  std::string right;                    // that it asked for: "erase"
+  std::string collection;               // empty: not about one
+  std::vector<std::string> items = {};  // their ids; only digests are written
+  std::uint64_t items_refused = 0;      // others that the request brought, and that were not taken
+  std::uint64_t left_out = 0;           // refused requests before this one that were only counted
+  int status = 0;                       // of HTTP
 };
 
 struct AuditLine {
@@ -52,7 +56,7 @@ struct AuditCheck {
 struct AuditFilter {
   std::uint64_t after = 0;  // lines with a greater number
   std::optional<std::string> tenant;
-  std::optional<std::string> item;  // with `collection` (and tenant): lines about it
+  std::optional<std::string> item;  // with `collection` (and tenant): lines that name it
   std::string collection;
 };
 

@@ -31,6 +31,32 @@ Hash256 chained(const Hash256& before, std::string_view text) {
   return stream.finish();
 }
 
+// The first of them, how many there are, and if there are more one digest over the digests of all, in their order.
+Json items_object(const std::vector<std::string>& ids, const std::function<std::string(const std::string&)>& digest) {
+  Json items = {{"count", ids.size()}, {"first", Json::array()}};
+  Sha256Stream all;
+  for (const std::string& id : ids) {
+    const std::string one = digest(id);
+    all.add(as_bytes(one));
+    if (items["first"].size() < limits::kAuditItemsNamed) items["first"].push_back(one);
+  }
+  if (ids.size() > limits::kAuditItemsNamed) items["all"] = all.finish().hex();
+  return items;
+}
+
+bool is_text(const Json& json, const char* name, const std::string& wanted) {
+  const auto found = json.find(name);
+  return found != json.end() ? found->is_string() && found->get_ref<const std::string&>() == wanted : wanted.empty();
+}
+
+bool names_item(const Json& json, const std::string& digest) {
+  if (json.contains("item")) return is_text(json, "item", digest);
+  const auto items = json.find("items");
+  if (items == json.end() || !items->is_object() || !items->contains("first")) return false;
+  const Json& first = (*items)["first"];
+  return std::find(first.begin(), first.end(), Json(digest)) != first.end();
+}
+
 }  // namespace
 
 Result<Hash256> hash_in(const Statement& row, int column) {
@@ -100,11 +126,16 @@ std::string StoredAuditLog::body_of(const AuditEntry& entry) const {
   const auto add = [&line](const char* name, const std::string& text) {
     if (!text.empty()) line[name] = shortened(text);
   };
+  add("right", entry.right);
   add("key", entry.key);
   add("role", entry.role);
   add("tenant", entry.tenant);
   add("collection", entry.collection);
-  if (!entry.item.empty()) line["item"] = item_digest(entry.tenant, entry.collection, entry.item);
+  const auto digest = [&](const std::string& id) { return item_digest(entry.tenant, entry.collection, id); };
+  if (entry.items.size() == 1) line["item"] = digest(entry.items.front());
+  if (entry.items.size() > 1) line["items"] = items_object(entry.items, digest);
+  if (entry.items_refused > 0) line["items_refused"] = entry.items_refused;
+  if (entry.left_out > 0) line["left_out"] = entry.left_out;
   add("client", entry.client);
   add("request", entry.request);
   return dumped(line);
@@ -191,8 +222,8 @@ Status StoredAuditLog::read(const AuditFilter& filter, const std::function<bool(
     if (filter.tenant || filter.item) {
       const Json json = Json::parse(line.text, nullptr, false);
       if (!json.is_object()) continue;
-      if (filter.tenant && json.value("tenant", "") != *filter.tenant) continue;
-      if (filter.item && json.value("item", "") != digest) continue;
+      if (filter.tenant && !is_text(json, "tenant", *filter.tenant)) continue;
+      if (filter.item && !names_item(json, digest)) continue;
     }
     if (!visit(line)) return Status::ok();
   }

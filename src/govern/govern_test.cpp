@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -117,6 +118,23 @@ TEST_F(GovernTest, what_is_no_key_is_refused_with_the_same_words) {
   EXPECT_EQ(admitted(key.key), Code::kOk);
 }
 
+TEST_F(GovernTest, whose_key_it_was_is_known_also_when_it_is_refused) {
+  KeySpec spec = spec_of(Role::kReader);
+  spec.requests_per_day = 1;
+  const NewKey key = made(spec);
+  EXPECT_EQ(admitted(key.key), Code::kOk);
+  EXPECT_EQ(admitted(key.key), Code::kBusy);
+  ASSERT_NE(governor_->holder_of(key.key), nullptr);
+  EXPECT_EQ(governor_->holder_of(key.key)->key, key.info.id);
+  EXPECT_EQ(governor_->keys()[0].requests_today, 1U) << "asking is no request";
+  ASSERT_TRUE(governor_->revoke_key(key.info.id).is_ok());
+  EXPECT_NE(governor_->holder_of(key.key), nullptr);
+  std::string other = key.key;
+  other.back() = other.back() == '0' ? '1' : '0';
+  EXPECT_EQ(governor_->holder_of(other), nullptr) << "an id alone names nobody";
+  EXPECT_EQ(governor_->holder_of(""), nullptr);
+}
+
 TEST_F(GovernTest, the_file_does_not_hold_a_secret) {
   const NewKey key = made(spec_of(Role::kAdmin));
   const std::string secret = key.key.substr(key.key.rfind('_') + 1);
@@ -223,7 +241,7 @@ class AuditTest : public GovernTest {
     entry.operation = "putItem";
     entry.tenant = number % 2 == 0 ? "" : "acme";
     entry.collection = "photos";
-    entry.item = "secret-name-" + std::to_string(number);
+    entry.items = {"secret-name-" + std::to_string(number)};
     entry.status = 201;
     return entry;
   }
@@ -283,6 +301,41 @@ TEST_F(AuditTest, whoever_knows_an_item_finds_what_was_done_to_it) {
   EXPECT_EQ(lines(filter)[0].number, 3U);
   filter.tenant = "";
   EXPECT_TRUE(lines(filter).empty()) << "the same id of another tenant is another item";
+}
+
+TEST_F(AuditTest, of_many_items_a_line_names_the_first_their_number_and_a_digest_over_all) {
+  AuditEntry bulk = entry(2);
+  bulk.operation = "addItems";
+  bulk.items.clear();
+  for (std::size_t i = 0; i < limits::kAuditItemsNamed; ++i) bulk.items.push_back("secret-name-" + std::to_string(i));
+  bulk.items_refused = 3;
+  ASSERT_TRUE(governor_->audit().write(bulk).is_ok());
+  bulk.items.push_back("secret-name-past");
+  ASSERT_TRUE(governor_->audit().write(bulk).is_ok());
+  bulk.items.back() = "secret-name-other";
+  ASSERT_TRUE(governor_->audit().write(bulk).is_ok());
+  const auto all = lines();
+  ASSERT_EQ(all.size(), 3U);
+  std::vector<nlohmann::json> items;
+  for (const AuditLine& line : all) {
+    EXPECT_EQ(line.text.find("secret-name"), std::string::npos) << line.text;
+    EXPECT_LT(line.text.size(), 64 * limits::kAuditItemsNamed) << line.text;
+    const auto json = nlohmann::json::parse(line.text);
+    EXPECT_EQ(json["items_refused"], 3);
+    items.push_back(json["items"]);
+  }
+  EXPECT_EQ(items[0]["count"], limits::kAuditItemsNamed);
+  EXPECT_FALSE(items[0].contains("all")) << "each of them is named";
+  EXPECT_EQ(items[1]["count"], limits::kAuditItemsNamed + 1);
+  EXPECT_EQ(items[1]["first"], items[0]["first"]);
+  EXPECT_NE(items[1]["all"], items[2]["all"]) << "the last one is another";
+  AuditFilter filter;
+  filter.tenant = "";
+  filter.collection = "photos";
+  filter.item = "secret-name-" + std::to_string(limits::kAuditItemsNamed - 1);
+  EXPECT_EQ(lines(filter).size(), 3U);
+  filter.item = "secret-name-past";
+  EXPECT_TRUE(lines(filter).empty()) << "past the first it is in the digest over all alone";
 }
 
 TEST_F(AuditTest, any_change_of_any_line_is_found) {

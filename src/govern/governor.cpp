@@ -76,6 +76,8 @@ struct Held {
   Meter meter;
 };
 
+using Keys = std::map<std::string, Held, std::less<>>;
+
 std::shared_ptr<const Caller> caller_of(const KeyInfo& info) {
   return std::make_shared<const Caller>(Caller{info.id, info.spec.tenant, info.spec.role, info.spec.collections});
 }
@@ -149,15 +151,19 @@ class StoredGovernor final : public Governor {
     const Presented given = taken_apart(key);
     const std::int64_t now = env_.wall_us();
     const std::lock_guard lock(mutex_);
-    const auto found = keys_.find(given.id);
-    static const Hash256 kNone{};
-    const Hash256& wanted = found == keys_.end() ? kNone : found->second.secret;
-    const bool same =
-        equal_in_constant_time(std::as_bytes(std::span(wanted.bytes)), std::as_bytes(std::span(given.secret.bytes)));
-    if (!same || found == keys_.end()) return Status(Code::kDenied, "there is no such key");
-    if (!found->second.info.is_live(now)) return Status(Code::kDenied, "the key is revoked or has expired");
-    PICTOR_TRY(count(found->second, now, retry_after_s));
-    return found->second.caller;
+    const auto found = shown_key(given);
+    if (found == keys_.end()) return Status(Code::kDenied, "there is no such key");
+    Held& held = keys_.at(found->first);
+    if (!held.info.is_live(now)) return Status(Code::kDenied, "the key is revoked or has expired");
+    PICTOR_TRY(count(held, now, retry_after_s));
+    return held.caller;
+  }
+
+  std::shared_ptr<const Caller> holder_of(std::string_view key) const override {
+    const Presented given = taken_apart(key);
+    const std::lock_guard lock(mutex_);
+    const auto found = shown_key(given);
+    return found == keys_.end() ? nullptr : found->second.caller;
   }
 
   Result<NewKey> create_key(const KeySpec& spec) override {
@@ -304,6 +310,16 @@ class StoredGovernor final : public Governor {
     }
   }
 
+  // In the same time whether there is such an id or not. REQUIRES: mutex_ is held.
+  Keys::const_iterator shown_key(const Presented& given) const {
+    const auto found = keys_.find(given.id);
+    static const Hash256 kNone{};
+    const Hash256& wanted = found == keys_.end() ? kNone : found->second.secret;
+    const bool same =
+        equal_in_constant_time(std::as_bytes(std::span(wanted.bytes)), std::as_bytes(std::span(given.secret.bytes)));
+    return same ? found : keys_.end();
+  }
+
   Result<KeyInfo> known(const std::string& id) const {
     const std::lock_guard lock(mutex_);
     const auto found = keys_.find(id);
@@ -438,7 +454,7 @@ class StoredGovernor final : public Governor {
   mutable std::mutex mutex_;  // over what is in memory
   std::unique_ptr<Database> database_;
   std::map<std::string, TenantInfo, std::less<>> tenants_;
-  std::map<std::string, Held, std::less<>> keys_;
+  Keys keys_;
   std::unique_ptr<StoredAuditLog> audit_;  // last: its thread uses the others
 };
 

@@ -63,6 +63,10 @@ class Governor {
   // it may, and `retry_after_s` says for how long.
   virtual Result<std::shared_ptr<const Caller>> admit(std::string_view key, std::int64_t* retry_after_s) = 0;
 
+  // Whose key that is, live or not, without counting it; null: there is no such key. For what is written of who was
+  // refused, never to let anybody in.
+  virtual std::shared_ptr<const Caller> holder_of(std::string_view key) const = 0;
+
   // kInvalid, kLimit; kNotFound: no such tenant.
   virtual Result<NewKey> create_key(const KeySpec& spec) = 0;
   // A new key like that one, which goes on for `overlap_s`. kNotFound; kInvalid: it is revoked or expired.

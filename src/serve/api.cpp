@@ -81,11 +81,30 @@ AuditEntry entry_of(const HttpHead& head, const std::string& id, const Match& ma
   }
   entry.client = head.client;
   entry.request = id;
-  entry.operation = match.operation->name;
+  if (match.operation != nullptr) {
+    entry.operation = match.operation->name;
+    entry.right = right_name(right_wanted(*match.operation, head));
+  }
   entry.collection = in_path(match, "collection");
-  entry.item = in_path(match, "id");
+  if (std::string item = in_path(match, "id"); !item.empty()) entry.items.push_back(std::move(item));
   entry.status = status;
   return entry;
+}
+
+// A request that is not looked at further, told and logged.
+HttpReply refusal(const Status& why, int status, const HttpHead& head, const std::string& id, const Caller* caller) {
+  Metrics::global().add(metric::kHttpRequests, status == 429 ? HttpResult::kTooMany : HttpResult::kRefused);
+  log(LogLevel::kInfo, "request_refused",
+      {{"id", id},
+       {"method", head.method},
+       {"path", head.target},
+       {"client", head.client},
+       {"key", caller == nullptr ? std::string_view() : std::string_view(caller->key)},
+       {"status", status},
+       {"cause", why.message()}});
+  HttpReply reply = problem_of(why, status);
+  reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
+  return reply;
 }
 
 // What a caller may not do, as words; ok when it may.
@@ -134,34 +153,34 @@ Result<std::shared_ptr<const Caller>> ApiHandler::caller_of(const HttpHead& head
 Admission ApiHandler::turned_away(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
                                   const Status& why, int status) {
   Admission admission;
-  admission.refused = refuse(why, status);
+  admission.refused = refusal(why, status, head, id, caller);
   if (status == 401) admission.refused->fields.emplace_back("WWW-Authenticate", "Bearer");
-  // Whoever has no key must not fill the disk.
-  const std::int64_t second = api_.env.monotonic_us() / 1'000'000;
-  if (second != refusals_second_) refusals_written_ = 0;
-  refusals_second_ = second;
-  if (refusals_written_++ < limits::kAuditRefusalsPerSecond) {
-    governor_->audit().note(entry_of(head, id, match, caller, status));
-  }
+  note_refused(head, id, match, caller, status);
   return admission;
+}
+
+void ApiHandler::note_refused(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
+                              int status) {
+  const auto left_out = refusals_.take(api_.env.monotonic_us());
+  if (!left_out) return;
+  AuditEntry entry = entry_of(head, id, match, caller, status);
+  entry.left_out = *left_out;
+  governor_->audit().note(entry);
 }
 
 Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   Admission admission;
   admission.options = options_.now();
-  const Status site = check_site(head, governor_->needs_keys());
-  if (!site.is_ok()) {
-    admission.refused = refuse(site, 403);
-    return admission;
-  }
   const Match match = find_operation(head);
+  const Status site = check_site(head, governor_->needs_keys());
+  if (!site.is_ok()) return turned_away(head, id, match, nullptr, site, 403);
   if (match.operation == nullptr) {
     const bool no_path = match.allowed.empty();
     admission.refused =
-        refuse({no_path ? Code::kNotFound : Code::kInvalid,
-                no_path ? "there is nothing at " + head.target + ": GET /v1/openapi.yaml says what is where"
-                        : "'" + head.method + "' is not for " + head.target + ", wanted " + match.allowed},
-               no_path ? 404 : 405);
+        refusal({no_path ? Code::kNotFound : Code::kInvalid,
+                 no_path ? "there is nothing at " + head.target + ": GET /v1/openapi.yaml says what is where"
+                         : "'" + head.method + "' is not for " + head.target + ", wanted " + match.allowed},
+                no_path ? 404 : 405, head, id, nullptr);
     if (!no_path) admission.refused->fields.emplace_back("Allow", match.allowed);
     return admission;
   }
@@ -177,7 +196,8 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   if (!caller.is_ok()) {
     const bool used_up = caller.status().code() == Code::kBusy;
     if (used_up) Metrics::global().add(metric::kHttpTooMany, TooMany::kKey);
-    Admission refused = turned_away(head, id, match, nullptr, caller.status(), used_up ? 429 : 401);
+    const auto holder = governor_->holder_of(key_of_request(head));
+    Admission refused = turned_away(head, id, match, holder.get(), caller.status(), used_up ? 429 : 401);
     if (used_up) set_retry_after(*refused.refused, retry_after_s);
     return refused;
   }
@@ -188,12 +208,11 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   return admission;
 }
 
-HttpReply ApiHandler::refuse(const Status& why, int status) {
-  Metrics::global().add(metric::kHttpRequests, status == 429 ? HttpResult::kTooMany : HttpResult::kRefused);
-  log(LogLevel::kInfo, "request_refused", {{"status", status}, {"cause", why.message()}});
-  HttpReply reply = problem_of(why, status);
-  reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
-  return reply;
+HttpReply ApiHandler::refuse(const Status& why, int status, const HttpRequest* request) {
+  if (request == nullptr) return refusal(why, status, {}, "", nullptr);
+  const Caller* caller = request->caller.get();
+  if (status == 429) note_refused(request->head, request->id, find_operation(request->head), caller, status);
+  return refusal(why, status, request->head, request->id, caller);
 }
 
 HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
@@ -214,14 +233,19 @@ HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
 HttpReply ApiHandler::act_plain(const HttpRequest& request, const Match& match) {
   const auto tenant = tenants_.open(request.caller->tenant);
   if (!tenant.is_ok()) return problem_of(tenant.status());
-  return answer(*match.operation, Call{api_, request, *request.caller, *request.options, **tenant, match.path});
+  Touched touched;
+  HttpReply reply =
+      answer(*match.operation, Call{api_, request, *request.caller, *request.options, **tenant, touched, match.path});
+  reply.touched = std::move(touched);
+  return reply;
 }
 
 HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, HttpReply reply) {
   const Right right = right_wanted(*match.operation, request.head);
   if (!is_audited(right, match.operation->method, request.options->audit_reads)) return reply;
   AuditEntry entry = entry_of(request.head, request.id, match, request.caller.get(), reply.status);
-  if (entry.item.empty()) entry.item = reply.item;
+  if (entry.items.empty()) entry.items = std::move(reply.touched.items);
+  entry.items_refused = reply.touched.refused;
   const Status written = governor_->audit().write(entry);
   if (written.is_ok()) return reply;
   // What was done stays done: whoever reads the answer must know both.

@@ -37,6 +37,7 @@ struct Call {
   const Caller& caller;
   const ServerOptions& options;                          // that it was admitted under
   Tenant& tenant;                                        // the caller's
+  Touched& touched;                                      // filled by handlers, also of what then fails
   std::map<std::string, std::string, std::less<>> path;  // {collection}, {id}
 
   const std::string& at(std::string_view name) const { return path.find(name)->second; }

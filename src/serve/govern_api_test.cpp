@@ -349,6 +349,59 @@ TEST_F(GovernApiTest, an_item_whose_id_stands_in_the_body_is_found_in_the_log) {
   EXPECT_EQ(about["lines"][0]["operation"], "addItem");
 }
 
+TEST_F(GovernApiTest, lines_of_several_items_name_them_and_say_what_was_asked) {
+  start();
+  const std::string& admin = keys_[Role::kAdmin];
+  std::string body;
+  for (const unsigned number : {1U, 2U, 3U}) {
+    body += Json{{"id", "p" + std::to_string(number)}, {"image", base64_of(picture(number))}}.dump() + "\n";
+  }
+  const Answer bulk = ask(admin, "POST", "/v1/collections/test/items:bulk", body + R"({"id": "broken", "image": ""})",
+                          "application/x-ndjson");
+  ASSERT_EQ(bulk.status, 200) << bulk.body;
+  ASSERT_EQ(ask(admin, "DELETE", "/v1/collections/test/items?where=@format%20%3D%20'png'").status, 200);
+  const Json about = json(admin, "GET", "/v1/audit?collection=test&item=p2");
+  ASSERT_EQ(about["lines"].size(), 2U) << about;
+  EXPECT_EQ(about["lines"][0]["operation"], "addItems");
+  EXPECT_EQ(about["lines"][0]["items"]["count"], 3);
+  EXPECT_EQ(about["lines"][0]["items"]["first"].size(), 3U);
+  EXPECT_EQ(about["lines"][0]["items_refused"], 1);
+  EXPECT_EQ(about["lines"][0]["right"], "write");
+  EXPECT_EQ(about["lines"][1]["operation"], "deleteItems");
+  EXPECT_EQ(about["lines"][1]["items"]["count"], 3);
+  EXPECT_TRUE(json(admin, "GET", "/v1/audit?collection=test&item=broken")["lines"].empty());
+  put(admin, "test", 4);
+  ASSERT_EQ(ask(admin, "DELETE", "/v1/collections/test/items/p4?purge=true").status, 200);
+  EXPECT_EQ(json(admin, "GET", "/v1/audit?collection=test&item=p4")["lines"].back()["right"], "erase");
+}
+
+TEST_F(GovernApiTest, whoever_is_refused_is_named_where_that_is_known) {
+  start();
+  const std::string& admin = keys_[Role::kAdmin];
+  const Json daily = json(admin, "POST", "/v1/keys", {{"requests_per_day", 1}});
+  EXPECT_EQ(ask(daily["key"], "GET", "/v1/collections").status, 200);
+  EXPECT_EQ(ask(daily["key"], "GET", "/v1/collections").status, 429);
+  EXPECT_EQ(json(admin, "DELETE", "/v1/keys/" + daily["id"].get<std::string>())["http"], 200);
+  EXPECT_EQ(ask(daily["key"], "GET", "/v1/collections").status, 401);
+  EXPECT_EQ(TestClient(server_->port()).ask("GET", "/v1/collections", "", "Origin: http://evil.example\r\n").status,
+            403);
+  std::vector<Json> refused;
+  // Lines of refused requests are written soon, not at once: a line that is waited for comes after them.
+  EXPECT_EQ(json(admin, "POST", "/v1/keys", Json::object())["http"], 201);
+  const Json audit = json(admin, "GET", "/v1/audit");
+  for (const Json& line : audit["lines"]) {
+    if (line["status"].get<int>() >= 400) refused.push_back(line);
+  }
+  ASSERT_EQ(refused.size(), 3U);
+  EXPECT_EQ(refused[0]["status"], 429);
+  EXPECT_EQ(refused[0]["key"], daily["id"]);
+  EXPECT_EQ(refused[1]["status"], 401);
+  EXPECT_EQ(refused[1]["key"], daily["id"]);
+  EXPECT_EQ(refused[2]["status"], 403);
+  EXPECT_FALSE(refused[2].contains("key"));
+  EXPECT_EQ(refused[2]["operation"], "listCollections");
+}
+
 TEST_F(GovernApiTest, a_key_for_some_collections_has_their_jobs_and_no_others) {
   start();
   put(keys_[Role::kAdmin], "test", 1);

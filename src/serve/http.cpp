@@ -237,11 +237,11 @@ class Session final : public AnySession, public std::enable_shared_from_this<Ses
         });
     if (queued) return;
     Metrics::global().add(metric::kHttpTooMany, TooMany::kQueue);
-    answer(shared_.handler.refuse(busy("too many requests wait"), 429));
+    answer(shared_.handler.refuse(busy("too many requests wait"), 429, request_.get()));
   }
 
   // What is left of the request is not read: the client is told, and the connection ends.
-  void refuse(const Status& why, int status) { answer_unread(shared_.handler.refuse(why, status)); }
+  void refuse(const Status& why, int status) { answer_unread(shared_.handler.refuse(why, status, request_.get())); }
   void answer_unread(HttpReply reply) {
     const bool nothing_unread = request_ && parser_ && parser_->is_done();
     if (!nothing_unread) {

@@ -52,12 +52,18 @@ struct HttpRequest {
   std::int64_t received_us = 0;  // when all of it was there, on Env::monotonic_us
 };
 
+// The items that a request was about, beside one that its address names: for the audit log, never sent.
+struct Touched {
+  std::vector<std::string> items = {};
+  std::uint64_t refused = 0;  // others that came, and were not taken
+};
+
 struct HttpReply {
   int status = 200;
   std::string type = "application/json";
   HttpFields fields;
   std::string body;
-  std::string item = {};  // that it is about, where the address names none: for the audit log, never sent
+  Touched touched = {};
 };
 
 // What becomes of a request whose head was read.
@@ -75,7 +81,8 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
   virtual Admission admit(const HttpHead& head, const std::string& id) = 0;  // quick; on the thread of all connections
   virtual HttpReply handle(const HttpRequest& request) = 0;                  // on any thread
-  virtual HttpReply refuse(const Status& why, int status) = 0;               // what went wrong before that; quick
+  // What went wrong before that; quick, and likewise. `request` is null where its head could not be read.
+  virtual HttpReply refuse(const Status& why, int status, const HttpRequest* request) = 0;
 };
 
 struct HttpCounts {

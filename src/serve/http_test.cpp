@@ -33,7 +33,7 @@ class Echo final : public HttpHandler {
     admission.body_bytes_max = 1000;
     if (head.segments[0] == "bulk") admission.lane = Lane::kBulk;
     admission.tenant = head.field("x-tenant");
-    if (head.segments[0] == "no") admission.refused = refuse({Code::kDenied, "no"}, 403);
+    if (head.segments[0] == "no") admission.refused = problem_of({Code::kDenied, "no"}, 403);
     return admission;
   }
   HttpReply handle(const HttpRequest& request) override {
@@ -43,7 +43,7 @@ class Echo final : public HttpHandler {
     reply.body = request.head.method + " " + request.head.target + " " + request.body;
     return reply;
   }
-  HttpReply refuse(const Status& why, int status) override { return problem_of(why, status); }
+  HttpReply refuse(const Status& why, int status, const HttpRequest*) override { return problem_of(why, status); }
   void open() { gate_.set_value(); }
 
  private:

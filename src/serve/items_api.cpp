@@ -200,7 +200,12 @@ Result<HttpReply> delete_items(const Call& call) {
   if (where.empty()) {
     return Status(Code::kInvalid, "'where' says which items are deleted; DELETE the collection to delete all of it");
   }
-  PICTOR_ASSIGN(const std::uint64_t deleted, call.tenant.engine.remove_where(call.at("collection"), where));
+  auto& ids = call.touched.items;
+  PICTOR_TRY(call.tenant.engine.scan({call.at("collection"), where}, [&ids](const StoredItem& item) {
+    ids.push_back(item.id);
+    return Status::ok();
+  }));
+  PICTOR_ASSIGN(const std::uint64_t deleted, call.tenant.engine.remove(call.at("collection"), ids));
   return json_reply(Json{{"deleted", deleted}}.dump());
 }
 

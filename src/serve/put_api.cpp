@@ -234,16 +234,15 @@ Result<HttpReply> put_item(const Call& call) {
   PICTOR_TRY(check_room(call));
   PICTOR_ASSIGN(auto put, item_of(call, call.options));
   const std::string id = put.item.id;
+  call.touched.items = {id};
   std::vector<PutItem> items;
   items.push_back(std::move(put));
   const auto results = call.tenant.lanes.put(target_of(call), std::move(items));
   PICTOR_TRY(results.front().cause);
   call.tenant.keeper.written(call.at("collection"));
   const Json body = {{"id", id}, {"status", name_of(results.front().outcome)}};
-  HttpReply reply = json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace),
-                               results.front().outcome == IngestOutcome::kAdded ? 201 : 200);
-  reply.item = id;
-  return reply;
+  return json_reply(body.dump(-1, ' ', false, Json::error_handler_t::replace),
+                    results.front().outcome == IngestOutcome::kAdded ? 201 : 200);
 }
 
 Result<HttpReply> put_items(const Call& call) {
@@ -262,7 +261,11 @@ Result<HttpReply> put_items(const Call& call) {
   auto result = results.begin();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const PutResult refused{IngestOutcome::kQuarantined, lines[i].problem};
-    reply.body += line_json(i + 1, lines[i].put.item.id, lines[i].problem.is_ok() ? *result++ : refused);
+    const PutResult& now = lines[i].problem.is_ok() ? *result++ : refused;
+    reply.body += line_json(i + 1, lines[i].put.item.id, now);
+    const bool taken = now.outcome != IngestOutcome::kQuarantined;
+    if (taken) call.touched.items.push_back(lines[i].put.item.id);
+    if (!taken) ++call.touched.refused;
   }
   return reply;
 }

@@ -32,7 +32,7 @@ class Gate final : public HttpHandler {
     if (request.head.segments[0] == "wait") open_.wait();
     return {200, "text/plain", {}, request.head.target};
   }
-  HttpReply refuse(const Status& why, int status) override { return problem_of(why, status); }
+  HttpReply refuse(const Status& why, int status, const HttpRequest*) override { return problem_of(why, status); }
   void open() {
     if (!std::exchange(is_open_, true)) gate_.set_value();
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "serve/api.h"
+#include "serve/refusals.h"
 #include "serve/trace_export.h"
 
 namespace pictor {
@@ -33,7 +34,7 @@ class ApiHandler final : public HttpHandler {
   ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options);
   Admission admit(const HttpHead& head, const std::string& id) override;
   HttpReply handle(const HttpRequest& request) override;
-  HttpReply refuse(const Status& why, int status) override;
+  HttpReply refuse(const Status& why, int status, const HttpRequest* request) override;
 
   void take(const ServerOptions& options) { options_.set(options); }  // for requests from now on
   void stands_behind(const HttpServer& http) { api_.http = &http; }
@@ -53,6 +54,8 @@ class ApiHandler final : public HttpHandler {
   HttpReply audited(const HttpRequest& request, const Match& match, HttpReply reply);
   Admission turned_away(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
                         const Status& why, int status);
+  // A line of the audit log, as long as there are not too many.
+  void note_refused(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller, int status);
 
   LiveOptions options_;
   const std::unique_ptr<Governor> governor_;
@@ -60,8 +63,7 @@ class ApiHandler final : public HttpHandler {
   Api api_;
   std::vector<std::size_t> labels_;  // of metric::kHttpOperationSeconds, in the order of operations()
   std::unique_ptr<TraceExporter> exporter_;
-  std::int64_t refusals_second_ = 0;  // of the thread of connections, as are these
-  std::uint32_t refusals_written_ = 0;
+  RefusalMeter refusals_;  // of the thread of connections
 };
 
 }  // namespace pictor
