@@ -102,20 +102,11 @@ Result<Compaction> RemoteUpkeep::compact(const CompactionRequest& request) {
   return compaction_of(*result);
 }
 
-// A certificate is of one call, and a server erases an id a call.
+// All in one call: a certificate is of one.
 Result<Purge> RemoteUpkeep::purge(const PurgeRequest& request) {
-  if (request.ids.size() != 1) {
-    return Status(Code::kUnsupported, "the server at " + wire_.url() +
-                                          " erases one item a call, with a certificate of "
-                                          "its own: give one id, or stop the server to erase " +
-                                          std::to_string(request.ids.size()) + " at once");
-  }
-  const auto json = wire_.json("DELETE", item_path(request.collection, request.ids[0]) + "?purge=true");
-  if (json.is_ok()) return purge_of(*json);
-  if (json.status().message().find("has no item") == std::string::npos) return json.status();
-  Purge none;
-  none.unknown = request.ids;
-  return none;
+  PICTOR_ASSIGN(const Json json, wire_.json("POST", collection_path(request.collection) + "/items:purge",
+                                            Json::object({{"ids", request.ids}})));
+  return purge_of(json);
 }
 
 // A server does not tell what it erased.

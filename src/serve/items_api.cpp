@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/engine.h"
 #include "image/image.h"
 #include "serve/api.h"
+#include "serve/json_reader.h"
 
 namespace pictor {
 namespace {
@@ -45,6 +47,17 @@ struct Cursor {
   }
   std::string text() const { return std::to_string(sequence) + ".r" + std::to_string(row); }
 };
+
+Result<std::vector<std::string>> ids_asked(const Call& call) {
+  PICTOR_ASSIGN(const auto body, parse_request_json(call.request.body));
+  JsonReader json(body, "");
+  const nlohmann::json* ids = json.any("ids");
+  const bool texts = ids != nullptr && ids->is_array() &&
+                     std::all_of(ids->begin(), ids->end(), [](const auto& one) { return one.is_string(); });
+  if (!texts) json.refuse("ids", "an array of ids");
+  PICTOR_TRY(json.status());
+  return ids->get<std::vector<std::string>>();
+}
 
 std::string_view type_of_picture(const Bytes& picture) {
   const std::string_view head = as_text(ByteView(picture).first(std::min<std::size_t>(picture.size(), 12)));
@@ -192,6 +205,23 @@ Result<HttpReply> delete_item(const Call& call) {
   PICTOR_ASSIGN(const std::uint64_t deleted, call.tenant.engine.remove(call.at("collection"), ids));
   if (deleted == 0) return no_item(call);
   return json_reply(Json{{"deleted", deleted}}.dump());
+}
+
+Result<HttpReply> purge_items(const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PurgeRequest request;
+  request.collection = call.at("collection");
+  PICTOR_ASSIGN(request.ids, ids_asked(call));
+  call.touched.items = request.ids;
+  PICTOR_ASSIGN(const Purge purged, call.tenant.engine.upkeep().purge(request));
+  Json answer = Json::parse(purged_json(purged, false), nullptr, false);
+  const std::set<std::string_view> unknown(purged.unknown.begin(), purged.unknown.end());
+  Json items = Json::array();
+  for (const std::string& id : request.ids) {
+    items.push_back({{"id", id}, {"status", unknown.contains(id) ? "unknown" : "erased"}});
+  }
+  answer["items"] = std::move(items);
+  return json_reply(answer.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Result<HttpReply> delete_items(const Call& call) {

@@ -24,6 +24,7 @@ constexpr std::array kOperations = {
     Operation{"addItem", "POST", "/v1/collections/{collection}/items", Body::kPicture, kBulk, Right::kWrite, put_item},
     Operation{"deleteItems", "DELETE", "/v1/collections/{collection}/items", Body::kNone, kBulk, Right::kWrite, delete_items},
     Operation{"addItems", "POST", "/v1/collections/{collection}/items:bulk", Body::kBulk, kBulk, Right::kWrite, put_items},
+    Operation{"purgeItems", "POST", "/v1/collections/{collection}/items:purge", Body::kBulk, kBulk, Right::kErase, purge_items},
     Operation{"getItem", "GET", "/v1/collections/{collection}/items/{id}", Body::kNone, kNow, Right::kRead, get_item},
     Operation{"putItem", "PUT", "/v1/collections/{collection}/items/{id}", Body::kPicture, kBulk, Right::kWrite, put_item},
     Operation{"deleteItem", "DELETE", "/v1/collections/{collection}/items/{id}", Body::kNone, kBulk, Right::kWrite, delete_item, Right::kErase},

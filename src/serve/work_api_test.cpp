@@ -21,6 +21,32 @@ TEST_F(ServerTest, values_of_fields_are_counted) {
   EXPECT_EQ(json("GET", "/v1/collections/none/facets?field=a")["http"], 404);
 }
 
+TEST_F(ServerTest, several_items_are_erased_by_one_request_that_tells_of_each) {
+  fill(4);
+  const std::string path = "/v1/collections/test/items:purge";
+  const Json purged = json("POST", path, {{"ids", {"p2", "none", "p0", "p2"}}});
+  ASSERT_EQ(purged["http"], 200) << purged;
+  EXPECT_EQ(purged["deleted"], 2);
+  EXPECT_EQ(purged["items"], Json::parse(R"([{"id": "p2", "status": "erased"}, {"id": "none", "status": "unknown"},
+                                             {"id": "p0", "status": "erased"}, {"id": "p2", "status": "erased"}])"));
+  EXPECT_EQ(purged["certificate"]["ids"].size(), 2U);
+  EXPECT_TRUE(engine_->upkeep().check(purged["certificate"].dump()).problem.is_ok());
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p0")["http"], 404);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items/p0/history")["http"], 404);
+  EXPECT_EQ(json("GET", "/v1/collections/test/count")["count"], 2);
+  const Json none = json("POST", path, {{"ids", {"p0"}}});
+  EXPECT_EQ(none["http"], 200) << none;
+  EXPECT_EQ(none["certificate"], nullptr);
+  EXPECT_EQ(json("POST", path, {{"ids", Json::array()}})["http"], 400);
+  EXPECT_EQ(json("POST", path, {{"ids", {"p1", 7}}})["http"], 400);
+  EXPECT_EQ(json("POST", path, {{"ids", "p1"}})["http"], 400);
+  EXPECT_EQ(json("POST", path, {{"ids", {"p1"}}, {"where", "x"}})["http"], 400);
+  EXPECT_EQ(json("POST", path, {{"ids", {std::string(limits::kItemIdBytesMax + 1, 'a')}}})["http"], 400);
+  EXPECT_EQ(json("POST", path, {{"ids", std::vector<std::string>(limits::kPurgeIdsMax + 1, "p1")}})["http"], 413);
+  EXPECT_EQ(json("POST", "/v1/collections/none/items:purge", {{"ids", {"p1"}}})["http"], 404);
+  EXPECT_EQ(json("GET", "/v1/collections/test/count")["count"], 2) << "what is refused erases nothing";
+}
+
 TEST_F(ServerTest, long_work_is_a_job) {
   fill(3);
   for (const char* kind : {"verify", "compact", "rebuild"}) {

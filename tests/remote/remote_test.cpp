@@ -128,6 +128,27 @@ TEST_F(RemoteTest, items_are_read_listed_counted_and_deleted) {
   EXPECT_EQ(far_->stats("test").status().code(), Code::kNotFound);
 }
 
+TEST_F(RemoteTest, several_items_are_erased_at_once_with_one_certificate) {
+  put(some());
+  const auto purged = far_->upkeep().purge({"test", {"b", "none", "a/1"}, nullptr});
+  ASSERT_TRUE(purged.is_ok()) << purged.status().to_string();
+  EXPECT_EQ(purged->erased, 2U);
+  EXPECT_EQ(purged->unknown, std::vector<std::string>{"none"});
+  EXPECT_GT(purged->rows, 0U);
+  const auto checked = engine_->upkeep().check(purged->certificate);
+  EXPECT_TRUE(checked.problem.is_ok()) << checked.problem.to_string();
+  EXPECT_EQ(checked.items, 2U);
+  for (const char* id : {"a/1", "b"}) {
+    EXPECT_TRUE(is_certified(purged->certificate, id).value()) << id;
+    EXPECT_FALSE(engine_->get("test", id, false)->has_value()) << id;
+    EXPECT_TRUE(engine_->upkeep().erased("test", id)->has_value()) << id;
+  }
+  EXPECT_FALSE(is_certified(purged->certificate, "none").value());
+  EXPECT_TRUE(engine_->get("test", "c", false)->has_value());
+  EXPECT_EQ(far_->upkeep().purge({"test", {}, nullptr}).status().code(), Code::kInvalid);
+  EXPECT_EQ(far_->upkeep().purge({"none", {"a"}, nullptr}).status().code(), Code::kNotFound);
+}
+
 TEST_F(RemoteTest, vectors_are_those_of_the_engine_bit_for_bit) {
   const std::vector<std::string> texts = {"a boat", "a red car"};
   const auto there = far_->embed_texts("", "", texts);
@@ -161,7 +182,6 @@ TEST_F(RemoteTest, what_needs_the_data_folder_says_so) {
   request.force = true;
   ListSource nothing({});
   EXPECT_EQ(far_->ingest(request, nothing).status().code(), Code::kUnsupported);
-  EXPECT_EQ(far_->upkeep().purge({"test", {"a", "b"}, nullptr}).status().code(), Code::kUnsupported);
 }
 
 TEST_F(RemoteTest, errors_keep_their_codes_and_a_server_that_is_gone_is_one) {
