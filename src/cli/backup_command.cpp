@@ -40,8 +40,8 @@ Status list(Session& session) {
                {"of", TableColumn::Kind::kText},
                {"made", TableColumn::Kind::kText, 23}});
   for (const BackupPlace& place : places) {
-    table.add({place.path, place.collection.empty() ? "all" : place.collection,
-               place.made_us ? date_text(*place.made_us) : "never whole"});
+    const std::string of = place.of_parent ? "all tenants" : place.collection.empty() ? "all" : place.collection;
+    table.add({place.path, of, place.made_us ? date_text(*place.made_us) : "never whole"});
   }
   session.out() << table.text(session.terminal().width);
   return Status::ok();
@@ -116,7 +116,9 @@ Command add_backup_command(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   app.add_option("folder", options->folder, "Where: an empty or new folder, or an earlier backup, which is brought up")
       ->type_name("DIR");
-  app.add_option("-c,--collection", options->collection, "Only this collection; else all of them")->type_name("NAME");
+  app.add_option("-c,--collection", options->collection,
+                 "Only this collection; else all, with tenants, keys and the audit log")
+      ->type_name("NAME");
   add_rate_option(app, options->rate);
   app.add_flag("--recheck", options->recheck, "Read what lies in the backup already, instead of trusting it");
   app.add_flag("--no-progress", options->no_progress, "No progress bar or lines");

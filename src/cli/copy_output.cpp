@@ -79,10 +79,13 @@ void print_copied(Session& session, const std::string& verb, const CopyReport& r
                {"pictures", TableColumn::Kind::kNumber},
                {"size", TableColumn::Kind::kNumber}});
   for (const CopiedCollection& one : report.collections) {
-    table.add({one.name, with_commas(one.sequence), one.time_us ? date_text(*one.time_us) : "", with_commas(one.items),
-               with_commas(one.blobs), bytes_text(one.bytes)});
+    table.add({one.tenant.empty() ? one.name : one.tenant + "/" + one.name, with_commas(one.sequence),
+               one.time_us ? date_text(*one.time_us) : "", with_commas(one.items), with_commas(one.blobs),
+               bytes_text(one.bytes)});
   }
   if (table.rows() > 0) out << table.text(session.terminal().width);
+  if (report.tenants > 0) out << "With " << plural(report.tenants, "tenant", "tenants") << "\n";
+  if (report.governs) out << "With keys, tenants' limits and the audit log\n";
   for (const std::string& name : report.skipped) {
     out << "'" << printable(name) << "' was dropped meanwhile and is not in it\n";
   }
@@ -95,6 +98,7 @@ std::string copied_json(const CopyReport& report) {
   Json collections = Json::array();
   for (const CopiedCollection& one : report.collections) {
     collections.push_back({{"name", one.name},
+                           {"tenant", one.tenant},
                            {"sequence", one.sequence},
                            {"time_us", time_or_null(one.time_us)},
                            {"items", one.items},
@@ -106,6 +110,8 @@ std::string copied_json(const CopyReport& report) {
                  {"made_us", report.made_us},
                  {"collections", collections},
                  {"skipped", report.skipped},
+                 {"tenants", report.tenants},
+                 {"governs", report.governs},
                  {"files", report.files},
                  {"bytes", report.bytes},
                  {"files_copied", report.files_copied},
@@ -117,6 +123,7 @@ std::string places_json(const std::vector<BackupPlace>& places) {
   for (const BackupPlace& place : places) {
     array.push_back({{"path", place.path},
                      {"collection", place.collection.empty() ? Json(nullptr) : Json(place.collection)},
+                     {"of_parent", place.of_parent},
                      {"begun_us", place.begun_us},
                      {"made_us", time_or_null(place.made_us)}});
   }

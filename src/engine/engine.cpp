@@ -95,21 +95,37 @@ Result<std::unique_ptr<Engine>> Engine::open(Env& env, const EngineOptions& opti
   PICTOR_ASSIGN(auto folder, DataFolder::open(env, options.data_folder, options.create));
   const std::size_t threads = options.threads == 0 ? available_processors() : options.threads;
   auto parts = std::make_shared<EngineParts>(env, options, threads);
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env, std::move(parts), std::move(folder)));
+  auto engine = std::make_unique<EngineImpl>(env, parts, std::move(folder), false);
+  parts->backup_of_all = [all = engine.get()](const BackupRequest& request) { return all->backup(request); };
+  return std::unique_ptr<Engine>(std::move(engine));
 }
 
 Result<std::unique_ptr<Engine>> EngineImpl::open_beside(const std::string& data_folder) {
-  PICTOR_ASSIGN(auto folder, DataFolder::open(env_, data_folder, true));
-  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env_, parts_, std::move(folder)));
+  PICTOR_ASSIGN(auto folder, parts_->folders.open(data_folder, true));
+  return std::unique_ptr<Engine>(std::make_unique<EngineImpl>(env_, parts_, std::move(folder), true));
+}
+
+Result<CopyReport> EngineImpl::backup(const BackupRequest& request) {
+  return folder_->backup(request, [this](const std::string& path) { return parts_->folders.open(path, false); });
+}
+
+// What went wrong there may name what is another tenant's.
+Status EngineImpl::renew_backup_of_all(const BackupRequest& request) const {
+  const Status made = parts_->backup_of_all(request).status();
+  if (made.is_ok()) return made;
+  log(LogLevel::kWarning, "backup_not_renewed", {{"path", request.path}, {"cause", made.message()}});
+  return {made.code(), "it holds all tenants, and could not be made again: the server's log says why"};
 }
 
 EngineParts::EngineParts(Env& env, const EngineOptions& given, std::size_t threads)
     : options(given),
       pool(threads),
       encoders(env, {given.cards_folder, given.weights_folder, given.encoders_folder}, given.cache_folder, threads,
-               {given.runtime, given.device}, given.many_callers, given.leave_networks) {}
+               {given.runtime, given.device}, given.many_callers, given.leave_networks),
+      folders(env) {}
 
-EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique_ptr<DataFolder> folder)
+EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared_ptr<DataFolder> folder,
+                       bool beside_another)
     : env_(env),
       parts_(std::move(parts)),
       pool_(parts_->pool),
@@ -131,6 +147,14 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique
                [this] {
                  std::vector<std::string> warnings;
                  return signing_key(warnings);
+               },
+               [this, beside_another](const BackupPlace& place) -> Status {
+                 BackupRequest again;
+                 again.path = place.path;
+                 again.collection = place.collection;
+                 if (!place.of_parent) return backup(again).status();
+                 if (beside_another) return renew_backup_of_all(again);
+                 return {Code::kUnsupported, "it is of the data folder that this one is a tenant of"};
                }}),
       vector_tools_({env_, pool_, *folder_, *backend_, merger_,
                      [this](std::vector<std::string>& warnings) { return signing_key(warnings); },

@@ -1,6 +1,7 @@
 // The engine's parts, shared by its lines: engine.cpp, ingest.cpp, search.cpp.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/live_recall.h"
 #include "engine/merger.h"
+#include "engine/open_folders.h"
 #include "engine/strange_texts.h"
 #include "engine/upkeep.h"
 #include "engine/vector_cache.h"
@@ -28,11 +30,14 @@ struct EngineParts {
   const EngineOptions options;
   ThreadPool pool;
   Encoders encoders;
+  OpenFolders folders;
+  // Of the engine that the others were opened beside, which outlives them: with tenants, keys and the audit log.
+  std::function<Result<CopyReport>(const BackupRequest&)> backup_of_all = {};
 };
 
 class EngineImpl final : public Engine {
  public:
-  EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::unique_ptr<DataFolder> folder);
+  EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared_ptr<DataFolder> folder, bool beside_another);
   Result<std::unique_ptr<Engine>> open_beside(const std::string& data_folder) override;
 
   Result<IngestReport> ingest(const IngestRequest& request, IngestSource& source) override;
@@ -58,7 +63,7 @@ class EngineImpl final : public Engine {
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
   Result<std::uint64_t> quarantine(const std::string& collection) override;
-  Result<CopyReport> backup(const BackupRequest& request) override { return folder_->backup(request); }
+  Result<CopyReport> backup(const BackupRequest& request) override;
   Result<std::vector<BackupPlace>> backups() override { return folder_->backups(); }
   Status forget_backup(const std::string& path) override { return folder_->forget_backup(path); }
   Result<RederiveReport> rederive(const RederiveRequest& request) override;
@@ -96,12 +101,14 @@ class EngineImpl final : public Engine {
   Status note_former_receipts(std::vector<std::string>& warnings);
   std::uint64_t random_seed();
   EncoderInfo encoder_info(const EncoderCard& card);
+  // Of a backup that another folder makes and that has this one in it.
+  Status renew_backup_of_all(const BackupRequest& request) const;
 
   Env& env_;
   const std::shared_ptr<EngineParts> parts_;
   ThreadPool& pool_;
   Encoders& encoders_;
-  std::unique_ptr<DataFolder> folder_;
+  const std::shared_ptr<DataFolder> folder_;
   std::string cache_folder_;
   const bool reproducible_;
   EncoderToolsImpl tools_;

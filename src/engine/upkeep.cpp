@@ -82,12 +82,9 @@ void UpkeepImpl::renew_backups(const std::string& collection, Purge& purge) {
   }
   for (const auto& place : *places) {
     if (!place.collection.empty() && place.collection != collection) continue;
-    BackupRequest again;
-    again.path = place.path;
-    again.collection = place.collection;
     // A folder that is not there is not made: it may be a disk that is not mounted.
     const Status there = parts_.env.info(join_path(place.path, "backup.json")).status();
-    const Status made = there.is_ok() ? parts_.folder.backup(again).status() : there;
+    const Status made = there.is_ok() ? parts_.renew_backup(place) : there;
     if (made.is_ok()) {
       purge.backups_renewed.push_back(place.path);
     } else {

@@ -19,6 +19,7 @@ class UpkeepImpl final : public Upkeep {
     VectorCache& vectors;
     Merger& merger;
     std::function<Result<SigningKey>()> signing_key;
+    std::function<Status(const BackupPlace& place)> renew_backup;  // makes it again in its place
   };
   explicit UpkeepImpl(Parts parts) : parts_(std::move(parts)) {}
 

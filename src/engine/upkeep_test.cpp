@@ -46,8 +46,13 @@ class UpkeepTest : public ::testing::Test {
     ASSERT_TRUE(collection_->seal().is_ok());
   }
   UpkeepImpl upkeep() {
-    return UpkeepImpl(
-        {Env::real(), *folder_, cache_, *merger_, [this] { return open_signing_key(Env::real(), folder_->path()); }});
+    return UpkeepImpl({Env::real(), *folder_, cache_, *merger_,
+                       [this] { return open_signing_key(Env::real(), folder_->path()); },
+                       [this](const BackupPlace& place) {
+                         BackupRequest again;
+                         again.path = place.path;
+                         return folder_->backup(again).status();
+                       }});
   }
   std::string public_key() {
     const auto bytes = read_file(Env::real(), path_ + "/data/keys/receipts.pub", 1000).value();

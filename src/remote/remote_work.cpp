@@ -78,6 +78,8 @@ Result<CopyReport> RemoteEngine::backup(const BackupRequest& request) {
   CopyReport report;
   report.path = result.value("path", request.path);
   report.made_us = result.value("made_us", std::int64_t{0});
+  report.tenants = result.value("tenants", std::uint64_t{0});
+  report.governs = result.value("governs", false);
   report.files = result.value("files", std::uint64_t{0});
   report.bytes = result.value("bytes", std::uint64_t{0});
   report.files_copied = result.value("files_copied", std::uint64_t{0});

@@ -103,8 +103,8 @@ Status read_backup(JsonReader& json, JobSpec& spec) {
 
 Result<std::string> run_backup(Engine& engine, const JobSpec& spec, const JobControl& control) {
   PICTOR_ASSIGN(const auto places, engine.backups());
-  const auto known =
-      std::find_if(places.begin(), places.end(), [&](const auto& place) { return place.path == spec.path; });
+  const auto known = std::find_if(places.begin(), places.end(),
+                                  [&](const auto& place) { return place.path == spec.path && !place.of_parent; });
   if (known == places.end()) {
     return Status(Code::kDenied, "'" + spec.path +
                                      "' is no place of an earlier backup of this data folder: make the "
@@ -118,8 +118,14 @@ Result<std::string> run_backup(Engine& engine, const JobSpec& spec, const JobCon
   request.copy.cancel = &control.cancel;
   request.copy.progress = [&](const CopyProgress& at) { control.progress(at.bytes, at.bytes_total); };
   PICTOR_ASSIGN(const CopyReport made, engine.backup(request));
-  return Json{{"path", made.path},   {"made_us", made.made_us},           {"files", made.files},
-              {"bytes", made.bytes}, {"files_copied", made.files_copied}, {"bytes_copied", made.bytes_copied}}
+  return Json{{"path", made.path},
+              {"made_us", made.made_us},
+              {"tenants", made.tenants},
+              {"governs", made.governs},
+              {"files", made.files},
+              {"bytes", made.bytes},
+              {"files_copied", made.files_copied},
+              {"bytes_copied", made.bytes_copied}}
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -24,6 +24,14 @@ struct BackupSource {
   std::function<Result<std::vector<Named>>(const std::string& to)> copy_catalogue;
   // Null: dropped since.
   std::function<Result<std::shared_ptr<CollectionStore>>(const Named& named)> open;
+  std::function<Status(std::int64_t made_us)> made;  // the backup is whole
+  // Of the main data folder alone: its tenants, whose sources hold their folders open; and a copy of its keys, tenants
+  // and audit log to a new file, `bytes` at a time. False: it has none.
+  std::function<Result<std::vector<std::string>>()> tenants = {};
+  std::function<Result<BackupSource>(const std::string& name)> open_tenant = {};
+  std::function<Result<bool>(const std::string& to, const std::function<Status(std::uint64_t bytes)>& step)>
+      copy_govern = {};
+  std::shared_ptr<const void> held = {};
 };
 
 Result<CopyReport> write_backup(Env& env, const BackupRequest& request, const BackupSource& source);

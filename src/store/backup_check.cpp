@@ -21,10 +21,11 @@ class BackupChecker {
   }
 
   Status check_collection(const BackupCollection& collection) {
-    transfer_.now_at(collection.name);
+    transfer_.now_at(collection.title());
     const std::size_t before = faults_.size();
-    PICTOR_TRY(check_file(collection.name, collection.database));
-    for (const auto& segment : collection.segments) PICTOR_TRY(check_file(collection.name, segment));
+    const std::string title = collection.title();
+    PICTOR_TRY(check_file(title, collection.database));
+    for (const auto& segment : collection.segments) PICTOR_TRY(check_file(title, segment));
     const bool readable =
         faults_.size() == before || faults_[before].where != join_path(backup_, collection.database.file);
     return readable ? check_named(collection) : Status::ok();  // a damaged database cannot say which blobs there are
@@ -61,16 +62,16 @@ class BackupChecker {
     PICTOR_ASSIGN(const auto count, database->prepare("SELECT count(*) FROM segments"));
     PICTOR_TRY(count->step().status());
     if (static_cast<std::uint64_t>(count->integer(0)) != collection.segments.size()) {
-      PICTOR_TRY(told(collection.name, path,
+      PICTOR_TRY(told(collection.title(), path,
                       {Code::kCorrupt, "names " + std::to_string(count->integer(0)) + " segments, the manifest " +
                                            std::to_string(collection.segments.size())}));
     }
-    const Blobs blobs(env_, join_path(backup_, collection_path_in(collection.name, "blobs")));
+    const Blobs blobs(env_, join_path(backup_, collection.path("blobs")));
     return for_each_blob(*database, [&](const Hash256& hash, std::uint64_t bytes) {
       const std::string blob = blobs.path(hash);
       const Status status = compare(blob, bytes, hash);
       transfer_.done(bytes);
-      return told(collection.name, blob, status);
+      return told(collection.title(), blob, status);
     });
   }
 
@@ -115,17 +116,16 @@ std::uint64_t bytes_of(const BackupCollection& collection) {
 }
 
 Result<std::vector<FaultInfo>> check_backup(Env& env, const std::string& backup, const BackupManifest& manifest,
-                                            const std::string& only_collection, Transfer& transfer) {
+                                            Transfer& transfer) {
   BackupChecker checker(env, backup, transfer);
-  for (const auto& collection : manifest.collections) {
-    if (only_collection.empty() || collection.name == only_collection) transfer.expect(bytes_of(collection));
+  for (const BackupPart* part : manifest.parts()) {
+    for (const auto& collection : part->collections) transfer.expect(bytes_of(collection));
   }
-  PICTOR_TRY(checker.check_file("", manifest.catalogue));
-  for (const auto& key : manifest.keys) PICTOR_TRY(checker.check_file("", key));
-  for (const auto& collection : manifest.collections) {
-    if (only_collection.empty() || collection.name == only_collection) {
-      PICTOR_TRY(checker.check_collection(collection));
-    }
+  if (manifest.govern) PICTOR_TRY(checker.check_file("", *manifest.govern));
+  for (const BackupPart* part : manifest.parts()) {
+    PICTOR_TRY(checker.check_file("", part->catalogue));
+    for (const auto& key : part->keys) PICTOR_TRY(checker.check_file("", key));
+    for (const auto& collection : part->collections) PICTOR_TRY(checker.check_collection(collection));
   }
   return checker.take();
 }
@@ -138,7 +138,7 @@ Result<std::vector<FaultInfo>> verify_backup(Env& env, const std::string& path, 
   if (!manifest.is_ok()) return manifest.status();
   PICTOR_ASSIGN(const auto lock, lock_backup(env, path));
   Transfer transfer(env, options);
-  return check_backup(env, path, *manifest, "", transfer);
+  return check_backup(env, path, *manifest, transfer);
 }
 
 }  // namespace pictor

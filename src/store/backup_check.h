@@ -19,9 +19,9 @@ Result<std::unique_ptr<Database>> open_backed_up(Env& env, const std::string& ba
 // Calls visit for every blob that the database names, by hash, until it returns an error.
 Status for_each_blob(Database& database, const std::function<Status(const Hash256& hash, std::uint64_t bytes)>& visit);
 
-// What differs from the manifest in its catalogue, its keys and the collections that pass; at most limits::kFaultsMax.
+// What differs from the manifest, in all that it names; at most limits::kFaultsMax.
 Result<std::vector<FaultInfo>> check_backup(Env& env, const std::string& backup, const BackupManifest& manifest,
-                                            const std::string& only_collection, Transfer& transfer);
+                                            Transfer& transfer);
 
 std::uint64_t bytes_of(const BackupCollection& collection);
 

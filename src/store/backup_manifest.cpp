@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr std::uint64_t kVersion = 2, kVersionWithoutTenants = 1;
 constexpr const char* kSum = "sum";
 constexpr std::size_t kNameDigits = 16;
 
@@ -23,15 +23,17 @@ bool is_plain_name(std::string_view name) {
          name.find('\0') == std::string_view::npos;
 }
 
-bool is_key_path(std::string_view path) {
+bool is_key_path(std::string_view path, std::string_view at) {
+  if (!path.starts_with(at)) return false;
+  path.remove_prefix(at.size());
   for (const std::string_view folder : {"keys/former/", "keys/"}) {
     if (path.starts_with(folder)) return is_plain_name(path.substr(folder.size()));
   }
   return false;
 }
 
-bool is_segment_path(std::string_view path, std::string_view collection) {
-  const std::string folder = collection_path_in(collection, "segments/");
+bool is_segment_path(std::string_view path, const BackupCollection& collection) {
+  const std::string folder = collection.path("segments/");
   if (!path.starts_with(folder) || !path.ends_with(".seg")) return false;
   const std::string_view digits = path.substr(folder.size(), path.size() - folder.size() - 4);
   return !digits.empty() && digits.size() <= 20 && digits.find_first_not_of("0123456789") == std::string_view::npos;
@@ -58,9 +60,23 @@ Json collection_object(const BackupCollection& collection) {
           {"segments", files_array(collection.segments)}};
 }
 
+Json collections_array(const BackupPart& part) {
+  Json array = Json::array();
+  for (const auto& collection : part.collections) array.push_back(collection_object(collection));
+  return array;
+}
+
+Json tenant_object(const BackupPart& part) {
+  return {{"name", part.tenant},
+          {"folder", part.folder},
+          {"catalogue", file_object(part.catalogue)},
+          {"keys", files_array(part.keys)},
+          {"collections", collections_array(part)}};
+}
+
 Json body_of(const BackupManifest& manifest) {
-  Json collections = Json::array();
-  for (const auto& collection : manifest.collections) collections.push_back(collection_object(collection));
+  Json tenants = Json::array();
+  for (const auto& part : manifest.tenants) tenants.push_back(tenant_object(part));
   return {{"pictor_backup", kVersion},
           {"folder", manifest.folder},
           {"collection", manifest.collection.empty() ? Json(nullptr) : Json(manifest.collection)},
@@ -68,7 +84,9 @@ Json body_of(const BackupManifest& manifest) {
           {"made_us", manifest.made_us},
           {"catalogue", file_object(manifest.catalogue)},
           {"keys", files_array(manifest.keys)},
-          {"collections", collections}};
+          {"collections", collections_array(manifest)},
+          {"govern", manifest.govern ? file_object(*manifest.govern) : Json(nullptr)},
+          {"tenants", tenants}};
 }
 
 std::string sum_of(const Json& body) {
@@ -135,8 +153,9 @@ class Fields {
   std::set<std::string> files_;
 };
 
-BackupCollection read_collection(const Json& object, Fields& fields) {
+BackupCollection read_collection(const Json& object, const std::string& tenant, Fields& fields) {
   BackupCollection collection;
+  collection.tenant = tenant;
   collection.name = fields.text(object, "name");
   collection.sequence = fields.number(object, "sequence");
   collection.time_us = fields.time(object, "time_us");
@@ -144,15 +163,42 @@ BackupCollection read_collection(const Json& object, Fields& fields) {
   collection.blobs = fields.number(object, "blobs");
   collection.blob_bytes = fields.number(object, "blob_bytes");
   collection.database = fields.file_in(object, "database");
-  if (!is_plain_name(collection.name) ||
-      collection.database.path != collection_path_in(collection.name, "collection.db")) {
+  if (!is_plain_name(collection.name) || collection.database.path != collection.path("collection.db")) {
     fields.fail("database");
   }
   for (const auto& segment : fields.list(object, "segments")) {
     collection.segments.push_back(fields.file(segment, "segments"));
-    if (!is_segment_path(collection.segments.back().path, collection.name)) fields.fail("segments");
+    if (!is_segment_path(collection.segments.back().path, collection)) fields.fail("segments");
   }
   return collection;
+}
+
+// REQUIRES: part.tenant is known.
+void read_part(const Json& object, BackupPart& part, Fields& fields) {
+  part.folder = fields.text(object, "folder");
+  part.catalogue = fields.file_in(object, "catalogue");
+  if (part.catalogue.path != part.at() + "catalogue.db") fields.fail("catalogue");
+  for (const auto& key : fields.list(object, "keys")) {
+    part.keys.push_back(fields.file(key, "keys"));
+    if (!is_key_path(part.keys.back().path, part.at())) fields.fail("keys");
+  }
+  for (const auto& collection : fields.list(object, "collections")) {
+    part.collections.push_back(read_collection(collection, part.tenant, fields));
+  }
+}
+
+void read_tenants(const Json& body, BackupManifest& manifest, Fields& fields) {
+  if (body.contains("govern") && !body["govern"].is_null()) {
+    manifest.govern = fields.file_in(body, "govern");
+    if (manifest.govern->path != kGovernDatabase) fields.fail("govern");
+  }
+  for (const auto& object : fields.list(body, "tenants")) {
+    BackupPart part;
+    part.tenant = fields.text(object, "name");
+    if (!is_plain_name(part.tenant)) fields.fail("tenants");
+    read_part(object, part, fields);
+    manifest.tenants.push_back(std::move(part));
+  }
 }
 
 Status not_ours(const std::string& what) {
@@ -170,8 +216,16 @@ bool is_backup_name(std::string_view file, std::string_view path) {
          file[path.size()] == '.' && is_hex(file.substr(path.size() + 1));
 }
 
-std::string collection_path_in(std::string_view collection, std::string_view inner) {
-  return "collections/" + std::string(collection) + "/" + std::string(inner);
+std::string tenant_prefix(std::string_view name) { return std::string(kTenantsFolder) + "/" + std::string(name) + "/"; }
+
+std::string BackupCollection::path(std::string_view inner) const {
+  return (tenant.empty() ? "" : tenant_prefix(tenant)) + "collections/" + name + "/" + std::string(inner);
+}
+
+std::vector<const BackupPart*> BackupManifest::parts() const {
+  std::vector<const BackupPart*> all = {this};
+  for (const BackupPart& part : tenants) all.push_back(&part);
+  return all;
 }
 
 std::string manifest_text(const BackupManifest& manifest) {
@@ -192,25 +246,18 @@ Result<BackupManifest> parse_manifest(std::string_view text) {
     return not_ours("its text has SHA-256 " + seen + ", its sum says " + wanted.substr(0, 64));
   }
   Fields fields;
-  if (fields.number(body, "pictor_backup") != kVersion) {
+  const std::uint64_t version = fields.number(body, "pictor_backup");
+  if (version != kVersion && version != kVersionWithoutTenants) {
     return Status(Code::kMismatch, "it is of version " + body["pictor_backup"].dump() +
-                                       ", this program reads version " + std::to_string(kVersion) +
+                                       ", this program reads versions up to " + std::to_string(kVersion) +
                                        ": use a newer Pictor");
   }
   BackupManifest manifest;
-  manifest.folder = fields.text(body, "folder");
   manifest.collection = fields.text(body, "collection");
   manifest.begun_us = fields.time(body, "begun_us").value_or(0);
   manifest.made_us = fields.time(body, "made_us").value_or(0);
-  manifest.catalogue = fields.file_in(body, "catalogue");
-  if (manifest.catalogue.path != "catalogue.db") fields.fail("catalogue");
-  for (const auto& key : fields.list(body, "keys")) {
-    manifest.keys.push_back(fields.file(key, "keys"));
-    if (!is_key_path(manifest.keys.back().path)) fields.fail("keys");
-  }
-  for (const auto& collection : fields.list(body, "collections")) {
-    manifest.collections.push_back(read_collection(collection, fields));
-  }
+  read_part(body, manifest, fields);
+  if (version != kVersionWithoutTenants) read_tenants(body, manifest, fields);
   if (fields.wrong().empty()) return manifest;
   return not_ours("'" + fields.wrong() + "' is missing or not as it should be");
 }
@@ -229,8 +276,11 @@ Result<BackupManifest> read_manifest(Env& env, const std::string& backup) {
 
 Status write_manifest(Env& env, const std::string& backup, const BackupManifest& manifest) {
   const std::string text = manifest_text(manifest);
-  std::uint64_t files = 1 + manifest.keys.size();
-  for (const auto& collection : manifest.collections) files += 1 + collection.segments.size();
+  std::uint64_t files = manifest.govern ? 1 : 0;
+  for (const BackupPart* part : manifest.parts()) {
+    files += 1 + part->keys.size();
+    for (const auto& collection : part->collections) files += 1 + collection.segments.size();
+  }
   if (files > limits::kBackupFilesMax || text.size() > limits::kBackupManifestBytesMax) {
     return {Code::kLimit, "the backup has " + std::to_string(files) + " files, at most " +
                               std::to_string(limits::kBackupFilesMax) +

@@ -14,30 +14,45 @@ class Sweeper {
  public:
   Sweeper(Env& env, const std::string& backup, const BackupManifest& manifest)
       : env_(env), backup_(backup), manifest_(manifest) {
-    named_.insert(manifest.catalogue.file);
-    for (const auto& key : manifest.keys) named_.insert(key.file);
-    for (const auto& collection : manifest.collections) {
-      named_.insert(collection.database.file);
-      for (const auto& segment : collection.segments) named_.insert(segment.file);
+    if (manifest.govern) named_.insert(manifest.govern->file);
+    for (const BackupPart* part : manifest.parts()) {
+      named_.insert(part->catalogue.file);
+      for (const auto& key : part->keys) named_.insert(key.file);
+      for (const auto& collection : part->collections) {
+        named_.insert(collection.database.file);
+        for (const auto& segment : collection.segments) named_.insert(segment.file);
+      }
     }
   }
 
   void run() {
-    for (const char* folder : {"", "keys", "keys/former"}) remove_files(folder);
-    const auto collections = env_.list(in_backup("collections"));
-    if (!collections.is_ok()) return;
-    for (const auto& entry : *collections) {
-      const std::string folder = "collections/" + entry.name;
-      remove_files(folder);
-      remove_files(folder + "/segments");
-      remove_blobs(entry.name);
-    }
+    run("");
+    const auto tenants = env_.list(in_backup(kTenantsFolder));
+    if (!tenants.is_ok()) return;
+    for (const auto& entry : *tenants) run(entry.name);
   }
 
  private:
+  // One data folder; "": the main one.
+  void run(const std::string& tenant) {
+    const std::string at = tenant.empty() ? "" : tenant_prefix(tenant);
+    for (const char* folder : {"", "keys", "keys/former"}) remove_files(at + folder);
+    const auto collections = env_.list(in_backup(at + "collections"));
+    if (!collections.is_ok()) return;
+    for (const auto& entry : *collections) {
+      BackupCollection collection;
+      collection.name = entry.name;
+      collection.tenant = tenant;
+      remove_files(collection.path(""));
+      remove_files(collection.path("segments"));
+      remove_blobs(collection);
+    }
+  }
+
   std::string in_backup(std::string_view path) const { return join_path(backup_, path); }
 
-  void remove_files(const std::string& folder) {
+  void remove_files(std::string folder) {
+    if (folder.ends_with('/')) folder.pop_back();
     const auto entries = env_.list(folder.empty() ? backup_ : in_backup(folder));
     if (!entries.is_ok()) return;
     for (const auto& entry : *entries) {
@@ -52,11 +67,20 @@ class Sweeper {
     return path.ends_with(kBackupAside) || (dot != std::string::npos && is_backup_name(path, path.substr(0, dot)));
   }
 
-  void remove_blobs(const std::string& collection) {
-    const auto kept = std::ranges::find(manifest_.collections, collection, &BackupCollection::name);
+  const BackupCollection* kept_of(const BackupCollection& collection) const {
+    for (const BackupPart* part : manifest_.parts()) {
+      if (part->tenant != collection.tenant) continue;
+      const auto kept = std::ranges::find(part->collections, collection.name, &BackupCollection::name);
+      if (kept != part->collections.end()) return &*kept;
+    }
+    return nullptr;
+  }
+
+  void remove_blobs(const BackupCollection& collection) {
+    const BackupCollection* kept = kept_of(collection);
     std::unique_ptr<Database> database;
     std::unique_ptr<Statement> known;
-    if (kept != manifest_.collections.end()) {
+    if (kept != nullptr) {
       auto opened = open_backed_up(env_, backup_, *kept);
       if (!opened.is_ok()) return;
       database = std::move(opened).value();
@@ -64,7 +88,7 @@ class Sweeper {
       if (!select.is_ok()) return;
       known = std::move(select).value();
     }
-    const std::string folder = in_backup(collection_path_in(collection, "blobs"));
+    const std::string folder = in_backup(collection.path("blobs"));
     const auto shards = env_.list(folder);
     if (!shards.is_ok()) return;
     for (const auto& shard : *shards) remove_blobs_of(join_path(folder, shard.name), known.get());

@@ -3,6 +3,7 @@
 
 #include "store/backup.h"
 #include "store/backup_manifest.h"
+#include "store/beside.h"
 #include "store/collection.h"
 #include "store/folders.h"
 #include "store/places.h"
@@ -50,7 +51,7 @@ class LocalDataFolder : public DataFolder {
     if (!create && !exists(env_, catalogue_path())) {
       return {Code::kNotFound, "there is no data folder at '" + path_ + "': index something first, or name another"};
     }
-    PICTOR_TRY(refuse_copies());
+    PICTOR_TRY(refuse_copies(env_, path_));
     PICTOR_TRY(make_durable_folder(env_, path_));
     auto lock = env_.lock(join_path(path_, "LOCK"));
     if (!lock.is_ok() && lock.status().code() == Code::kBusy) {
@@ -69,25 +70,37 @@ class LocalDataFolder : public DataFolder {
   const std::string& path() const override { return path_; }
 
   Result<CopyReport> backup(const BackupRequest& request) override {
-    PICTOR_TRY(check_backup_place(env_, request.path, path_));
-    BackupSource source;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!request.collection.empty()) PICTOR_TRY(known_spec(request.collection).status());
-      PICTOR_ASSIGN(source.id, folder_id(*catalogue_));
-    }
-    source.path = path_;
-    source.begun = [&] {
-      const std::lock_guard lock(mutex_);
-      return remember_place(*catalogue_, {request.path, request.collection, env_.wall_us(), std::nullopt});
-    };
-    source.copy_catalogue = [this](const std::string& to) { return copy_catalogue(to); };
-    source.open = [this](const BackupSource::Named& named) { return open_for_copy(named); };
-    PICTOR_ASSIGN(auto report, write_backup(env_, request, source));
-    const std::lock_guard lock(mutex_);
-    PICTOR_TRY(note_backup_made(*catalogue_, request.path, report.made_us));
-    return report;
+    return backup(request, [this](const std::string& path) -> Result<std::shared_ptr<DataFolder>> {
+      PICTOR_ASSIGN(auto folder, DataFolder::open(env_, path, false));
+      return std::shared_ptr<DataFolder>(std::move(folder));
+    });
   }
+  Result<CopyReport> backup(const BackupRequest& request, const OpenTenant& open_tenant) override {
+    PICTOR_TRY(check_backup_place(env_, request.path, path_));
+    if (!request.collection.empty()) {
+      const std::lock_guard lock(mutex_);
+      PICTOR_TRY(known_spec(request.collection).status());
+    }
+    PICTOR_ASSIGN(BackupSource source, source_of({request.path, request.collection, 0, std::nullopt, false}));
+    source.tenants = [this] { return tenants(); };
+    source.open_tenant = [&](const std::string& name) -> Result<BackupSource> {
+      auto folder = open_tenant(join_path(join_path(path_, kTenantsFolder), name));
+      if (!folder.is_ok()) return folder.status().in("tenant '" + name + "'");
+      PICTOR_ASSIGN(BackupSource tenant, (*folder)->source_for_parent(request.path));
+      tenant.held = std::move(folder).value();
+      return tenant;
+    };
+    source.copy_govern = [this](const std::string& to, const std::function<Status(std::uint64_t)>& step) {
+      return copy_govern_database(env_, path_, to, step);
+    };
+    return write_backup(env_, request, source);
+  }
+
+  Result<BackupSource> source_for_parent(const std::string& place) override {
+    return source_of({place, "", 0, std::nullopt, true});
+  }
+
+  Result<std::vector<std::string>> tenants() const override { return tenants_below(env_, path_); }
 
   Result<std::vector<BackupPlace>> backups() const override {
     const std::lock_guard lock(mutex_);
@@ -150,15 +163,26 @@ class LocalDataFolder : public DataFolder {
   std::string collections_path() const { return join_path(path_, "collections"); }
   std::string collection_path(std::string_view name) const { return join_path(collections_path(), name); }
 
-  // What a backup or half a restore holds must not be written to as if it were a data folder.
-  Status refuse_copies() const {
-    if (exists(env_, join_path(path_, kBackupManifest))) {
-      return {Code::kMismatch, "'" + path_ + "' is a backup, no data folder: restore it to a folder of its own with " +
-                                   "pictor restore"};
+  Result<BackupSource> source_of(const BackupPlace& place) {
+    BackupSource source;
+    {
+      const std::lock_guard lock(mutex_);
+      PICTOR_ASSIGN(source.id, folder_id(*catalogue_));
     }
-    if (!exists(env_, join_path(path_, kRestoring))) return Status::ok();
-    return {Code::kMismatch, "a backup is being restored to '" + path_ + "', and that has not ended: run the same " +
-                                 "pictor restore again"};
+    source.path = path_;
+    source.begun = [this, place] {
+      const std::lock_guard lock(mutex_);
+      BackupPlace begun = place;
+      begun.begun_us = env_.wall_us();
+      return remember_place(*catalogue_, begun);
+    };
+    source.copy_catalogue = [this](const std::string& to) { return copy_catalogue(to); };
+    source.open = [this](const BackupSource::Named& named) { return open_for_copy(named); };
+    source.made = [this, path = place.path](std::int64_t made_us) {
+      const std::lock_guard lock(mutex_);
+      return note_backup_made(*catalogue_, path, made_us);
+    };
+    return source;
   }
 
   Result<CollectionSpec> known_spec(std::string_view name) const {

@@ -22,11 +22,12 @@ Status remember_place(Database& catalogue, const BackupPlace& place) {
     }
   }
   PICTOR_ASSIGN(const auto insert,
-                catalogue.prepare("INSERT INTO backups(path, collection, begun_us) VALUES(?1, ?2, ?3) "
-                                  "ON CONFLICT(path) DO UPDATE SET collection = ?2, begun_us = ?3"));
+                catalogue.prepare("INSERT INTO backups(path, collection, begun_us, of_parent) VALUES(?1, ?2, ?3, ?4) "
+                                  "ON CONFLICT(path) DO UPDATE SET collection = ?2, begun_us = ?3, of_parent = ?4"));
   insert->bind(0, std::string_view(place.path));
   insert->bind(1, std::string_view(place.collection));
   insert->bind(2, place.begun_us);
+  insert->bind(3, std::int64_t{place.of_parent ? 1 : 0});
   PICTOR_TRY(insert->step().status());
   insert->reset();
   return transaction.commit();
@@ -41,7 +42,7 @@ Status note_backup_made(Database& catalogue, const std::string& path, std::int64
 
 Result<std::vector<BackupPlace>> places_of(Database& catalogue) {
   PICTOR_ASSIGN(const auto select,
-                catalogue.prepare("SELECT path, collection, begun_us, made_us FROM backups ORDER BY path"));
+                catalogue.prepare("SELECT path, collection, begun_us, made_us, of_parent FROM backups ORDER BY path"));
   std::vector<BackupPlace> places;
   while (true) {
     PICTOR_ASSIGN(const bool found, select->step());
@@ -51,6 +52,7 @@ Result<std::vector<BackupPlace>> places_of(Database& catalogue) {
     place.collection = select->text(1);
     place.begun_us = select->integer(2);
     if (!select->is_null(3)) place.made_us = select->integer(3);
+    place.of_parent = select->integer(4) != 0;
     places.push_back(std::move(place));
   }
 }

@@ -19,17 +19,17 @@ class Restorer {
     PICTOR_TRY(look_at_target());
     PICTOR_TRY(check());
     PICTOR_TRY(take_target());
-    for (const auto& collection : manifest_.collections) {
-      PICTOR_TRY(copy_collection(collection).in("collection '" + collection.name + "'"));
-    }
-    PICTOR_TRY(copy_keys());
-    PICTOR_TRY(copy_catalogue());
+    for (const BackupPart& part : manifest_.tenants) PICTOR_TRY(copy_part(part));
+    if (manifest_.govern) PICTOR_TRY(copy_file(*manifest_.govern));
+    PICTOR_TRY(copy_part(manifest_));
     PICTOR_TRY(transfer_.sync_folders());
     // All is durable: from now on it is a data folder.
     PICTOR_TRY(env_.remove(in_target(kRestoring)));
     PICTOR_TRY(env_.sync_dir(request_.target));
     report_.path = request_.target;
     report_.made_us = manifest_.made_us;
+    report_.tenants = manifest_.tenants.size();
+    report_.governs = manifest_.govern.has_value();
     report_.files_copied = transfer_.files_copied();
     report_.bytes_copied = transfer_.bytes_copied();
     return std::move(report_);
@@ -41,6 +41,8 @@ class Restorer {
 
   Status choose() {
     if (request_.collection.empty()) return Status::ok();
+    manifest_.tenants.clear();
+    manifest_.govern.reset();
     std::string names;
     for (const auto& collection : manifest_.collections) names += (names.empty() ? "'" : ", '") + collection.name + "'";
     std::erase_if(manifest_.collections, [&](const auto& one) { return one.name != request_.collection; });
@@ -70,8 +72,10 @@ class Restorer {
   }
 
   Status check() {
-    for (const auto& collection : manifest_.collections) transfer_.expect(bytes_of(collection));
-    PICTOR_ASSIGN(const auto faults, check_backup(env_, request_.backup, manifest_, "", transfer_));
+    for (const BackupPart* part : manifest_.parts()) {
+      for (const auto& collection : part->collections) transfer_.expect(bytes_of(collection));
+    }
+    PICTOR_ASSIGN(const auto faults, check_backup(env_, request_.backup, manifest_, transfer_));
     if (faults.empty()) return Status::ok();
     return {Code::kCorrupt, "the backup has " + std::to_string(faults.size()) +
                                 (faults.size() == 1 ? " fault" : " faults") + ", nothing was restored; the first: '" +
@@ -85,8 +89,7 @@ class Restorer {
       PICTOR_TRY(write_file_atomic(env_, in_target(kRestoring), as_bytes(mark())));
     }
     PICTOR_ASSIGN(lock_, env_.lock(in_target("LOCK")));
-    PICTOR_TRY(transfer_.use_folder(request_.target));
-    return transfer_.use_folder(in_target("collections"));
+    return transfer_.use_folder(request_.target);
   }
 
   // A file under its name is whole and of this backup: the mark says so.
@@ -106,9 +109,19 @@ class Restorer {
     return copy_file(in_backup(file.file), file.bytes, file.sum, in_target(file.path), mode);
   }
 
+  Status copy_part(const BackupPart& part) {
+    if (!part.tenant.empty()) PICTOR_TRY(transfer_.use_folder(in_target(kTenantsFolder)));
+    PICTOR_TRY(transfer_.use_folder(in_target(part.at() + "collections")));
+    for (const auto& collection : part.collections) {
+      PICTOR_TRY(copy_collection(collection).in("collection '" + collection.title() + "'"));
+    }
+    PICTOR_TRY(copy_keys(part));
+    return copy_catalogue(part);
+  }
+
   Status copy_collection(const BackupCollection& collection) {
-    transfer_.now_at(collection.name);
-    const std::string folder = in_target("collections/" + collection.name);
+    transfer_.now_at(collection.title());
+    const std::string folder = parent_path(in_target(collection.path("collection.db")));
     for (const std::string& inner : {folder, folder + "/segments", folder + "/blobs"}) {
       PICTOR_TRY(transfer_.use_folder(inner));
     }
@@ -117,13 +130,14 @@ class Restorer {
     for (const auto& segment : collection.segments) PICTOR_TRY(copy_file(segment));
     PICTOR_TRY(copy_blobs(collection, folder));
     report_.collections.push_back({collection.name, collection.sequence, collection.time_us, collection.items,
-                                   collection.segments.size(), collection.blobs, report_.bytes - before});
+                                   collection.segments.size(), collection.blobs, report_.bytes - before,
+                                   collection.tenant});
     return Status::ok();
   }
 
   Status copy_blobs(const BackupCollection& collection, const std::string& folder) {
     PICTOR_ASSIGN(const auto database, open_backed_up(env_, request_.backup, collection));
-    const Blobs from(env_, in_backup(collection_path_in(collection.name, "blobs")));
+    const Blobs from(env_, in_backup(collection.path("blobs")));
     const Blobs to(env_, folder + "/blobs");
     return for_each_blob(*database, [&](const Hash256& hash, std::uint64_t bytes) {
       PICTOR_TRY(transfer_.use_folder(parent_path(to.path(hash))));
@@ -131,8 +145,8 @@ class Restorer {
     });
   }
 
-  Status copy_keys() {
-    for (const auto& key : manifest_.keys) {
+  Status copy_keys(const BackupPart& part) {
+    for (const auto& key : part.keys) {
       PICTOR_TRY(transfer_.use_folder(parent_path(in_target(key.path))));
       PICTOR_TRY(copy_file(key, OpenMode::kCreatePrivate));
     }
@@ -140,19 +154,19 @@ class Restorer {
   }
 
   // Each attempt begins with the backup's own: what an earlier one did to it, and its log, go first.
-  Status copy_catalogue() {
-    const std::string path = in_target(manifest_.catalogue.path);
+  Status copy_catalogue(const BackupPart& part) {
+    const std::string path = in_target(part.catalogue.path);
     for (const std::string& old : {path + "-wal", path}) {
       if (exists(env_, old)) PICTOR_TRY(env_.remove(old));
     }
-    PICTOR_TRY(env_.sync_dir(request_.target));
-    PICTOR_TRY(copy_file(manifest_.catalogue));
-    PICTOR_TRY(env_.sync_dir(request_.target));
-    return forget_others(path);
+    PICTOR_TRY(env_.sync_dir(parent_path(path)));
+    PICTOR_TRY(copy_file(part.catalogue));
+    PICTOR_TRY(env_.sync_dir(parent_path(path)));
+    return forget_others(path, part);
   }
 
   // The catalogue is of the moment when the backup began, and of all collections.
-  Status forget_others(const std::string& path) {
+  Status forget_others(const std::string& path, const BackupPart& part) {
     DatabaseOptions options;
     options.create = false;
     PICTOR_ASSIGN(const auto catalogue, Database::open(env_, path, options));
@@ -164,7 +178,7 @@ class Restorer {
         PICTOR_ASSIGN(const bool found, names->step());
         if (!found) break;
         const std::string name(names->text(0));
-        if (std::ranges::find(manifest_.collections, name, &BackupCollection::name) == manifest_.collections.end()) {
+        if (std::ranges::find(part.collections, name, &BackupCollection::name) == part.collections.end()) {
           others.push_back(name);
         }
       }

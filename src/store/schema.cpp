@@ -124,11 +124,16 @@ CREATE TABLE backups(
 ) STRICT;
 )sql";
 
+// A backup of the data folder that this one is a tenant of: it has all that is here, and another makes it.
+constexpr const char* kBackupsOfParent = R"sql(
+ALTER TABLE backups ADD COLUMN of_parent INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array kCollectionMigrations = {Migration{1, kCollectionTables}, Migration{2, kTokensTable},
                                               Migration{3, kHistoryTables}, Migration{4, kCommitsTable},
                                               Migration{5, kSettingsTable}};
 constexpr std::array kCatalogueMigrations = {Migration{1, kCatalogueTables}, Migration{2, kTokensOfCollections},
-                                             Migration{3, kBackupTables}};
+                                             Migration{3, kBackupTables}, Migration{4, kBackupsOfParent}};
 
 }  // namespace
 

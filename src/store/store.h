@@ -331,8 +331,13 @@ class Collection {
   // gone.
 };
 
+struct BackupSource;
+
 class DataFolder {
  public:
+  // Opens the data folder of a tenant for a backup of all, wherever it may be open already.
+  using OpenTenant = std::function<Result<std::shared_ptr<DataFolder>>(const std::string& path)>;
+
   // Makes the folder when it does not exist (unless `create` is false). kBusy: another process has it open.
   static Result<std::unique_ptr<DataFolder>> open(Env& env, const std::string& path, bool create = true);
   virtual ~DataFolder() = default;
@@ -343,7 +348,13 @@ class DataFolder {
   virtual Status drop_collection(std::string_view name) = 0;
   // A copy of the collections that writers need not wait for (docs/formats/backup.md). kCancelled: stopped, and the
   // same call goes on from there; kMismatch: the place holds a backup of something else.
-  virtual Result<CopyReport> backup(const BackupRequest& request) = 0;
+  // Without a name of a collection keys, the audit log and the folders of tenants are in it.
+  virtual Result<CopyReport> backup(const BackupRequest& request, const OpenTenant& open) = 0;
+  virtual Result<CopyReport> backup(const BackupRequest& request) = 0;  // tenants' by DataFolder::open
+  // This folder as a part of a backup of its parent.
+  virtual Result<BackupSource> source_for_parent(const std::string& place) = 0;
+  // Names of the folders of tenants below this one.
+  virtual Result<std::vector<std::string>> tenants() const = 0;
   // Where backups were made, whole or not: an erasure has to reach them.
   virtual Result<std::vector<BackupPlace>> backups() const = 0;
   virtual Status forget_backup(const std::string& path) = 0;

@@ -1,11 +1,13 @@
-// Power fails at every write, sync, rename and removal of a backup and of a restore. After each: a manifest names
-// nothing that is not there whole, an earlier backup is not lost, and half a restore is no data folder; and the same
-// call again ends well. And: without any one of the syncs this check finds a loss.
+// Power fails at every write, sync, rename and removal of a backup and of a restore of a data folder with a tenant,
+// keys and an audit log. After each: a manifest names nothing that is not there whole, an earlier backup is not lost,
+// and half a restore is no data folder; and the same call again ends well. And: without any one of the syncs this check
+// finds a loss.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
 #include "base/base.h"
+#include "govern/govern.h"
 #include "script.h"
 
 namespace pictor {
@@ -17,6 +19,10 @@ using Ignored = std::function<bool(Operation, const std::string&)>;
 constexpr const char* kData = "/home/data";
 constexpr const char* kBackup = "/disk/backups/daily";
 constexpr const char* kTarget = "/new/home/data";
+constexpr const char* kTenant = "acme";
+constexpr std::uint64_t kTenantSeed = 71;  // added to the seed: its items are others
+
+std::string tenant_in(const std::string& folder) { return folder + "/tenants/" + kTenant; }
 
 int scale() {
   const char* text = std::getenv("PICTOR_CRASH_SCALE");  // NOLINT(concurrency-mt-unsafe)
@@ -29,9 +35,10 @@ std::uint64_t first_seed() {
   return text == nullptr ? 1 : std::strtoull(text, nullptr, 10) % 1'000'000 + 1;
 }
 
-Status write_batches(SimulatedEnv& env, std::uint64_t seed, std::uint64_t from, std::uint64_t to) {
+Status write_folder(SimulatedEnv& env, const std::string& path, std::uint64_t seed, std::uint64_t from,
+                    std::uint64_t to) {
   const auto spec = testing::small_spec();
-  PICTOR_ASSIGN(const auto folder, DataFolder::open(env, kData));
+  PICTOR_ASSIGN(const auto folder, DataFolder::open(env, path));
   auto collection = folder->collection(spec.name);
   if (!collection.is_ok()) collection = folder->create_collection(spec);
   PICTOR_TRY(collection.status());
@@ -42,13 +49,27 @@ Status write_batches(SimulatedEnv& env, std::uint64_t seed, std::uint64_t from, 
   return Status::ok();
 }
 
+// The main folder, a tenant's, and a line of the audit log for each batch.
+Status write_batches(SimulatedEnv& env, std::uint64_t seed, std::uint64_t from, std::uint64_t to) {
+  PICTOR_TRY(write_folder(env, kData, seed, from, to));
+  PICTOR_TRY(write_folder(env, tenant_in(kData), seed + kTenantSeed, from, to));
+  PICTOR_ASSIGN(const auto governor, Governor::open(env, kData));
+  PICTOR_TRY(governor->put_tenant(kTenant, 100).status());
+  if (from == 1) PICTOR_TRY(governor->create_key(KeySpec{}).status());
+  for (std::uint64_t number = from; number <= to; ++number) {
+    AuditEntry entry;
+    entry.operation = "addItems";
+    PICTOR_TRY(governor->audit().write(entry));
+  }
+  return Status::ok();
+}
+
 Status back_up(SimulatedEnv& env) {
   PICTOR_ASSIGN(const auto folder, DataFolder::open(env, kData, false));
   return folder->backup({kBackup, "", false, {}}).status();
 }
 
-// What is wrong with a restored folder; empty when it is what the batches up to `sequence` made.
-std::string restored_wrong(SimulatedEnv& env, std::uint64_t seed, const std::string& target, Sequence& sequence) {
+std::string folder_wrong(SimulatedEnv& env, std::uint64_t seed, const std::string& target, Sequence& sequence) {
   const auto folder = DataFolder::open(env, target, false);
   if (!folder.is_ok()) return folder.status().to_string();
   const auto spec = testing::small_spec();
@@ -56,6 +77,27 @@ std::string restored_wrong(SimulatedEnv& env, std::uint64_t seed, const std::str
   if (!collection.is_ok()) return collection.status().to_string();
   sequence = testing::must((*collection)->snapshot())->sequence();
   return crash::difference(**collection, crash::model_after(spec, seed, sequence));
+}
+
+std::string govern_wrong(SimulatedEnv& env, const std::string& target, Sequence lines) {
+  if (!exists(env, target + "/govern.db")) return "there are no keys and no audit log";
+  const auto governor = Governor::open(env, target);
+  if (!governor.is_ok()) return governor.status().to_string();
+  if ((*governor)->keys().size() != 1 || !(*governor)->tenant(kTenant)) return "the key or the tenant is gone";
+  const auto check = testing::must((*governor)->audit().verify({}));
+  if (!check.problem.is_ok()) return check.problem.to_string();
+  return check.lines == lines ? "" : "the audit log has " + std::to_string(check.lines) + " lines";
+}
+
+// What is wrong with a restored folder; empty when it is what the batches up to `sequence` made.
+std::string restored_wrong(SimulatedEnv& env, std::uint64_t seed, const std::string& target, Sequence& sequence) {
+  if (auto wrong = folder_wrong(env, seed, target, sequence); !wrong.empty()) return wrong;
+  Sequence of_tenant = 0;
+  if (auto wrong = folder_wrong(env, seed + kTenantSeed, tenant_in(target), of_tenant); !wrong.empty()) {
+    return "the tenant: " + wrong;
+  }
+  if (of_tenant != sequence) return "the tenant is of sequence " + std::to_string(of_tenant);
+  return govern_wrong(env, target, sequence);
 }
 
 // A backup that is there can be verified and restored, and is of one of the two moments.
@@ -204,6 +246,20 @@ const NeededSync kNeededSyncs[] = {
     {"collection_of_backup", false, Operation::kSyncDir,
      [](const std::string& p) { return in_backup(p) && p.ends_with("/cats"); }},
     {"home_of_backup", false, Operation::kSyncDir, [](const std::string& p) { return p == "/disk/backups"; }},
+    {"govern_of_backup", false, Operation::kSync,
+     [](const std::string& p) { return in_backup(p) && has(p, "govern.db"); }},
+    {"catalogue_of_tenant", false, Operation::kSync,
+     [](const std::string& p) { return in_backup(p) && has(p, "/acme/catalogue.db"); }},
+    {"folder_of_tenant", false, Operation::kSyncDir,
+     [](const std::string& p) { return in_backup(p) && p.ends_with("/acme"); }},
+    {"folder_of_tenants", false, Operation::kSyncDir,
+     [](const std::string& p) { return in_backup(p) && p.ends_with("/tenants"); }},
+    {"govern_restored", true, Operation::kSync,
+     [](const std::string& p) { return in_target(p) && has(p, "govern.db"); }},
+    {"folder_of_tenant_restored", true, Operation::kSyncDir,
+     [](const std::string& p) { return in_target(p) && p.ends_with("/acme"); }},
+    {"folder_of_tenants_restored", true, Operation::kSyncDir,
+     [](const std::string& p) { return in_target(p) && p.ends_with("/tenants"); }},
     {"database_restored", true, Operation::kSync,
      [](const std::string& p) { return in_target(p) && has(p, "collection.db"); }},
     {"segment_restored", true, Operation::kSync,
