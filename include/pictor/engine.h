@@ -428,7 +428,7 @@ class Engine {
                                                     IngestSource* evaluation) = 0;
   // Reads all its files and compares them with the card's hashes.
   virtual Status verify_encoder(const std::string& name) = 0;
-  // kMismatch while a collection uses it, kInvalid when it came with Pictor.
+  // kMismatch while a collection uses it, be it a tenant's; kInvalid when it came with Pictor.
   virtual Status remove_encoder(const std::string& name) = 0;
   // Measuring, warming, comparing and deriving; lives as long as the engine.
   virtual EncoderTools& encoder_tools() = 0;

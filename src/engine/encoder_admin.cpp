@@ -17,6 +17,17 @@ Status remove_folder(Env& env, const std::string& folder) {
   return env.remove(folder);
 }
 
+// kMismatch: a collection in that folder needs the encoder.
+Status check_unused(const DataFolder& folder, const std::string& encoder, const std::string& whose) {
+  PICTOR_ASSIGN(const auto specs, folder.collections());
+  for (const auto& spec : specs) {
+    if (spec.encoder != encoder) continue;
+    return {Code::kMismatch, "collection '" + spec.name + "'" + whose + " was made by encoder '" + encoder +
+                                 "' and could not be searched without it: remove the collection first"};
+  }
+  return Status::ok();
+}
+
 // One folder a repository, revision and variant, so that an interrupted pull is found again.
 std::string pull_folder(const std::string& cache, const HubRef& ref, const std::string& variant) {
   std::string name = ref.repository + "--" + ref.revision + (variant.empty() ? "" : "--" + variant);
@@ -125,11 +136,12 @@ Status EngineImpl::remove_encoder(const std::string& name) {
   if (!encoders_.is_added(card)) {
     return {Code::kInvalid, "encoder '" + name + "' came with Pictor and was not added: it is not removed"};
   }
-  PICTOR_ASSIGN(const auto specs, folder_->collections());
-  for (const auto& spec : specs) {
-    if (spec.encoder != name) continue;
-    return {Code::kMismatch, "collection '" + spec.name + "' was made by encoder '" + name +
-                                 "' and could not be searched without it: remove the collection first"};
+  PICTOR_TRY(check_unused(*folder_, name, ""));
+  PICTOR_ASSIGN(const auto tenants, folder_->tenants());
+  for (const std::string& tenant : tenants) {
+    const auto folder = parts_->folders.open(join_path(join_path(folder_->path(), "tenants"), tenant), false);
+    if (!folder.is_ok()) return folder.status().in("tenant '" + tenant + "'");
+    PICTOR_TRY(check_unused(**folder, name, " of tenant '" + tenant + "'"));
   }
   encoders_.forget(name);
   return remove_folder(env_, card.folder);
