@@ -8,8 +8,9 @@ namespace pictor {
 namespace {
 
 struct Options {
-  std::string head, tenant, collection, item;
+  std::string head, tenant, collection, item, before;
   std::uint64_t after = 0;
+  bool yes = false;
 };
 
 Status verify(Session& session, const Options& options) {
@@ -24,7 +25,9 @@ Status verify(Session& session, const Options& options) {
     return check.problem;
   }
   if (!check.problem.is_ok() || session.options().quiet) return check.problem;
-  session.out() << "The audit log is whole: " << plural(check.lines, "line", "lines") << "\n"
+  session.out() << "The audit log is whole: " << plural(check.lines, "line", "lines");
+  if (check.pruned > 0) session.out() << ", after " << with_commas(check.pruned) << " that were pruned";
+  session.out() << "\n"
                 << "head " << check.head.text() << "\n"
                 << "Keep the head elsewhere; `pictor audit verify --head HEAD` then shows that nothing before it was "
                    "changed or cut off\n";
@@ -45,6 +48,41 @@ Status list(Session& session, const Options& options, bool has_tenant) {
     session.out() << line.text << "\n";
     return session.out().good();
   });
+}
+
+// A time with its zone, or how long ago.
+Result<std::int64_t> time_before(Session& session, const std::string& text) {
+  if (const auto seconds = parse_duration(text)) return session.env().wall_us() - *seconds * 1'000'000;
+  const auto at = parse_as_of("time:" + text);
+  if (at.is_ok()) return at->time_us;
+  return Status(Code::kInvalid,
+                "--before is '" + text + "', wanted a time with its zone (2026-05-31T13:02:11Z) or how long ago (90d)");
+}
+
+Status prune(Session& session, const Options& options) {
+  PICTOR_ASSIGN(const std::int64_t before_us, time_before(session, options.before));
+  PICTOR_ASSIGN(const auto governor, open_governor(session));
+  PICTOR_TRY(
+      session.confirm("Remove the lines of the audit log before " + date_text(before_us) + " for good?", options.yes));
+  PICTOR_ASSIGN(const AuditPruned pruned, governor->audit().prune(before_us, {}));
+  if (session.json()) {
+    session.out() << audit_pruned_json(pruned) << "\n";
+  } else if (!session.options().quiet) {
+    session.out() << "Removed " << plural(pruned.lines, "line", "lines") << "\n";
+    if (pruned.lines > 0) session.out() << "the last of them: " << pruned.last.text() << "\n";
+  }
+  return Status::ok();
+}
+
+Command add_prune_action(CLI::App& parent) {
+  CLI::App& app = *parent.add_subcommand("prune", "Remove old lines; the rest stays a chain that can be checked");
+  auto options = std::make_shared<Options>();
+  app.add_option("--before", options->before, "Lines before this time (2026-05-31T13:02:11Z), or so long ago (90d)")
+      ->required()
+      ->type_name("TIME");
+  app.add_flag("-y,--yes", options->yes, "Do not ask");
+  set_examples(app, {"pictor audit list > audit-2026.jsonl", "pictor audit prune --before 365d --yes"});
+  return {&app, [options](Session& session) { return prune(session, *options); }};
 }
 
 Command add_verify_action(CLI::App& parent) {
@@ -72,10 +110,11 @@ Command add_list_action(CLI::App& parent) {
 }  // namespace
 
 Command add_audit_command(CLI::App& parent) {
-  CLI::App& app = *parent.add_subcommand("audit", "What was done over the server: list it, check it");
+  CLI::App& app = *parent.add_subcommand("audit", "What was done over the server: list it, check it, prune it");
   Command command{&app, nullptr, {}};
   command.actions.push_back(add_verify_action(app));
   command.actions.push_back(add_list_action(app));
+  command.actions.push_back(add_prune_action(app));
   app.require_subcommand(0, 1);
   set_examples(app, {"pictor audit verify", "pictor audit list"});
   return command;

@@ -91,5 +91,24 @@ TEST_F(GovernCommandTest, the_audit_log_is_listed_and_checked) {
   EXPECT_EQ(act({"audit", "list", "--item", "b"}), 2);
 }
 
+TEST_F(GovernCommandTest, old_lines_of_the_audit_log_are_removed) {
+  {
+    const auto governor = Governor::open(Env::real(), folder_.path());
+    ASSERT_TRUE(governor.is_ok());
+    AuditEntry entry;
+    entry.operation = "putItem";
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE((*governor)->audit().write(entry).is_ok());
+  }
+  ASSERT_EQ(act({"audit", "prune", "--before", "1d", "--yes"}), 0) << err();
+  EXPECT_NE(out().find("Removed 0 lines"), std::string::npos) << out();
+  EXPECT_EQ(act({"audit", "prune", "--before", "0s"}), 2) << "nobody can be asked";
+  ASSERT_EQ(act({"audit", "prune", "--before", "0s", "--yes", "--json"}), 0) << err();
+  EXPECT_EQ(Json::parse(out())["lines"], 3);
+  ASSERT_EQ(act({"audit", "verify"}), 0) << err();
+  EXPECT_NE(out().find("1 line, after 3 that were pruned"), std::string::npos) << out();
+  EXPECT_EQ(act({"audit", "prune", "--before", "2026-05-31"}), 2) << "a time has a zone";
+  EXPECT_EQ(act({"audit", "prune"}), 2);
+}
+
 }  // namespace
 }  // namespace pictor

@@ -48,9 +48,16 @@ struct AuditHead {
 };
 
 struct AuditCheck {
-  std::uint64_t lines = 0;  // that are whole, from the first
-  AuditHead head;           // of them
-  Status problem;           // kCorrupt: where the chain breaks, or that `known` is not in it
+  std::uint64_t pruned = 0;  // lines before the first that is there, removed by prune
+  std::uint64_t lines = 0;   // that are whole, from the first
+  AuditHead head;            // of them
+  // kCorrupt: where the chain breaks, or that `known` is not in it; kNotFound: `known` is older than what is there.
+  Status problem;
+};
+
+struct AuditPruned {
+  std::uint64_t lines = 0;  // that were removed
+  AuditHead last;           // of the last of them
 };
 
 struct AuditFilter {
@@ -72,6 +79,11 @@ class AuditLog {
   // Lines that pass, oldest first, until `visit` answers false.
   virtual Status read(const AuditFilter& filter, const std::function<bool(const AuditLine&)>& visit) = 0;
   virtual Result<AuditCheck> verify(const std::optional<AuditHead>& known) = 0;
+  // Removes the lines before the first one that was written at `before_us` or later, durably. What is left is a whole
+  // chain: a line "auditPruned" in it says who did it, how many lines went, and the head of the last of them, on which
+  // the first that is left is chained. kCorrupt: what would go is no whole chain, and stays as it is; kInvalid: a time
+  // that has not come.
+  virtual Result<AuditPruned> prune(std::int64_t before_us, const AuditEntry& by) = 0;
 };
 
 }  // namespace pictor

@@ -20,9 +20,8 @@ std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::er
 std::string shortened(const std::string& text) { return text.substr(0, limits::kAuditTextBytesMax); }
 
 // The line's text begins with its number, so that no line can stand in another's place.
-std::string numbered(std::uint64_t number, const std::string& body) {
-  return "{\"line\":" + std::to_string(number) + "," + body.substr(1);
-}
+std::string line_begin(std::uint64_t number) { return "{\"line\":" + std::to_string(number) + ","; }
+std::string numbered(std::uint64_t number, const std::string& body) { return line_begin(number) + body.substr(1); }
 
 Hash256 chained(const Hash256& before, std::string_view text) {
   Sha256Stream stream;
@@ -67,6 +66,33 @@ Result<Hash256> hash_in(const Statement& row, int column) {
   std::transform(bytes.begin(), bytes.end(), hash.bytes.begin(),
                  [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
   return hash;
+}
+
+bool follows(const Statement& row, AuditHead& head) {
+  const std::uint64_t number = head.number + 1;
+  const std::string_view text = row.text(1);
+  const auto hash = hash_in(row, 2);
+  const bool whole = static_cast<std::uint64_t>(row.integer(0)) == number && text.starts_with(line_begin(number)) &&
+                     hash.is_ok() && chained(head.hash, text) == *hash;
+  if (whole) head = {number, *hash};
+  return whole;
+}
+
+Status append_line(Statement& insert, const std::string& body, AuditHead& head) {
+  const std::string text = numbered(++head.number, body);
+  head.hash = chained(head.hash, text);
+  insert.bind(0, static_cast<std::int64_t>(head.number));
+  insert.bind(1, std::string_view(text));
+  insert.bind(2, std::as_bytes(std::span(head.hash.bytes)));
+  PICTOR_TRY(insert.step().status());
+  insert.reset();
+  return Status::ok();
+}
+
+Status broken_chain(std::uint64_t line) {
+  return {Code::kCorrupt, "line " + std::to_string(line) +
+                              " of the audit log is missing or is not what was written: keep a copy of the file, and "
+                              "compare it with a backup"};
 }
 
 std::string AuditHead::text() const { return std::to_string(number) + ":" + hash.hex(); }
@@ -164,20 +190,13 @@ bool StoredAuditLog::note(const AuditEntry& entry) {
   return true;
 }
 
-Status StoredAuditLog::commit(const std::vector<std::string>& bodies) {
+Status StoredAuditLog::commit(Turn& turn) {
   AuditHead head = head_;
   PICTOR_ASSIGN(auto transaction, Transaction::begin(*database_));
   {
     PICTOR_ASSIGN(const auto insert, database_->prepare("INSERT INTO audit(number, text, hash) VALUES(?1, ?2, ?3)"));
-    for (const std::string& body : bodies) {
-      const std::string text = numbered(++head.number, body);
-      head.hash = chained(head.hash, text);
-      insert->bind(0, static_cast<std::int64_t>(head.number));
-      insert->bind(1, std::string_view(text));
-      insert->bind(2, std::as_bytes(std::span(head.hash.bytes)));
-      PICTOR_TRY(insert->step().status());
-      insert->reset();
-    }
+    for (const std::string& body : turn.bodies) PICTOR_TRY(append_line(*insert, body, head));
+    if (turn.prune) PICTOR_TRY(prune_lines(*turn.prune, *insert, head, turn.pruned));
   }
   PICTOR_TRY(transaction.commit());
   head_ = head;
@@ -187,7 +206,7 @@ Status StoredAuditLog::commit(const std::vector<std::string>& bodies) {
 void StoredAuditLog::run() {
   std::unique_lock lock(mutex_);
   for (bool last = false; !last;) {
-    work_.wait_for(lock, kTurn, [this] { return stopping_ || !next_->bodies.empty(); });
+    work_.wait_for(lock, kTurn, [this] { return stopping_ || next_->prune || !next_->bodies.empty(); });
     last = stopping_;
     const std::shared_ptr<Turn> turn = std::exchange(next_, std::make_shared<Turn>());
     if (left_out_ > 0) {
@@ -195,7 +214,8 @@ void StoredAuditLog::run() {
       left_out_ = 0;
     }
     lock.unlock();
-    const Status status = turn->bodies.empty() ? Status::ok() : commit(turn->bodies);
+    const bool nothing = turn->bodies.empty() && !turn->prune;
+    const Status status = nothing ? Status::ok() : commit(*turn);
     if (!status.is_ok()) log(LogLevel::kError, "audit_not_written", {{"cause", status.message()}});
     each_turn_();
     lock.lock();
@@ -231,31 +251,29 @@ Status StoredAuditLog::read(const AuditFilter& filter, const std::function<bool(
 
 Result<AuditCheck> StoredAuditLog::verify(const std::optional<AuditHead>& known) {
   PICTOR_ASSIGN(const auto database, Database::open(env_, path_));
-  PICTOR_ASSIGN(const auto rows, database->prepare("SELECT number, text, hash FROM audit ORDER BY number"));
+  PICTOR_TRY(database->exec("BEGIN"));  // all of it at one moment: lines may be pruned meanwhile
   AuditCheck check;
+  PICTOR_ASSIGN(check.head, chain_begin(*database));
+  check.pruned = check.head.number;
+  PICTOR_ASSIGN(const auto rows, database->prepare(kAuditRows));
   bool seen = !known || known->number == 0;
+  if (known && known->number == check.pruned && known->number != 0) seen = known->hash == check.head.hash;
   while (true) {
     PICTOR_ASSIGN(const bool found, rows->step());
     if (!found) break;
-    const std::uint64_t number = check.head.number + 1;
-    const std::string_view text = rows->text(1);
-    const auto hash = hash_in(*rows, 2);
-    const std::string begin = "{\"line\":" + std::to_string(number) + ",";
-    const bool whole = static_cast<std::uint64_t>(rows->integer(0)) == number &&
-                       text.substr(0, begin.size()) == begin && hash.is_ok() && chained(check.head.hash, text) == *hash;
-    if (!whole) {
-      check.problem = {Code::kCorrupt,
-                       "line " + std::to_string(number) +
-                           " of the audit log is missing or is not what was written: keep a copy of the "
-                           "file, and compare it with a backup"};
+    if (!follows(*rows, check.head)) {
+      check.problem = broken_chain(check.head.number + 1);
       return check;
     }
-    check.head = {number, *hash};
     ++check.lines;
-    if (known && known->number == number) seen = known->hash == *hash;
-    if (known && known->number == number && !seen) break;
+    if (known && known->number == check.head.number) seen = known->hash == check.head.hash;
+    if (known && known->number == check.head.number && !seen) break;
   }
-  if (!seen) {
+  if (!seen && known->number < check.pruned) {
+    check.problem = {Code::kNotFound, "the head " + known->text() + " is of before line " +
+                                          std::to_string(check.pruned + 1) +
+                                          ", where the audit log begins since it was pruned: give a later head"};
+  } else if (!seen) {
     check.problem = {Code::kCorrupt, "the head " + known->text() + " is not in the audit log, which has " +
                                          std::to_string(check.lines) +
                                          " whole lines: lines were cut off or written anew"};

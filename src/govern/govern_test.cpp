@@ -398,6 +398,125 @@ TEST_F(AuditTest, a_full_disk_is_told_to_whoever_waits_and_the_chain_goes_on) {
   EXPECT_EQ(check.lines, 2U);
 }
 
+class PruneTest : public AuditTest {
+ protected:
+  // Five lines, a day apart; the clock stands a day after the last.
+  void SetUp() override {
+    AuditTest::SetUp();
+    for (int i = 1; i <= 5; ++i) {
+      times_.push_back(env_.wall_us());
+      ASSERT_TRUE(governor_->audit().write(entry(i)).is_ok());
+      env_.advance_us(kDay);
+    }
+  }
+  AuditPruned pruned(std::int64_t before_us) {
+    AuditEntry by;
+    by.key = "0011";
+    auto made = governor_->audit().prune(before_us, by);
+    EXPECT_TRUE(made.is_ok()) << made.status().to_string();
+    return made.is_ok() ? *made : AuditPruned{};
+  }
+
+  std::vector<std::int64_t> times_;
+};
+
+TEST_F(PruneTest, old_lines_go_and_the_rest_is_a_whole_chain_that_tells_of_it) {
+  const auto before = lines();
+  const AuditHead kept = verified().head;
+  const AuditPruned gone = pruned(times_[3]);
+  EXPECT_EQ(gone.lines, 3U);
+  EXPECT_EQ(gone.last.hash, before[2].hash);
+  for (int turn = 0; turn < 2; ++turn) {
+    const auto all = lines();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].text, before[3].text);
+    EXPECT_EQ(all[1].text, before[4].text);
+    const auto line = nlohmann::json::parse(all[2].text);
+    EXPECT_EQ(line["operation"], "auditPruned");
+    EXPECT_EQ(line["line"], 6);
+    EXPECT_EQ(line["lines"], 3);
+    EXPECT_EQ(line["before_us"], times_[3]);
+    EXPECT_EQ(line["last"], gone.last.text());
+    EXPECT_EQ(line["key"], "0011");
+    const AuditCheck check = verified(kept);
+    EXPECT_TRUE(check.problem.is_ok()) << check.problem.to_string();
+    EXPECT_EQ(check.lines, 3U);
+    EXPECT_EQ(check.pruned, 3U);
+    EXPECT_TRUE(verified(gone.last).problem.is_ok());
+    EXPECT_EQ(verified(AuditHead{3, before[1].hash}).problem.code(), Code::kCorrupt);
+    EXPECT_EQ(verified(AuditHead{2, before[1].hash}).problem.code(), Code::kNotFound) << "nobody can tell any more";
+    open();
+  }
+  ASSERT_TRUE(governor_->audit().write(entry(7)).is_ok());
+  EXPECT_EQ(lines().back().number, 7U);
+  EXPECT_EQ(verified().lines, 4U);
+}
+
+TEST_F(PruneTest, a_second_time_goes_on_from_the_first_and_all_lines_may_go) {
+  pruned(times_[1]);
+  EXPECT_EQ(pruned(times_[1]).lines, 0U);
+  EXPECT_EQ(lines().size(), 5U) << "what removes nothing writes nothing";
+  EXPECT_EQ(pruned(times_[2]).lines, 1U);
+  EXPECT_EQ(pruned(env_.wall_us()).lines, 3U) << "the lines that told of it are of this very moment";
+  env_.advance_us(1);
+  EXPECT_EQ(pruned(env_.wall_us()).lines, 3U);
+  EXPECT_EQ(lines().size(), 1U);
+  EXPECT_TRUE(verified().problem.is_ok());
+  EXPECT_EQ(verified().pruned, 8U);
+  EXPECT_EQ(governor_->audit().prune(env_.wall_us() + 1, {}).status().code(), Code::kInvalid);
+}
+
+TEST_F(PruneTest, lines_that_are_cut_off_at_the_front_without_being_told_of_are_missed) {
+  change("DELETE FROM audit WHERE number <= 2");
+  EXPECT_EQ(verified().problem.code(), Code::kCorrupt);
+}
+
+TEST_F(PruneTest, more_that_is_cut_off_than_the_line_tells_of_is_missed) {
+  pruned(times_[1]);
+  change("DELETE FROM audit WHERE number = (SELECT min(number) FROM audit)");
+  EXPECT_EQ(verified().problem.code(), Code::kCorrupt);
+}
+
+TEST_F(PruneTest, a_chain_that_is_broken_is_not_pruned) {
+  change("UPDATE audit SET text = replace(text, '201', '204') WHERE number = 2");
+  EXPECT_EQ(governor_->audit().prune(times_[3], {}).status().code(), Code::kCorrupt);
+  EXPECT_EQ(lines().size(), 5U) << "what was done to it stays to be seen";
+}
+
+// Power fails at every operation: nothing has gone, or all that was asked for, and the chain is whole.
+TEST(PruneCrash, it_is_done_or_not) {
+  std::uint64_t failures = 0;
+  for (std::uint64_t n = 1;; ++n) {
+    SimulatedEnv env(n);
+    ASSERT_TRUE(env.make_dirs("data").is_ok());
+    ASSERT_TRUE(env.sync_dir(".").is_ok());
+    bool done = false;
+    {
+      const auto governor = Governor::open(env, "data");
+      ASSERT_TRUE(governor.is_ok());
+      for (int i = 0; i < 4; ++i) {
+        if (i == 2) env.advance_us(kSecond);
+        AuditEntry entry;
+        entry.operation = "putItem";
+        ASSERT_TRUE((*governor)->audit().write(entry).is_ok());
+      }
+      env.set_fault_after(n);
+      done = (*governor)->audit().prune(env.wall_us(), {}).is_ok();
+    }
+    const bool whole = !env.power_is_out();
+    env.set_fault_after(0);
+    env.power_loss();
+    const auto governor = Governor::open(env, "data");
+    ASSERT_TRUE(governor.is_ok()) << n << ": " << governor.status().to_string();
+    const auto check = (*governor)->audit().verify({});
+    ASSERT_TRUE(check.is_ok() && check->problem.is_ok()) << n;
+    EXPECT_TRUE(check->pruned == 2 ? check->lines == 3 : check->pruned == 0 && check->lines == 4 && !done) << n;
+    if (whole) break;
+    ++failures;
+  }
+  EXPECT_GT(failures, 2U);
+}
+
 // Power fails at every operation: what was acknowledged is there afterwards, in one chain; so are keys.
 TEST(GovernCrash, nothing_that_was_acknowledged_is_lost) {
   std::uint64_t failures = 0;

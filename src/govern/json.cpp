@@ -53,9 +53,14 @@ std::string tenants_json(const std::vector<TenantInfo>& tenants) {
   return dumped({{"tenants", list}});
 }
 
+std::string audit_pruned_json(const AuditPruned& pruned) {
+  return dumped({{"lines", pruned.lines}, {"last", pruned.lines == 0 ? Json() : Json(pruned.last.text())}});
+}
+
 std::string audit_check_json(const AuditCheck& check) {
   return dumped({{"whole", check.problem.is_ok()},
                  {"lines", check.lines},
+                 {"pruned", check.pruned},
                  {"head", check.head.text()},
                  {"problem", check.problem.is_ok() ? Json() : Json(check.problem.message())}});
 }

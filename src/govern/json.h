@@ -14,5 +14,6 @@ std::string new_key_json(const NewKey& made, std::int64_t now_us);
 std::string tenant_json(const TenantInfo& tenant);
 std::string tenants_json(const std::vector<TenantInfo>& tenants);
 std::string audit_check_json(const AuditCheck& check);
+std::string audit_pruned_json(const AuditPruned& pruned);
 
 }  // namespace pictor

@@ -107,6 +107,7 @@ Result<HttpReply> list_tenants(const Call& call);
 Result<HttpReply> put_tenant(const Call& call);
 Result<HttpReply> list_audit(const Call& call);
 Result<HttpReply> verify_audit(const Call& call);
+Result<HttpReply> prune_audit(const Call& call);
 Result<HttpReply> start_job(const Call& call);
 Result<HttpReply> list_jobs(const Call& call);
 Result<HttpReply> get_job(const Call& call);

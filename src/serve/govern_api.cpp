@@ -182,4 +182,20 @@ Result<HttpReply> verify_audit(const Call& call) {
   return json_reply(audit_check_json(check));
 }
 
+Result<HttpReply> prune_audit(const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const auto body, parse_request_json(call.request.body));
+  JsonReader json(body, "");
+  const auto before_us = json.count("before_us");
+  if (!before_us || *before_us > INT64_MAX) json.refuse("before_us", "microseconds since 1970");
+  PICTOR_TRY(json.status());
+  AuditEntry by;
+  by.key = call.caller.key;
+  by.role = role_name(call.caller.role);
+  by.client = call.request.head.client;
+  by.request = call.request.id;
+  PICTOR_ASSIGN(const AuditPruned pruned, call.api.governor.audit().prune(static_cast<std::int64_t>(*before_us), by));
+  return json_reply(audit_pruned_json(pruned));
+}
+
 }  // namespace pictor

@@ -1,4 +1,6 @@
 // What an administrator does with a server that has tenants: backups of all of it, and what reaches them.
+#include <set>
+
 #include "serve/govern_testing.h"
 
 namespace pictor {
@@ -70,6 +72,30 @@ TEST_F(GovernWorkTest, a_backup_of_a_server_that_serves_brings_back_keys_tenants
   const Json check = json(admin, "GET", "/v1/audit/verify?head=" + head["head"].get<std::string>());
   EXPECT_EQ(check["whole"], true) << check;
   EXPECT_GT(check["lines"], head["lines"]);
+}
+
+TEST_F(GovernWorkTest, an_admin_prunes_the_audit_log_and_that_is_in_it) {
+  start();
+  const std::string admin = keys_[Role::kAdmin];
+  put(admin, "test", 1);
+  const std::int64_t between = Env::real().wall_us() + 1;
+  while (Env::real().wall_us() <= between) Env::real().wait_us(100);
+  put(admin, "test", 2);
+  EXPECT_EQ(json(admin, "POST", "/v1/audit/prune", Json::object())["http"], 400);
+  EXPECT_EQ(json(admin, "POST", "/v1/audit/prune", {{"before_us", between + 3'600'000'000}})["http"], 400);
+  EXPECT_EQ(ask(acme_, "POST", "/v1/audit/prune", R"({"before_us": 1})").status, 403);
+  const Json pruned = json(admin, "POST", "/v1/audit/prune", {{"before_us", between}});
+  ASSERT_EQ(pruned["http"], 200) << pruned;
+  EXPECT_EQ(pruned["lines"], 1);
+  const Json check = json(admin, "GET", "/v1/audit/verify");
+  EXPECT_EQ(check["whole"], true) << check;
+  EXPECT_EQ(check["pruned"], 1);
+  std::multiset<std::string> operations;
+  const Json audit = json(admin, "GET", "/v1/audit");
+  for (const Json& line : audit["lines"]) operations.insert(line["operation"]);
+  EXPECT_EQ(operations.count("putItem"), 1U);
+  EXPECT_EQ(operations.count("auditPruned"), 1U);
+  EXPECT_EQ(operations.count("pruneAudit"), 4U) << "refused ones too";
 }
 
 TEST_F(GovernWorkTest, what_a_tenant_erases_is_in_no_backup_of_all_either) {

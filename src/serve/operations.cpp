@@ -45,6 +45,7 @@ constexpr std::array kOperations = {
     Operation{"putTenant", "PUT", "/v1/tenants/{tenant}", Body::kSmall, kNow, Right::kGovern, put_tenant, Right::kGovern, kMainOnly},
     Operation{"listAudit", "GET", "/v1/audit", Body::kNone, kBulk, Right::kGovern, list_audit},
     Operation{"verifyAudit", "GET", "/v1/audit/verify", Body::kNone, kBulk, Right::kGovern, verify_audit, Right::kGovern, kMainOnly},
+    Operation{"pruneAudit", "POST", "/v1/audit/prune", Body::kSmall, kBulk, Right::kGovern, prune_audit, Right::kGovern, kMainOnly},
     Operation{"listJobs", "GET", "/v1/jobs", Body::kNone, kNow, Right::kOperate, list_jobs},
     Operation{"startJob", "POST", "/v1/jobs", Body::kSmall, kNow, Right::kOperate, start_job},
     Operation{"getJob", "GET", "/v1/jobs/{job}", Body::kNone, kNow, Right::kOperate, get_job},
