@@ -203,7 +203,8 @@ struct ScanRequest {
   std::string where = {};  // empty: all
   bool with_vectors = false;
   AsOf as_of = {};
-  std::uint64_t after_row = 0;  // those past this row
+  std::uint64_t after_row = 0;                      // those past this row
+  std::function<void(Sequence moment)> begun = {};  // told before the first item: the moment that is read
 };
 
 struct StoredTokens {

@@ -99,6 +99,7 @@ Result<std::optional<std::vector<std::byte>>> EngineImpl::picture_as_of(const st
 Status EngineImpl::scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) {
   PICTOR_ASSIGN(const auto found, folder_->collection(request.collection));
   PICTOR_ASSIGN(const auto snapshot, found->snapshot_as_of(request.as_of));
+  if (request.begun) request.begun(snapshot->sequence());
   const auto tell = [&](const Item& item) { return visit(stored_of(item, found->spec(), request.with_vectors)); };
   if (request.where.empty()) return snapshot->scan(request.with_vectors, tell, request.after_row);
   PICTOR_ASSIGN(const RowSet allowed, snapshot->matching(request.where));

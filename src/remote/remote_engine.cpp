@@ -110,13 +110,14 @@ Result<std::optional<std::vector<std::byte>>> RemoteEngine::picture_as_of(const 
 
 // Page by page; all pages are of one moment.
 Status RemoteEngine::scan(const ScanRequest& request, const std::function<Status(const StoredItem&)>& visit) {
-  if (!request.as_of.is_now() || request.after_row != 0) return away("listing a collection as it was");
+  if (request.after_row != 0) return away("listing from the middle of a collection");
   const std::string target = collection_path(request.collection) + "/items?limit=" + std::to_string(kPageItems) +
                              "&vectors=" + (request.with_vectors ? "true" : "false") +
-                             parameter("where", request.where);
+                             parameter("where", request.where) + parameter("as_of", as_of_text(request.as_of));
   std::string cursor;
   while (true) {
     PICTOR_ASSIGN(const Json page, wire_.json("GET", target + parameter("cursor", cursor)));
+    if (cursor.empty() && request.begun) request.begun(page.value("sequence", Sequence{0}));
     const auto items = page.find("items");
     if (items == page.end() || !items->is_array()) return {Code::kUnreadable, "the server listed no items"};
     for (const Json& item : *items) PICTOR_TRY(visit(item_of(item)));

@@ -94,19 +94,19 @@ Result<HttpReply> delete_collection(const Call& call) {
 }
 
 Result<HttpReply> list_items(const Call& call) {
-  PICTOR_TRY(only_parameters(call, {"where", "limit", "cursor", "vectors"}));
+  PICTOR_TRY(only_parameters(call, {"where", "limit", "cursor", "vectors", "as_of"}));
   PICTOR_ASSIGN(const auto limit, count_parameter(call, "limit", limits::kServerPageItemsMax));
   PICTOR_ASSIGN(const bool vectors, flag_parameter(call, "vectors"));
-  PICTOR_ASSIGN(const auto info, call.tenant.engine.stats(call.at("collection")));
-  Cursor cursor{info.sequence, 0};
+  ScanRequest request{call.at("collection"), std::string(call.parameter("where").value_or("")), vectors};
+  PICTOR_ASSIGN(request.as_of, parse_as_of(call.parameter("as_of").value_or("")));
+  Cursor cursor;
   if (const auto text = call.parameter("cursor")) {
     PICTOR_ASSIGN(cursor, Cursor::parse(*text));
+    request.as_of = {AsOf::Kind::kSequence, cursor.sequence, 0, ""};
   }
-  const std::uint64_t wanted = std::max<std::uint64_t>(1, limit.value_or(kDefaultPage));
-  ScanRequest request{call.at("collection"), std::string(call.parameter("where").value_or("")), vectors};
-  request.as_of.kind = AsOf::Kind::kSequence;
-  request.as_of.sequence = cursor.sequence;
   request.after_row = cursor.row;
+  request.begun = [&cursor](Sequence moment) { cursor.sequence = moment; };
+  const std::uint64_t wanted = std::max<std::uint64_t>(1, limit.value_or(kDefaultPage));
   std::string items;
   std::uint64_t told = 0;
   const Status scanned = call.tenant.engine.scan(request, [&](const StoredItem& item) {
@@ -119,7 +119,8 @@ Result<HttpReply> list_items(const Call& call) {
   const bool more = scanned.code() == Code::kCancelled && told == wanted;
   if (!scanned.is_ok() && !more) return scanned;
   const std::string next = more ? "\"" + cursor.text() + "\"" : "null";
-  return json_reply("{\"items\":[" + items + "],\"next\":" + next + "}");
+  return json_reply("{\"items\":[" + items + "],\"next\":" + next + ",\"sequence\":" + std::to_string(cursor.sequence) +
+                    "}");
 }
 
 Result<HttpReply> count_items(const Call& call) {

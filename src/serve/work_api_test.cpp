@@ -47,6 +47,31 @@ TEST_F(ServerTest, several_items_are_erased_by_one_request_that_tells_of_each) {
   EXPECT_EQ(json("GET", "/v1/collections/test/count")["count"], 2) << "what is refused erases nothing";
 }
 
+TEST_F(ServerTest, items_are_listed_as_they_were_also_a_page_at_a_time) {
+  fill(5);
+  const Json now = json("GET", "/v1/collections/test/items?limit=1");
+  const std::uint64_t moment = now["sequence"];
+  EXPECT_EQ(moment, engine_->stats("test")->sequence);
+  ASSERT_EQ(json("DELETE", "/v1/collections/test/items/p1")["http"], 200);
+  ASSERT_EQ(ask("PUT", "/v1/collections/test/items/p9", as_text(picture(9)), "image/png").status, 201);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items")["items"].size(), 5U);
+  const std::string then = "/v1/collections/test/items?limit=2&as_of=sequence:" + std::to_string(moment);
+  std::vector<std::string> ids;
+  std::string cursor;
+  while (true) {
+    const Json page = json("GET", then + cursor);
+    ASSERT_EQ(page["http"], 200) << page;
+    EXPECT_EQ(page["sequence"], moment);
+    for (const Json& item : page["items"]) ids.push_back(item["id"]);
+    if (page["next"].is_null()) break;
+    cursor = "&cursor=" + page["next"].get<std::string>();
+  }
+  EXPECT_EQ(ids, (std::vector<std::string>{"p0", "p1", "p2", "p3", "p4"}));
+  EXPECT_EQ(json("GET", "/v1/collections/test/items?as_of=sequence:999999")["http"], 404);
+  EXPECT_EQ(json("GET", "/v1/collections/test/items?as_of=time:yesterday")["http"], 400);
+  EXPECT_EQ(json("GET", "/v1/collections/none/items?as_of=sequence:1")["http"], 404);
+}
+
 TEST_F(ServerTest, long_work_is_a_job) {
   fill(3);
   for (const char* kind : {"verify", "compact", "rebuild"}) {

@@ -128,6 +128,30 @@ TEST_F(RemoteTest, items_are_read_listed_counted_and_deleted) {
   EXPECT_EQ(far_->stats("test").status().code(), Code::kNotFound);
 }
 
+TEST_F(RemoteTest, a_collection_is_listed_as_it_was) {
+  put(some());
+  const Sequence before = engine_->stats("test")->sequence;
+  ASSERT_EQ(*far_->remove("test", std::vector<std::string>{"b"}), 1U);
+  const auto ids_at = [](Engine& engine, const AsOf& at) {
+    std::vector<std::string> ids;
+    Sequence told = 0;
+    ScanRequest request{"test", "", true, at};
+    request.begun = [&told](Sequence moment) { told = moment; };
+    const Status status = engine.scan(request, [&](const StoredItem& item) {
+      ids.push_back(item.id + (item.vectors.empty() ? " without vectors" : ""));
+      return Status::ok();
+    });
+    EXPECT_TRUE(status.is_ok()) << status.to_string();
+    ids.push_back("at " + std::to_string(told));
+    return ids;
+  };
+  const AsOf then{AsOf::Kind::kSequence, before, 0, ""};
+  EXPECT_EQ(ids_at(*far_, then), (std::vector<std::string>{"a/1", "b", "c", "at " + std::to_string(before)}));
+  const AsOf by_time{AsOf::Kind::kTime, 0, Env::real().wall_us(), ""};
+  for (const AsOf& at : {AsOf{}, then, by_time}) EXPECT_EQ(ids_at(*far_, at), ids_at(*engine_, at));
+  EXPECT_EQ(ids_at(*far_, {}).size(), 3U);
+}
+
 TEST_F(RemoteTest, several_items_are_erased_at_once_with_one_certificate) {
   put(some());
   const auto purged = far_->upkeep().purge({"test", {"b", "none", "a/1"}, nullptr});
