@@ -33,7 +33,11 @@ struct ServerOptions {
   bool open_without_keys = true;
   // PEM files: the certificate with its chain, and its key. Both: HTTPS.
   std::string tls_certificate, tls_key;
-  bool audit_reads = false;  // write down what changes nothing too
+  // Hosts from which pictures are fetched that a request gives as an address: "images.example.org", or "*.example.org"
+  // for the names below it; on ports 80 and 443 unless it says ":8080". None: addresses are refused.
+  std::vector<std::string> image_urls;
+  bool image_urls_private = false;  // also where such a host has an address that is not of the public internet
+  bool audit_reads = false;         // write down what changes nothing too
   // Traces go there by OTLP over HTTP, as JSON: the address of a collector, to which "/v1/traces" is added unless it
   // ends so. Empty: nowhere.
   std::string otlp_endpoint;
@@ -54,10 +58,10 @@ class Server {
 
   virtual std::uint16_t port() const = 0;
   virtual std::string url() const = 0;  // "http://127.0.0.1:7733"
-  // While it serves: limits, times, deadline_ms and audit_reads are those of `options` for requests that come from now
-  // on; those under way keep theirs. The log file is opened anew, and where HTTPS is spoken the certificate and its key
-  // are read again: the next handshake has them. The rest of `options` is passed over: address, port, workers, folder,
-  // and whether HTTPS is spoken stay as they are. Not ok: nothing has changed.
+  // While it serves: limits, times, deadline_ms, image_urls and audit_reads are those of `options` for requests that
+  // come from now on; those under way keep theirs. The log file is opened anew, and where HTTPS is spoken the
+  // certificate and its key are read again: the next handshake has them. The rest of `options` is passed over: address,
+  // port, workers, folder, and whether HTTPS is spoken stay as they are. Not ok: nothing has changed.
   virtual Status reload(const ServerOptions& options) = 0;
   // Takes no new request, lets those that are under way end, then stops. False: they did not end within `ms`.
   virtual bool drain(std::int64_t ms) = 0;

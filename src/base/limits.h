@@ -189,6 +189,7 @@ inline constexpr std::uint32_t kHttpRedirectsMax = 8;               // addresses
 inline constexpr std::uint32_t kHttpAttemptsMax = 1000;             // tries for one file, however much each brought
 inline constexpr std::uint32_t kHttpProgressBytesMin = 1024;        // a try that brought as much was not in vain
 inline constexpr std::uint32_t kHttpTokenBytesMax = 4096;           // an access token
+inline constexpr std::uint32_t kHttpReachHostsMax = 256;            // hosts that a list of them may name
 inline constexpr std::uint64_t kRemoteAnswerBytesMax = 256 * kMiB;  // an answer of a Pictor server to its own client
 
 // --- serve ---
@@ -202,6 +203,10 @@ inline constexpr std::uint32_t kServerPageItemsMax = 1000;            // items o
 inline constexpr std::uint32_t kServerThumbnailSideMax = 2048;        // of a picture that is asked for smaller
 inline constexpr std::uint32_t kServerSmallBodyBytesMax = 64 * 1024;  // of a request about keys and the like
 inline constexpr std::uint32_t kServerBatchItems = 64;                // puts of several clients that are one batch
+inline constexpr std::int64_t kPictureFetchMsMax = 30'000;            // for a picture that is fetched from its address
+inline constexpr std::uint32_t kPictureRedirectsMax = 3;              // that such an address may be sent on
+inline constexpr std::uint32_t kPictureFetchThreads = 4;              // of one request, that fetch pictures for it
+inline constexpr std::uint32_t kPictureFetchTogether = 8;             // pictures that a bulk upload fetches at once
 inline constexpr std::uint32_t kServerPackedBytesMin = 1024;          // a smaller answer is not packed
 inline constexpr std::uint32_t kJobsMax = 1000;                       // jobs of a data folder that are remembered
 inline constexpr std::uint32_t kJobsWaitingMax = 64;                  // jobs that wait for the one that runs

@@ -109,7 +109,7 @@ Status show(Session& session) {
     return Status::ok();
   }
   Table table(
-      {{"KEY", TableColumn::Kind::kText, 20}, {"VALUE", TableColumn::Kind::kPath}, {"FROM", TableColumn::Kind::kPath}});
+      {{"KEY", TableColumn::Kind::kText, 24}, {"VALUE", TableColumn::Kind::kPath}, {"FROM", TableColumn::Kind::kPath}});
   for (const ConfigValue& value : now.values) {
     table.add({value.key(), value.text.empty() ? "-" : value.text, value.place});
   }

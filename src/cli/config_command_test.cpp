@@ -58,6 +58,8 @@ TEST_F(ConfigCommand, a_file_that_is_wrong_is_told_with_line_key_seen_and_wanted
   EXPECT_EQ(wrong("[serve]\nbody-max = \"1KiB\"\n"),
             "2: body-max is the text '1KiB', wanted a size from 64KiB, as 20MiB");
   EXPECT_EQ(wrong("[serve]\naudit-reads = \"yes\"\n"), "2: audit-reads is the text 'yes', wanted true or false");
+  EXPECT_EQ(wrong("[serve]\nimage-urls = [\"a.org\", \"*\"]\n"),
+            "2: image-urls is the text '*', wanted hosts, as images.example.org or *.example.org:8080");
   EXPECT_EQ(wrong("[serve]\nlisten = 7733\n"), "2: listen is 7733, wanted a text in quotes, as \"7733\"");
   EXPECT_EQ(wrong("[serve]\nlisten = \"here\"\n"),
             "2: listen is the text 'here', wanted ADDRESS:PORT, as 127.0.0.1:7733 or [::1]:7733");
@@ -151,13 +153,15 @@ TEST_F(ConfigCommand, every_value_is_from_a_flag_the_environment_the_file_or_the
 }
 
 TEST_F(ConfigCommand, every_setting_has_an_environment_variable_that_is_taken) {
-  const std::map<std::string, std::string> values = {
+  std::map<std::string, std::string> values = {
       {"listen", "[::1]:1"},   {"workers", "3"},          {"queue", "4"},
       {"connections", "5"},    {"body-max", "1MiB"},      {"bulk-max", "2MiB"},
       {"bodies-max", "3MiB"},  {"deadline-ms", "6"},      {"drain-s", "7"},
       {"log-file", "/l"},      {"lazy-encoders", "true"}, {"audit-reads", "true"},
       {"tls-cert", "/c"},      {"tls-key", "/k"},         {"otlp-endpoint", "http://o"},
       {"trace-sample", "0.25"}};
+  values["image-urls"] = "a.org,*.b.org:81";
+  values["image-urls-private"] = "true";
   ServeValues taken;
   std::vector<std::unique_ptr<Variable>> variables;
   for (const ServeSetting& setting : serve_settings()) {

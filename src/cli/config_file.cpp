@@ -180,6 +180,7 @@ Configuration configuration_of(const CLI::App& program, const ConfigFile& file, 
   for (const ServeSetting& setting : serve_settings()) {
     const CLI::Option* option = serve.get_option(setting.flag());
     std::string text = option->count() > 0 ? option->results().back() : setting.text_of(defaults);
+    if (setting.kind == ServeSetting::Kind::kHosts) text = CLI::detail::join(option->results(), ",");
     out.values.push_back(value_of(serve, std::string(setting.name), std::move(text), file));
     out.values.back().table = "serve";
     out.values.back().live = setting.live;

@@ -150,6 +150,7 @@ Command add_serve_command(CLI::App& parent) {
     CLI::Option* option =
         is_flag ? app.add_flag(setting.flag(), description) : app.add_option(setting.flag(), description);
     option->envname(setting.environment());
+    if (setting.kind == ServeSetting::Kind::kHosts) option->expected(1, static_cast<int>(limits::kHttpReachHostsMax));
     if (!is_flag) option->type_name(std::string(setting.type))->default_str(setting.text_of(defaults));
   }
   set_examples(app, {"pictor serve", "pictor serve --config /etc/pictor/serve.toml",

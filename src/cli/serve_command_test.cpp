@@ -152,6 +152,21 @@ TEST_F(ServeCommand, runs_with_its_file_and_says_which) {
   EXPECT_EQ(seen_.drain_ms, 7000);
 }
 
+TEST_F(ServeCommand, hosts_of_pictures_may_be_a_list_of_the_file) {
+  folder_.write("pictor/serve.toml", "[serve]\nimage-urls = [\"a.org\", \"*.b.org:81\"]\nimage-urls-private = true\n");
+  serve({"serve"});
+  EXPECT_EQ(last().image_urls, (std::vector<std::string>{"a.org", "*.b.org:81"}));
+  EXPECT_TRUE(last().image_urls_private);
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(ServeCommand, hosts_of_pictures_may_be_several_flags_and_one_flag_several) {
+  folder_.write("pictor/serve.toml", "[serve]\nimage-urls = \"a.org\"\n");
+  serve({"serve", "--image-urls", "c.org, d.org", "--image-urls", "e.org"});
+  EXPECT_EQ(last().image_urls, (std::vector<std::string>{"c.org", "d.org", "e.org"}));
+  EXPECT_EQ(stop(), 0);
+}
+
 TEST_F(ServeCommand, defaults_are_those_of_the_library) {
   serve({"serve"});
   const ServerOptions seen = last();
@@ -164,6 +179,8 @@ TEST_F(ServeCommand, defaults_are_those_of_the_library) {
   EXPECT_EQ(seen.bulk_bytes_max, standard.bulk_bytes_max);
   EXPECT_EQ(seen.deadline_ms, standard.deadline_ms);
   EXPECT_EQ(seen.log_file, "");
+  EXPECT_TRUE(seen.image_urls.empty());
+  EXPECT_FALSE(seen.image_urls_private);
   EXPECT_EQ(stop(), 0);
   EXPECT_EQ(seen_.drain_ms, 30'000);
 }
@@ -265,6 +282,7 @@ TEST_F(ServeCommand, what_is_wrong_is_said_before_anything_is_opened) {
   refused({"serve", "--listen", "nowhere"}, "--listen is 'nowhere', wanted ADDRESS:PORT");
   refused({"serve", "--tls-cert", "c.pem"}, "tls-cert and tls-key go together: tls-key is missing");
   refused({"serve", "--audit-reads=perhaps"}, "--audit-reads is 'perhaps', wanted true or false");
+  refused({"serve", "--image-urls", "http://a.org/"}, "--image-urls is 'http://a.org/', wanted hosts, as images");
   EXPECT_FALSE(seen_.started);
   EXPECT_EQ(opened_.data_folder, "");
 }

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "cli/text.h"
 #include "cli/vectors_output.h"
+#include "net/net.h"
 
 namespace pictor {
 namespace {
@@ -16,7 +17,7 @@ using Kind = ServeSetting::Kind;
 
 constexpr std::uint64_t kBodyBytesMin = 64 * limits::kKiB, kBytesMost = std::uint64_t{1} << 62;
 
-constexpr std::array<ServeSetting, 16> kSettings = {{
+constexpr std::array<ServeSetting, 18> kSettings = {{
     {"listen", "ADDRESS:PORT", "Where to listen; port 0 takes any that is free", Kind::kListen, false},
     {"workers", "N", "Requests that are worked on at once", Kind::kCount, false, &ServeValues::workers, 2,
      limits::kThreadsMax},
@@ -39,6 +40,10 @@ constexpr std::array<ServeSetting, 16> kSettings = {{
     {"log-file", "FILE", "Requests are told there, one line of JSON each", Kind::kText, true, &ServeValues::log_file},
     {"audit-reads", "", "Write down searches and reads too; see pictor audit", Kind::kFlag, true,
      &ServeValues::audit_reads},
+    {"image-urls", "HOST", "Fetch pictures that requests give as addresses, from these hosts alone", Kind::kHosts, true,
+     &ServeValues::image_urls},
+    {"image-urls-private", "", "Also where such a host has an address that is not of the public internet", Kind::kFlag,
+     true, &ServeValues::image_urls_private},
     {"tls-cert", "FILE", "Speak HTTPS: a PEM file of the certificate and its chain", Kind::kText, true,
      &ServeValues::tls_certificate},
     {"tls-key", "FILE", "The certificate's key, a PEM file", Kind::kText, true, &ServeValues::tls_key},
@@ -87,6 +92,25 @@ std::string size_text(std::uint64_t bytes) {
   return std::to_string(bytes) + kUnits[unit];
 }
 
+// "images.example.org,*.example.net:8080"; nothing: none.
+bool take_hosts(const std::string& text, std::vector<std::string>& out) {
+  out.clear();
+  if (text.find_first_not_of(' ') == std::string::npos) return true;
+  for (std::string host : split(text, ',')) {
+    host.erase(0, std::min(host.size(), host.find_first_not_of(' ')));
+    host.erase(host.find_last_not_of(' ') + 1);
+    if (!check_host_rule(host).is_ok() || out.size() == limits::kHttpReachHostsMax) return false;
+    out.push_back(std::move(host));
+  }
+  return true;
+}
+
+std::string hosts_text(const std::vector<std::string>& hosts) {
+  std::string out;
+  for (const std::string& host : hosts) out += (out.empty() ? "" : ",") + host;
+  return out;
+}
+
 std::optional<bool> flag_of(const std::string& text) {
   const std::string word = lower_ascii(text);
   if (word == "true" || word == "1" || word == "yes" || word == "on") return true;
@@ -112,6 +136,7 @@ std::string ServeSetting::wanted() const {
     case Kind::kFlag: return "true or false";
     case Kind::kText: return "a text";
     case Kind::kShare: return "a number from 0 to 1";
+    case Kind::kHosts: return "hosts, as images.example.org or *.example.org:8080";
   }
   return "";
 }
@@ -133,6 +158,7 @@ bool ServeSetting::take(const std::string& text, ServeValues& out) const {
       if (flag) out.*std::get<bool ServeValues::*>(place) = *flag;
       return flag.has_value();
     }
+    case Kind::kHosts: return take_hosts(text, out.*std::get<std::vector<std::string> ServeValues::*>(place));
     case Kind::kText: out.*std::get<std::string ServeValues::*>(place) = text; return true;
     case Kind::kShare: {
       double share = 0;
@@ -155,6 +181,7 @@ std::string ServeSetting::text_of(const ServeValues& values) const {
     case Kind::kBytes: return size_text(number_of(*this, values));
     case Kind::kFlag: return values.*std::get<bool ServeValues::*>(place) ? "true" : "false";
     case Kind::kText: return values.*std::get<std::string ServeValues::*>(place);
+    case Kind::kHosts: return hosts_text(values.*std::get<std::vector<std::string> ServeValues::*>(place));
     case Kind::kShare: return short_number(values.*std::get<double ServeValues::*>(place));
   }
   return "";

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "pictor/server.h"
 
@@ -21,9 +22,10 @@ struct ServeValues : ServerOptions {
 };
 
 struct ServeSetting {
-  enum class Kind : std::uint8_t { kListen, kCount, kBytes, kFlag, kText, kShare };
+  enum class Kind : std::uint8_t { kListen, kCount, kBytes, kFlag, kText, kShare, kHosts };
   using Place = std::variant<std::monostate, std::uint64_t ServeValues::*, std::int64_t ServeValues::*,
-                             std::string ServeValues::*, bool ServeValues::*, double ServeValues::*>;
+                             std::string ServeValues::*, bool ServeValues::*, double ServeValues::*,
+                             std::vector<std::string> ServeValues::*>;
 
   std::string_view name;  // "body-max": --body-max, PICTOR_BODY_MAX, and body-max under [serve]
   std::string_view type;  // as the help shows it; empty: a flag

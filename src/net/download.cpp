@@ -210,7 +210,7 @@ Result<HttpDownloaded> HttpClient::download(const HttpDownload& download) {
   Patience patience(state_->env, state_->options);
   while (!part.whole()) {
     const auto before = part.size();
-    auto outcome = state_->fetch(url, download.request.token, part.headers(), part);
+    auto outcome = state_->fetch(url, download.request, part.headers(), part);
     if (part.whole() && outcome.status.is_ok()) break;
     if (outcome.status.is_ok()) outcome = broke_off(outcome, part, download.bytes);
     if (outcome.head.status == 416) PICTOR_TRY(part.empty());

@@ -3,12 +3,14 @@
 // The multi interface is used for one transfer at a time: so that a cancellation and a stall are seen within 0.1 s, and
 // so that connections are kept between exchanges.
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <mutex>
 
+#include "net/reach.h"
 #include "net/transport.h"
 
 namespace pictor {
@@ -36,7 +38,8 @@ struct Call {
   std::size_t head_bytes = 0;
   bool begun = false;
   std::uint64_t body_bytes = 0;
-  Status refused;  // by the sink, or by a limit
+  Status refused;    // by the sink, or by a limit
+  Status forbidden;  // by the options' reach
 
   explicit Call(const HttpExchange& wanted) : exchange(wanted) {}
 
@@ -92,6 +95,17 @@ std::size_t body_callback(char* data, std::size_t size, std::size_t count, void*
 std::string host_of(const std::string& url) {
   const auto parsed = parse_url(url);
   return parsed.is_ok() ? parsed->host : shown_url(url);
+}
+
+// The one place where a connection begins: the address is that which is connected to.
+curl_socket_t open_public_socket(void* call, curlsocktype, curl_sockaddr* to) {
+  if (!is_public_address(&to->addr, to->addrlen)) {
+    auto& of = *static_cast<Call*>(call);
+    of.forbidden = Status(Code::kDenied, "'" + host_of(of.exchange.url) +
+                                             "' has an address that is not of the public internet: it is not asked");
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 struct Meaning {
@@ -152,6 +166,10 @@ class CurlTransport : public Transport {
 
   HttpOutcome perform(const HttpExchange& exchange) override {
     if (multi_ == nullptr || easy_ == nullptr) return {Status(Code::kLimit, "no memory for a connection"), false, {}};
+    if (options_.reach) {
+      const Status allowed = check_reach(*options_.reach, exchange.url);
+      if (!allowed.is_ok()) return {allowed, false, {}};
+    }
     Call call(exchange);
     curl_slist* headers = nullptr;
     for (const auto& header : exchange.headers) headers = curl_slist_append(headers, header.c_str());
@@ -162,7 +180,7 @@ class CurlTransport : public Transport {
     curl_multi_remove_handle(multi_, easy_);
     curl_easy_reset(easy_);
     curl_slist_free_all(headers);
-    if (!outcome.status.is_ok() && words[0] != '\0') {
+    if (!outcome.status.is_ok() && words[0] != '\0' && !options_.reach) {
       outcome.status = Status(outcome.status.code(), outcome.status.message() + " (" + words.data() + ")");
     }
     outcome.head = std::move(call.head);
@@ -189,6 +207,14 @@ class CurlTransport : public Transport {
       curl_easy_setopt(easy_, CURLOPT_CAINFO, options_.certificates_file.c_str());
       curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
     }
+    if (options_.reach) {
+      curl_easy_setopt(easy_, CURLOPT_PROXY, "");
+      curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // a deadline does not wait for a name that is being looked up
+    }
+    if (options_.reach && !options_.reach->private_addresses) {
+      curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &open_public_socket);
+      curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, &call);
+    }
     curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_ms));
     curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -207,11 +233,15 @@ class CurlTransport : public Transport {
     for (int running = 1; running > 0;) {
       const CURLMcode failed = curl_multi_perform(multi_, &running);
       if (failed != CURLM_OK) return {Status(Code::kIo, curl_multi_strerror(failed)), false, {}};
+      if (!call.forbidden.is_ok()) return {call.forbidden, false, {}};
       if (running == 0) break;
       if (options_.cancel != nullptr && options_.cancel->load()) {
         return {Status(Code::kCancelled, "cancelled; what has come is kept"), false, {}};
       }
       const auto now_us = env_.monotonic_us();
+      if (call.exchange.deadline_us != 0 && now_us >= call.exchange.deadline_us) {
+        return {Status(Code::kCancelled, "the deadline passed before all of it was there"), false, {}};
+      }
       if (now_us - window_began_us >= options_.stall_ms * 1000) {
         if (call.body_bytes - window_bytes < options_.stall_bytes) return stalled(call, window_bytes);
         window_began_us = now_us;

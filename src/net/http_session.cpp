@@ -8,7 +8,8 @@
 namespace pictor {
 namespace {
 
-constexpr std::int64_t kWaitSliceUs = 100'000;  // how soon a cancellation is seen
+constexpr std::int64_t kWaitSliceUs = 100'000;        // how soon a cancellation is seen
+constexpr const char* kOwnWords = "x-error-message";  // what a server says of itself
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -79,7 +80,7 @@ std::string plain(const std::string& text) {
 HttpOutcome failure(const HttpAnswerHead& head, const Url& url, bool had_token) {
   const auto number = std::to_string(head.status);
   std::string words = "'" + shown_url(url.whole) + "' answers " + number;
-  const auto said = plain(head.header("x-error-message"));
+  const auto said = plain(head.header(kOwnWords));
   if (!said.empty()) words += " (" + said + ")";
   const auto token = had_token ? "the access token given is not accepted for it" : "it may need an access token";
   switch (head.status) {
@@ -208,8 +209,9 @@ Result<Url> HttpClient::State::checked(const HttpTarget& request) const {
   return url;
 }
 
-HttpOutcome HttpClient::State::fetch(const Url& url, const std::string& token, const std::vector<std::string>& headers,
+HttpOutcome HttpClient::State::fetch(const Url& url, const HttpTarget& request, const std::vector<std::string>& headers,
                                      HttpSink& sink) {
+  const std::string& token = request.token;
   Url at = url;
   std::set<std::string> seen;
   for (;;) {
@@ -217,10 +219,15 @@ HttpOutcome HttpClient::State::fetch(const Url& url, const std::string& token, c
     const bool with_token = !token.empty() && at.same_origin(url);
     OnlySuccess gate(sink);
     HttpExchange exchange{at.whole, headers, &gate};
+    exchange.deadline_us = request.deadline_us;
     exchange.headers.emplace_back("Accept-Encoding: identity");
     if (with_token) exchange.headers.push_back("Authorization: Bearer " + token);
     auto outcome = transport->perform(exchange);
-    if (!outcome.status.is_ok() && !gate.cut()) return outcome;
+    if (options.reach) outcome.head.headers.erase(kOwnWords);
+    if (!outcome.status.is_ok() && !gate.cut()) {
+      if (options.reach && !seen.empty()) outcome.status = outcome.status.in("'" + shown_url(url.whole) + "' sends on");
+      return outcome;
+    }
     if (!is_redirect(outcome.head.status)) {
       return outcome.head.status / 100 == 2 ? outcome : failure(outcome.head, at, with_token);
     }
@@ -255,7 +262,7 @@ Result<std::string> HttpClient::get(const HttpTarget& request, std::uint64_t byt
   Patience patience(state_->env, state_->options);
   for (;;) {
     TextSink sink(bytes_max);
-    const auto outcome = state_->fetch(url, request.token, {}, sink);
+    const auto outcome = state_->fetch(url, request, {}, sink);
     if (outcome.status.is_ok()) return sink.take_text();
     PICTOR_TRY(patience.next(outcome, 0));
   }

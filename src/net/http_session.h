@@ -17,8 +17,8 @@ struct HttpClient::State {
   // The request's address, when it may be asked with that token.
   Result<Url> checked(const HttpTarget& request) const;
   // One try: redirects are followed, and the token goes to the first address's origin only. Anything but a 2xx answer
-  // that `sink` took is an error.
-  HttpOutcome fetch(const Url& url, const std::string& token, const std::vector<std::string>& headers, HttpSink& sink);
+  // that `sink` took is an error. `url` is the request's.
+  HttpOutcome fetch(const Url& url, const HttpTarget& request, const std::vector<std::string>& headers, HttpSink& sink);
   // One try of a body that is sent: as fetch, but a redirect is an error.
   HttpOutcome send(const Url& url, const HttpPost& post, HttpSink& sink);
 };

@@ -4,7 +4,7 @@
 // stopped; answers that ask for patience get it; every body has a limit; a token goes to the host it was given for and
 // to no other, and never over plain HTTP except to this machine. Certificates are always verified. Proxies come from
 // the environment, as libcurl reads it (http_proxy, https_proxy, no_proxy). What is fetched is not believed: the caller
-// compares it with a hash.
+// compares it with a hash. Where others choose the address, HttpReach says what may be asked.
 //
 // Thread safety: one call at a time a client; `cancel` may be set from any thread, and is seen within 0.1 s.
 // Waits between tries go through the Env's clock.
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,17 @@
 #include "base/base.h"
 
 namespace pictor {
+
+// The web servers that may be asked, where others choose the addresses: they must not see through this machine what it
+// alone can reach (SSRF). Hosts are looked at before each exchange, a redirect's as well, and the numeric address when
+// a connection is made, the very one that it is made to: a name that means another address a moment later gains
+// nothing. No proxy is used, since it would do the connecting. Errors have nothing of what a server says but its status
+// and where it sends on to.
+struct HttpReach {
+  // "images.example.org"; "*.example.org": every name below it. On ports 80 and 443, unless it says ":8080".
+  std::vector<std::string> hosts;
+  bool private_addresses = false;  // also those that are not of the public internet: this machine's, its network's
+};
 
 struct HttpOptions {
   std::int64_t connect_ms = 20'000;      // until a connection stands, TLS included
@@ -31,7 +43,8 @@ struct HttpOptions {
   std::int64_t retry_ms_max = 30'000;    // this
   std::int64_t retry_after_s_max = 120;  // a server that asks for a longer wait is not waited for
   std::uint32_t redirects_max = limits::kHttpRedirectsMax;
-  std::string certificates_file;  // trusted instead of the system's; empty: the system's
+  std::string certificates_file;   // trusted instead of the system's; empty: the system's
+  std::optional<HttpReach> reach;  // none: any server
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(const Status& why, std::int64_t wait_ms)> on_wait;  // before each wait, for people; may be null
 };
@@ -44,7 +57,8 @@ struct HttpProgress {
 
 struct HttpTarget {
   std::string url;
-  std::string token;  // sent as "Authorization: Bearer"; empty: none
+  std::string token;             // sent as "Authorization: Bearer"; empty: none
+  std::int64_t deadline_us = 0;  // of one try, on Env::monotonic_us: after it kCancelled; 0: none. Of get() alone
 };
 
 struct HttpPost {
@@ -113,6 +127,12 @@ class HttpClient {
 
 // kInvalid: `url` is no address of a web server.
 Status check_address(const std::string& url);
+// kInvalid: no rule of HttpReach::hosts.
+Status check_host_rule(const std::string& rule);
+// kInvalid: no address; kDenied: its host or port is none that `reach` names. The numeric address is looked at later.
+Status check_reach(const HttpReach& reach, const std::string& url);
+// For messages: without the query, which may hold a signature.
+std::string shown_url(std::string_view url);
 
 // Removes what a download to `path` left, durably.
 Status forget_download(Env& env, const std::string& path);

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -26,6 +27,9 @@ struct TinyRequest {
 struct TinyAnswer {
   int status = 200;
   std::string body;
+  std::map<std::string, std::string> fields = {};
+  bool endless = false;        // the body comes again and again, until nobody reads it any more
+  std::uint32_t pause_ms = 0;  // before each time
 };
 
 class TinyServer {
@@ -101,14 +105,23 @@ class TinyServer {
   }
 
   static void answer(int client, const TinyAnswer& answer) {
-    std::string text = "HTTP/1.1 " + std::to_string(answer.status) +
-                       " X\r\nConnection: close\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" +
-                       answer.body;
-    for (std::string_view left = text; !left.empty();) {
-      const ssize_t sent = ::send(client, left.data(), left.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      left.remove_prefix(static_cast<std::size_t>(sent));
+    std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " X\r\nConnection: close\r\n";
+    if (!answer.endless) head += "Content-Length: " + std::to_string(answer.body.size()) + "\r\n";
+    for (const auto& [name, value] : answer.fields) head.append(name).append(": ").append(value).append("\r\n");
+    bool reads = send(client, head + "\r\n");
+    do {
+      if (answer.pause_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(answer.pause_ms));
+      reads = reads && send(client, answer.body);
+    } while (reads && answer.endless);
+  }
+
+  static bool send(int client, std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(sent));
     }
+    return true;
   }
 
   Act act_;

@@ -37,6 +37,7 @@ struct HttpExchange {
   HttpSink* sink = nullptr;
   const std::string* body = nullptr;  // null: a GET, else a POST of it
   std::string method = {};            // empty: as the body says
+  std::int64_t deadline_us = 0;       // as HttpTarget has it
 };
 
 struct HttpOutcome {
@@ -65,7 +66,5 @@ struct Url {
 Result<Url> parse_url(const std::string& text);
 // Where `location`, whole or relative, leads from `base`.
 Result<Url> join_url(const Url& base, const std::string& location);
-// For messages: without the query, which may hold a signature.
-std::string shown_url(std::string_view url);
 
 }  // namespace pictor

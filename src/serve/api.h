@@ -15,6 +15,7 @@
 #include "pictor/engine.h"
 #include "serve/http.h"
 #include "serve/metrics_page.h"
+#include "serve/picture_fetch.h"
 #include "serve/tenants.h"
 
 namespace pictor {
@@ -26,6 +27,7 @@ struct Api {
   Tenants& tenants;
   CollectionNumbers collection_numbers;          // of the main tenant
   std::atomic<const HttpServer*> http{nullptr};  // once it stands
+  PictureFetcher pictures{env};
 };
 
 // The cookie of a session begins so; its value is a key.

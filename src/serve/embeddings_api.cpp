@@ -16,7 +16,10 @@ using Json = nlohmann::ordered_json;
 
 struct Input {
   std::string text;
-  Bytes picture;  // empty: a text
+  Bytes picture;        // none and no address: a text
+  std::string address;  // of the picture
+
+  bool is_text() const { return picture.empty() && address.empty(); }
 };
 
 // "a text", {"text": "..."}, {"image": "..."}, or the part of a message {"type": "image_url", "image_url": {"url":
@@ -44,7 +47,9 @@ Result<Input> input_of(const nlohmann::json& value, const std::string& name, std
   if (text) {
     input.text = *text;
   } else {
-    PICTOR_ASSIGN(input.picture, picture_of_text(*image, bytes_max));
+    PICTOR_ASSIGN(auto given, picture_of_text(*image, bytes_max));
+    input.picture = std::move(given.bytes);
+    input.address = std::move(given.address);
   }
   return input;
 }
@@ -67,18 +72,36 @@ Result<std::vector<Input>> inputs_of(JsonReader& json, std::uint64_t bytes_max) 
   return inputs;
 }
 
+Status fetch_inputs(const Call& call, std::vector<Input>& inputs) {
+  std::vector<WantedPicture> wanted;
+  for (const Input& input : inputs) {
+    if (!input.address.empty()) wanted.push_back({input.address});
+  }
+  FetchTerms terms{call.options};
+  terms.deadline_us = call.request.received_us + call.options.deadline_ms * 1000;
+  terms.bytes_max = call.options.body_bytes_max;
+  call.api.pictures.fetch(wanted, terms);
+  auto fetched = wanted.begin();
+  for (Input& input : inputs) {
+    if (input.address.empty()) continue;
+    PICTOR_TRY(fetched->status);
+    input.picture = std::move((fetched++)->bytes);
+  }
+  return Status::ok();
+}
+
 // Runs of texts go through the encoder together.
 Result<std::vector<std::vector<float>>> vectors_of(Engine& engine, const std::string& encoder, const std::string& head,
                                                    const std::vector<Input>& inputs) {
   std::vector<std::vector<float>> vectors;
   for (std::size_t at = 0; at < inputs.size();) {
-    if (!inputs[at].picture.empty()) {
+    if (!inputs[at].is_text()) {
       PICTOR_ASSIGN(auto vector, engine.embed_picture(encoder, head, inputs[at++].picture));
       vectors.push_back(std::move(vector));
       continue;
     }
     std::vector<std::string> texts;
-    for (; at < inputs.size() && inputs[at].picture.empty(); ++at) texts.push_back(inputs[at].text);
+    for (; at < inputs.size() && inputs[at].is_text(); ++at) texts.push_back(inputs[at].text);
     PICTOR_ASSIGN(const auto numbers, engine.embed_texts(encoder, head, texts));
     const std::size_t dim = numbers.size() / texts.size();
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -105,8 +128,7 @@ Result<Model> model_of(Engine& engine, const std::string& name, const std::vecto
   if (found == encoders.end()) {
     return Status(Code::kNotFound, "'model' is '" + name + "': there is no such encoder, GET /v1/encoders lists them");
   }
-  const bool texts =
-      std::any_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.picture.empty(); });
+  const bool texts = std::any_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.is_text(); });
   for (const HeadInfo& head : found->heads) {
     if (model.head.empty() && (texts ? head.texts : head.images)) model.head = head.name;
   }
@@ -133,13 +155,14 @@ Result<HttpReply> create_embeddings(const Call& call) {
   const std::string format = json.text("encoding_format").value_or("float");
   const auto dimensions = json.count("dimensions");
   json.text("user");
-  PICTOR_ASSIGN(const auto inputs, inputs_of(json, call.options.body_bytes_max));
+  PICTOR_ASSIGN(auto inputs, inputs_of(json, call.options.body_bytes_max));
   PICTOR_TRY(json.status());
   if (format != "float" && format != "base64") {
     return Status(Code::kInvalid, "'encoding_format' is '" + format + "', wanted float or base64");
   }
   PICTOR_ASSIGN(const auto dtype, dtype_of(call.request.head.field("accept")));
   PICTOR_ASSIGN(const Model model, model_of(call.tenant.engine, name, inputs));
+  PICTOR_TRY(fetch_inputs(call, inputs));
   PICTOR_ASSIGN(const auto vectors, vectors_of(call.tenant.engine, model.encoder, model.head, inputs));
   PICTOR_TRY(check_dimensions(dimensions, vectors));
   if (dtype) return vectors_reply(*dtype, vectors);

@@ -7,12 +7,8 @@ Bytes bytes_of(std::string_view raw) {
   return {view.begin(), view.end()};
 }
 
-Result<Bytes> picture_of_text(std::string_view text, std::uint64_t bytes_max) {
-  if (text.substr(0, 7) == "http://" || text.substr(0, 8) == "https://") {
-    return Status(Code::kUnsupported,
-                  "an image is given as an address, and this server fetches none: send its bytes, "
-                  "as base64 or as a data URL");
-  }
+Result<GivenPicture> picture_of_text(std::string_view text, std::uint64_t bytes_max) {
+  if (text.starts_with("http://") || text.starts_with("https://")) return GivenPicture{{}, std::string(text)};
   if (text.substr(0, 5) == "data:") {
     const std::size_t comma = text.find(',');
     if (comma == std::string_view::npos || text.substr(0, comma).find(";base64") == std::string_view::npos) {
@@ -26,7 +22,7 @@ Result<Bytes> picture_of_text(std::string_view text, std::uint64_t bytes_max) {
   }
   PICTOR_ASSIGN(auto bytes, bytes_of_base64(text));
   if (bytes.empty()) return Status(Code::kInvalid, "an image has no bytes");
-  return bytes;
+  return GivenPicture{std::move(bytes), {}};
 }
 
 }  // namespace pictor

@@ -9,9 +9,14 @@
 
 namespace pictor {
 
-// A picture as text: base64, also as a data URL ("data:image/png;base64,..."). Addresses of pictures are refused: this
-// server fetches nothing. kLimit: more than `bytes_max`.
-Result<Bytes> picture_of_text(std::string_view text, std::uint64_t bytes_max);
+struct GivenPicture {
+  Bytes bytes;
+  std::string address;  // where it is to be fetched (PictureFetcher); empty: the bytes are there
+};
+
+// A picture as text: base64, also as a data URL ("data:image/png;base64,..."), or an address ("https://..."), which is
+// not looked at here. kLimit: more than `bytes_max`.
+Result<GivenPicture> picture_of_text(std::string_view text, std::uint64_t bytes_max);
 Bytes bytes_of(std::string_view raw);
 
 }  // namespace pictor

@@ -21,6 +21,7 @@ namespace pictor {
 struct PutItem {
   IngestItem item;
   Bytes picture;
+  std::string address = {};  // of the picture, where it is fetched
 };
 
 struct PutResult {

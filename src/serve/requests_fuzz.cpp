@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto dtype = dtype_of(text);
   if (dtype.is_ok() && *dtype) (void)vector_of_bytes(**dtype, text);
-  const auto bytes = picture_of_text(text, 1000);
-  if (bytes.is_ok() && bytes->size() > 1002) __builtin_trap();
+  const auto picture = picture_of_text(text, 1000);
+  if (picture.is_ok() && picture->bytes.size() > 1002) __builtin_trap();
   return 0;
 }

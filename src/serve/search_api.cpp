@@ -16,8 +16,18 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kDefaultK = 10;
 
+// A query as it is read: pictures that it gives as addresses are still to be fetched.
+struct ReadQuery {
+  struct Missing {
+    std::size_t part = 0;
+    std::string address;
+  };
+  Query query;
+  std::vector<Missing> missing;
+};
+
 // One part of a query: {"text": ...}, {"image": ...}, {"id": ...} or {"vector": [...]}, and its weight.
-Result<QueryPart> part_of(JsonReader& json, std::string_view what, std::uint64_t bytes_max) {
+Status take_part(JsonReader& json, std::string_view what, std::uint64_t bytes_max, ReadQuery& out) {
   QueryPart part;
   const auto text = json.text("text");
   const auto image = json.text("image");
@@ -27,12 +37,14 @@ Result<QueryPart> part_of(JsonReader& json, std::string_view what, std::uint64_t
   PICTOR_TRY(json.status());
   const int given = (text ? 1 : 0) + (image ? 1 : 0) + (id ? 1 : 0) + (vector ? 1 : 0);
   if (given != 1) {
-    return Status(Code::kInvalid, std::string(what) + " has " + std::to_string(given) +
-                                      " of 'text', 'image', 'id' and 'vector', wanted one of them");
+    return {Code::kInvalid, std::string(what) + " has " + std::to_string(given) +
+                                " of 'text', 'image', 'id' and 'vector', wanted one of them"};
   }
   if (image) {
     part.kind = QueryPart::Kind::kImage;
-    PICTOR_ASSIGN(part.image, picture_of_text(*image, bytes_max));
+    PICTOR_ASSIGN(auto picture, picture_of_text(*image, bytes_max));
+    part.image = std::move(picture.bytes);
+    if (!picture.address.empty()) out.missing.push_back({out.query.parts.size(), std::move(picture.address)});
   } else if (vector) {
     part.kind = QueryPart::Kind::kVector;
     part.vector = std::move(*vector);
@@ -40,10 +52,11 @@ Result<QueryPart> part_of(JsonReader& json, std::string_view what, std::uint64_t
     part.kind = id ? QueryPart::Kind::kId : QueryPart::Kind::kText;
     part.text = id ? *id : *text;
   }
-  return part;
+  out.query.parts.push_back(std::move(part));
+  return Status::ok();
 }
 
-Status take_parts(JsonReader& json, std::uint64_t bytes_max, Query& query) {
+Status take_parts(JsonReader& json, std::uint64_t bytes_max, ReadQuery& out) {
   const Json* parts = json.any("query");
   Json one = Json::object();  // the short form: a single part beside the settings
   for (const char* name : {"text", "image", "id", "vector"}) {
@@ -53,19 +66,16 @@ Status take_parts(JsonReader& json, std::uint64_t bytes_max, Query& query) {
   if (parts == nullptr || !one.empty()) {
     if (parts != nullptr)
       return {Code::kInvalid, "give 'query', or one of 'text', 'image', 'id' and 'vector', not both"};
-    if (one.empty() && !query.parts.empty()) return Status::ok();
+    if (one.empty() && !out.query.parts.empty()) return Status::ok();
     JsonReader reader(one, "");
-    PICTOR_ASSIGN(auto part, part_of(reader, "the request", bytes_max));
-    query.parts.push_back(std::move(part));
-    return Status::ok();
+    return take_part(reader, "the request", bytes_max, out);
   }
   if (!parts->is_array())
     return {Code::kInvalid, "'query' is no array: wanted one of parts, as [{\"text\": \"a red boat\"}]"};
   for (std::size_t i = 0; i < parts->size() && i <= limits::kQueryPartsMax; ++i) {
     const std::string name = "query[" + std::to_string(i) + "]";
     JsonReader reader((*parts)[i], name);
-    PICTOR_ASSIGN(auto part, part_of(reader, "'" + name + "'", bytes_max));
-    query.parts.push_back(std::move(part));
+    PICTOR_TRY(take_part(reader, "'" + name + "'", bytes_max, out));
   }
   return Status::ok();
 }
@@ -109,7 +119,22 @@ Json json_of(const HttpFields& fields) {
   return out;
 }
 
-Status read_query(const Call& call, const ServerOptions& options, Query& query) {
+Status fetch_missing(const Call& call, ReadQuery& out) {
+  std::vector<WantedPicture> wanted;
+  for (const ReadQuery::Missing& one : out.missing) wanted.push_back({one.address});
+  FetchTerms terms{call.options};
+  terms.deadline_us = out.query.deadline_us.value_or(0);
+  terms.bytes_max = call.options.body_bytes_max;
+  call.api.pictures.fetch(wanted, terms);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    PICTOR_TRY(wanted[i].status);
+    out.query.parts[out.missing[i].part].image = std::move(wanted[i].bytes);
+  }
+  return Status::ok();
+}
+
+Status read_query(const Call& call, const ServerOptions& options, ReadQuery& out) {
+  Query& query = out.query;
   const std::string type = media_type(call.request.head.field("content-type"));
   HttpFields given = call.request.head.query;
   const auto add_picture = [&](std::string_view bytes) {
@@ -153,8 +178,9 @@ Status read_query(const Call& call, const ServerOptions& options, Query& query) 
   JsonReader json(body, "");
   PICTOR_TRY(take_settings(json, query));
   PICTOR_TRY(take_deadline(json, call, options, query));
-  PICTOR_TRY(take_parts(json, options.body_bytes_max, query));
-  return json.status();
+  PICTOR_TRY(take_parts(json, options.body_bytes_max, out));
+  PICTOR_TRY(json.status());
+  return fetch_missing(call, out);
 }
 
 // Into an object of JSON, beside its other fields. Both ids are hexadecimal digits.
@@ -165,9 +191,10 @@ void add_trace(const TraceContext& trace, std::string& object) {
 }  // namespace
 
 Result<HttpReply> search_collection(const Call& call) {
-  Query query;
+  ReadQuery read;
+  Query& query = read.query;
   query.collection = call.at("collection");
-  PICTOR_TRY(read_query(call, call.options, query));
+  PICTOR_TRY(read_query(call, call.options, read));
   PICTOR_ASSIGN(const Hits hits, call.tenant.engine.search(query));
   std::string body = hits_json(hits, false);
   if (query.explain) add_trace(call.request.trace, body);

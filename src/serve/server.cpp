@@ -3,6 +3,7 @@
 #include <mutex>
 #include <utility>
 
+#include "net/net.h"
 #include "observe/observe.h"
 
 namespace pictor {
@@ -28,6 +29,15 @@ Status open_log(Env& env, const ServerOptions& options) {
   return set_log(env, log);
 }
 
+Status check_hosts(const ServerOptions& options) {
+  if (options.image_urls.size() > limits::kHttpReachHostsMax) {
+    return {Code::kLimit, "ServerOptions::image_urls names " + std::to_string(options.image_urls.size()) +
+                              " hosts, wanted at most " + std::to_string(limits::kHttpReachHostsMax)};
+  }
+  for (const std::string& host : options.image_urls) PICTOR_TRY(check_host_rule(host).in("ServerOptions::image_urls"));
+  return Status::ok();
+}
+
 class HttpApiServer final : public Server {
  public:
   HttpApiServer(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options)
@@ -45,7 +55,10 @@ class HttpApiServer final : public Server {
     api_.stands_behind(*http_);
     return tell_where();
   }
-  ~HttpApiServer() override { static_cast<void>(env_.remove(address_file())); }
+  ~HttpApiServer() override {
+    api_.stop_fetching();
+    static_cast<void>(env_.remove(address_file()));
+  }
   std::uint16_t port() const override { return http_->port(); }
   std::string url() const override {
     const bool is_v6 = started_.address.find(':') != std::string::npos;
@@ -55,6 +68,7 @@ class HttpApiServer final : public Server {
   bool drain(std::int64_t ms) override { return http_->drain(ms); }
   Status reload(const ServerOptions& options) override {
     const std::lock_guard lock(reloading_);
+    PICTOR_TRY(check_hosts(options));
     const ServerOptions next = beside_what_stays(options);
     PICTOR_ASSIGN(const auto take, http_->reload(next));
     // Without a log file this server leaves the log, which is the whole process's, to others.
@@ -101,6 +115,7 @@ class HttpApiServer final : public Server {
 
 Result<std::unique_ptr<Server>> Server::start(Env& env, Engine& engine, const ServerOptions& options) {
   if (options.data_folder.empty()) return Status(Code::kInvalid, "ServerOptions::data_folder is empty");
+  PICTOR_TRY(check_hosts(options));
   PICTOR_ASSIGN(auto governor, Governor::open(env, options.data_folder));
   ServerOptions taken = options;
   if (!is_loopback(options.address)) {

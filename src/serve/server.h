@@ -37,6 +37,7 @@ class ApiHandler final : public HttpHandler {
   HttpReply refuse(const Status& why, int status, const HttpRequest* request) override;
 
   void take(const ServerOptions& options) { options_.set(options); }  // for requests from now on
+  void stop_fetching() { api_.pictures.stop(); }
   void stands_behind(const HttpServer& http) { api_.http = &http; }
   // Traces go there from now on; before the first request.
   void export_to(std::unique_ptr<TraceExporter> exporter) { exporter_ = std::move(exporter); }

@@ -120,7 +120,8 @@ void TraceExporter::run() {
 
 void TraceExporter::send(const std::vector<FinishedTrace>& batch) {
   const std::uint64_t spans = spans_of(batch);
-  const auto answer = client_->http.post({{url_, ""}, "application/json", otlp_json(batch), headers_}, kAnswerBytesMax);
+  const HttpPost request{HttpTarget{url_, "", 0}, "application/json", otlp_json(batch), headers_};
+  const auto answer = client_->http.post(request, kAnswerBytesMax);
   if (!answer.is_ok()) {
     count(TraceResult::kFailed, spans);
     return tell(answer.status(), spans);
