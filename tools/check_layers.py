@@ -38,7 +38,7 @@ STRANGERS = {
     r"zstd\.h|zlib\.h": ["serve/coding"],
     r"curl/": ["net/http_client"],
     r"Eigen/": ["encode/pca"],
-    r"boost/": ["serve/http.cpp"],
+    r"boost/": ["serve/http.cpp", "serve/http_connection"],
 }
 # A type of namespace pictor.
 TYPE = re.compile(r"^(?:struct|class|enum(?: class)?) (?:\[\[\w+\]\] )?(\w+)\b(?!::)[^;()]*\{", re.MULTILINE)

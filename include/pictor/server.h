@@ -23,7 +23,7 @@ struct ServerOptions {
   std::size_t queue_max = 256;  // requests that wait; past them the answer is 429
   std::size_t connections_max = 16'384;
   std::uint64_t body_bytes_max = std::uint64_t{20} << 20;      // of one picture or query
-  std::uint64_t bulk_bytes_max = std::uint64_t{256} << 20;     // of one bulk upload
+  std::uint64_t bulk_bytes_max = std::uint64_t{16} << 30;      // of one bulk upload, which is never held whole
   std::uint64_t bodies_bytes_max = std::uint64_t{1024} << 20;  // of all bodies that are held at once
   std::int64_t deadline_ms = 30'000;                           // of a query that names none
   // Each request is told there, one line of JSON; "-": standard error; empty: nowhere.

@@ -18,7 +18,7 @@ std::uint64_t body_max(Body body, const ServerOptions& options) {
     case Body::kNone: return 0;
     case Body::kSmall: return limits::kServerSmallBodyBytesMax;
     case Body::kPicture: return options.body_bytes_max / 3 * 4 + kJsonRoomBytes;
-    case Body::kBulk: return options.bulk_bytes_max;
+    case Body::kFlows: return options.bulk_bytes_max;
   }
   return 0;
 }
@@ -185,6 +185,7 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
     return admission;
   }
   admission.body_bytes_max = body_max(match.operation->body, *admission.options);
+  if (match.operation->body == Body::kFlows) admission.flows_bytes = upload_bytes_max(*admission.options);
   admission.lane = match.operation->lane;
   if (match.operation->right == Right::kNone) {
     static const auto kNobody = std::make_shared<const Caller>(Caller{"", "", Role::kReader, {}});
@@ -222,7 +223,7 @@ HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
     reply.fields.emplace_back("Accept-Encoding", "gzip, zstd");
     return reply;
   }
-  if (*coding == Coding::kPlain) return act_plain(request, match);
+  if (*coding == Coding::kPlain || request.upload != nullptr) return act_plain(request, match);
   auto body = unpacked(*coding, request.body, body_max(match.operation->body, *request.options));
   if (!body.is_ok()) return problem_of(body.status());
   HttpRequest plain = request;
@@ -254,13 +255,19 @@ HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, Ht
                     500);
 }
 
+std::unique_ptr<HttpUpload> ApiHandler::begin_upload(const HttpRequest& request) {
+  auto tenant = tenants_.open(request.caller->tenant);
+  if (!tenant.is_ok()) return nullptr;
+  return begin_put_items(api_, request, std::move(tenant).value(), find_operation(request.head));
+}
+
 HttpReply ApiHandler::handle(const HttpRequest& request) {
   const Stopwatch stopwatch(api_.env);
   const std::int64_t waited_us = api_.env.monotonic_us() - request.received_us;
   const Match match = find_operation(request.head);
   HttpReply reply = request.trace.sampled && exporter_ ? traced(request, match) : answered(request, match);
   reply.fields.emplace_back("X-Content-Type-Options", "nosniff");
-  const double seconds = stopwatch.wall_seconds();
+  const double seconds = stopwatch.wall_seconds() + static_cast<double>(request.upload_us) * 1e-6;
   Metrics::global().add(metric::kHttpRequests, reply.status < 400   ? HttpResult::kAnswered
                                                : reply.status < 500 ? HttpResult::kRefused
                                                                     : HttpResult::kFailed);
@@ -304,7 +311,7 @@ HttpReply ApiHandler::traced(const HttpRequest& request, const Match& match) {
                                {{"http.request.method", request.head.method},
                                 {"http.route", std::string(match.operation->path)},
                                 {"http.response.status_code", std::int64_t{reply.status}},
-                                {"http.request.body.size", static_cast<std::int64_t>(request.body.size())},
+                                {"http.request.body.size", static_cast<std::int64_t>(request.body_bytes)},
                                 {"http.response.body.size", static_cast<std::int64_t>(reply.body.size())},
                                 {"pictor.request_id", request.id}},
                                reply.status >= 500));

@@ -46,8 +46,9 @@ struct Call {
   std::optional<std::string_view> parameter(std::string_view name) const { return request.head.parameter(name); }
 };
 
-// How large a body an operation takes.
-enum class Body : std::uint8_t { kNone, kSmall, kPicture, kBulk };
+// How large a body an operation takes; kFlows: larger than memory, taken as it comes by begin_upload, which is of
+// addItems.
+enum class Body : std::uint8_t { kNone, kSmall, kPicture, kFlows };
 
 struct Operation {
   std::string_view name;  // operationId of the contract
@@ -115,6 +116,11 @@ Result<HttpReply> list_jobs(const Call& call);
 Result<HttpReply> get_job(const Call& call);
 Result<HttpReply> cancel_job(const Call& call);
 Result<HttpReply> resume_job(const Call& call);
+
+// What takes the body of addItems; `request` outlives it. put_items gives its answer.
+std::unique_ptr<HttpUpload> begin_put_items(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant,
+                                            const Match& match);
+std::uint64_t upload_bytes_max(const ServerOptions& options);  // that it holds
 
 // "Authorization: Bearer KEY", "X-API-Key: KEY", or the cookie of a session; empty: none of them.
 std::string_view key_of_request(const HttpHead& head);

@@ -1,11 +1,10 @@
-// Putting many pictures in one request.
-#include <algorithm>
+// Putting many pictures in one request: they are put while the rest of its body still comes.
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "serve/api.h"
-#include "serve/json_reader.h"
-#include "serve/multipart.h"
-#include "serve/picture_in.h"
+#include "serve/bulk_lines.h"
+#include "serve/coding.h"
 #include "serve/problem.h"
 #include "serve/put_in.h"
 
@@ -14,83 +13,33 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// One line of a bulk upload: what came, or why it cannot be used.
-struct BulkLine {
-  PutItem put;
-  Status problem;
-};
-
-std::vector<BulkLine> lines_of_json(std::string_view body, std::uint64_t bytes_max) {
-  std::vector<BulkLine> lines;
-  while (!body.empty()) {
-    const std::string_view line = body.substr(0, body.find('\n'));
-    body.remove_prefix(std::min(body.size(), line.size() + 1));
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    BulkLine out;
-    const auto json = parse_request_json(line);
-    Result<PutItem> put = json.is_ok() ? item_of_json(*json, bytes_max) : json.status();
-    out.problem = put.status();
-    if (put.is_ok()) out.put = std::move(put).value();
-    lines.push_back(std::move(out));
-  }
-  return lines;
-}
-
-Result<std::vector<BulkLine>> lines_of(const Call& call, const ServerOptions& options) {
-  if (!is_form(call.request.head.field("content-type")))
-    return lines_of_json(call.request.body, options.body_bytes_max);
-  PICTOR_ASSIGN(const auto parts, parse_form(call.request.head.field("content-type"), call.request.body));
-  std::vector<BulkLine> lines;
-  for (const FormPart& part : parts) {
-    BulkLine line;
-    line.put.item.id = part.file_name;
-    line.put.item.source = part.file_name;
-    line.put.picture = bytes_of(part.bytes);
-    if (part.name != "image") {
-      line.problem = {Code::kInvalid,
-                      "part '" + part.name + "' is none of a bulk upload: each part is an 'image' with a file name"};
-    }
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
-
 std::string line_json(std::size_t number, const std::string& id, const PutResult& result) {
   Json line = {{"line", number}, {"id", id}, {"status", outcome_name(result.outcome)}};
   if (!result.cause.is_ok()) line["problem"] = Json::parse(problem_line(result.cause), nullptr, false);
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// Takes the lines of a bulk upload one after the other and puts them, some at a time: pictures that are fetched for it
-// are held no longer than that.
+// Takes lines one after the other and puts them, some at a time: no more of them is held.
 class BulkPut {
  public:
   explicit BulkPut(const Call& call) : call_(call), target_(put_target(call)) {}
 
   void take(BulkLine line) {
+    bytes_ += line.put.picture.size();
     if (!line.put.address.empty()) ++addresses_;
     lines_.push_back(std::move(line));
-    if (lines_.size() == limits::kServerBatchItems || addresses_ == limits::kPictureFetchTogether) put();
-  }
-  std::string take_results() {
-    put();
-    return std::move(results_);
-  }
-
- private:
-  void fetch() {
-    std::vector<PutItem*> items;
-    for (BulkLine& line : lines_) items.push_back(&line.put);
-    const auto statuses = fetch_pictures(call_, items);
-    for (std::size_t i = 0; i < lines_.size(); ++i) {
-      if (lines_[i].problem.is_ok()) lines_[i].problem = statuses[i];
+    if (lines_.size() == limits::kServerBatchItems || bytes_ >= limits::kServerBatchBytes ||
+        addresses_ == limits::kPictureFetchTogether) {
+      put();
     }
   }
-
   void put() {
+    if (lines_.empty()) return;
     if (addresses_ > 0) fetch();
     std::vector<PutItem> items;
+    const Status room = check_room(call_);
     for (BulkLine& line : lines_) {
+      if (line.problem.is_ok()) line.problem = room;
       if (line.problem.is_ok()) line.problem = complete(line.put);
       if (line.problem.is_ok()) items.push_back({line.put.item, std::move(line.put.picture)});
     }
@@ -107,28 +56,112 @@ class BulkPut {
     }
     lines_.clear();
     addresses_ = 0;
+    bytes_ = 0;
+  }
+  bool has_lines() const { return number_ > 0 || !lines_.empty(); }
+  const std::string& results() const { return results_; }  // of those that were put, a line each
+
+ private:
+  void fetch() {
+    std::vector<PutItem*> items;
+    for (BulkLine& line : lines_) items.push_back(&line.put);
+    const auto statuses = fetch_pictures(call_, items);
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      if (lines_[i].problem.is_ok()) lines_[i].problem = statuses[i];
+    }
   }
 
   const Call& call_;
   const PutTarget target_;
   std::vector<BulkLine> lines_;
   std::size_t addresses_ = 0;  // of pictures, among them
+  std::uint64_t bytes_ = 0;    // of the pictures that are there
   std::size_t number_ = 0;     // of the last line that has a result
   std::string results_;
 };
 
+// What is wrong with a request before its body is looked at is its answer. Later every line has a result, and what ends
+// the upload too soon is that of one more line: what was put stays.
+class BulkUpload final : public HttpUpload {
+ public:
+  BulkUpload(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant, const Match& match)
+      : tenant_(std::move(tenant)),
+        call_{api, request, *request.caller, *request.options, *tenant_, touched_, match.path},
+        put_(call_) {
+    problem_ = begin();
+  }
+
+  bool take(std::string_view piece) override {
+    if (!problem_.is_ok()) return false;
+    Status took = unpacker_->take(piece, [this](std::string_view text) { return lines_->take(text); });
+    if (took.is_ok() && put_.results().size() > limits::kServerResultsBytesMax) {
+      took = {Code::kLimit, "the results of one upload have more than " +
+                                std::to_string(limits::kServerResultsBytesMax) + " bytes: send the rest in another"};
+    }
+    if (!took.is_ok()) end(took);
+    return took.is_ok();
+  }
+
+  void end(const Status& how) override {
+    Status ended = how;
+    if (ended.is_ok()) ended = unpacker_->end();
+    if (ended.is_ok()) ended = lines_->end();
+    if (!ended.is_ok() && !put_.has_lines()) {
+      problem_ = ended;
+    } else if (!ended.is_ok()) {
+      BulkLine cut;
+      cut.problem = ended.in("this line and what came after it was not taken");
+      put_.take(std::move(cut));
+    }
+    put_.put();
+  }
+
+  Result<HttpReply> answer(Touched& touched) {
+    touched = std::move(touched_);
+    PICTOR_TRY(problem_);
+    HttpReply reply;
+    reply.type = "application/x-ndjson";
+    reply.body = put_.results();
+    return reply;
+  }
+
+ private:
+  Status begin() {
+    PICTOR_TRY(check_room(call_));
+    PICTOR_TRY(only_parameters(call_, {"encoder", "keep", "tokens"}));
+    const HttpHead& head = call_.request.head;
+    PICTOR_ASSIGN(const Coding coding, coding_of(head));
+    unpacker_.emplace(coding, call_.options.bulk_bytes_max);
+    PICTOR_ASSIGN(lines_, BulkLines::of(head.field("content-type"), call_.options.body_bytes_max,
+                                        [this](BulkLine line) { put_.take(std::move(line)); }));
+    return Status::ok();
+  }
+
+  const std::shared_ptr<Tenant> tenant_;
+  Touched touched_;
+  const Call call_;
+  BulkPut put_;
+  std::optional<Unpacker> unpacker_;
+  std::unique_ptr<BulkLines> lines_;
+  Status problem_;  // with all of it
+};
+
 }  // namespace
 
+std::uint64_t upload_bytes_max(const ServerOptions& options) {
+  return BulkLines::line_bytes_max(options.body_bytes_max) + limits::kServerBatchBytes + options.body_bytes_max +
+         limits::kServerPieceBytes + limits::kServerResultsBytesMax;
+}
+
+std::unique_ptr<HttpUpload> begin_put_items(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant,
+                                            const Match& match) {
+  return std::make_unique<BulkUpload>(api, request, std::move(tenant), match);
+}
+
 Result<HttpReply> put_items(const Call& call) {
-  PICTOR_TRY(check_room(call));
-  PICTOR_TRY(only_parameters(call, {"encoder", "keep", "tokens"}));
-  PICTOR_ASSIGN(auto lines, lines_of(call, call.options));
-  BulkPut bulk(call);
-  for (BulkLine& line : lines) bulk.take(std::move(line));
-  HttpReply reply;
-  reply.type = "application/x-ndjson";
-  reply.body = bulk.take_results();
-  return reply;
+  auto* upload = dynamic_cast<BulkUpload*>(call.request.upload.get());
+  if (upload == nullptr) return Status(Code::kInternal, "the upload was not begun");
+  return upload->answer(call.touched);
 }
 
 }  // namespace pictor

@@ -37,49 +37,6 @@ bool same(std::string_view a, std::string_view lower) {
                     [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + ('a' - 'A') : x) == y; });
 }
 
-Result<std::string> from_gzip(std::string_view bytes, std::uint64_t bytes_max) {
-  z_stream stream{};
-  if (inflateInit2(&stream, kGzipWindow) != Z_OK) return Status(Code::kInternal, "zlib did not start");
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write there
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  std::string out;
-  std::array<char, kPiece> piece;
-  int state = Z_OK;
-  while (state == Z_OK && out.size() <= bytes_max) {
-    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
-    stream.avail_out = static_cast<uInt>(piece.size());
-    state = inflate(&stream, Z_NO_FLUSH);
-    out.append(piece.data(), piece.size() - stream.avail_out);
-  }
-  const bool whole = state == Z_STREAM_END && stream.avail_in == 0;
-  inflateEnd(&stream);
-  if (out.size() > bytes_max) return too_long(bytes_max);
-  if (!whole) return not_whole("gzip");
-  return out;
-}
-
-Result<std::string> from_zstd(std::string_view bytes, std::uint64_t bytes_max) {
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-  if (context == nullptr) return Status(Code::kInternal, "zstd did not start");
-  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kZstdWindowLog);
-  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-  std::string out;
-  std::array<char, kPiece> piece;
-  std::size_t left = 1;  // 0: a frame has ended
-  while (out.size() <= bytes_max) {
-    ZSTD_outBuffer to{piece.data(), piece.size(), 0};
-    const std::size_t before = in.pos;
-    left = ZSTD_decompressStream(context.get(), &to, &in);
-    if (ZSTD_isError(left) != 0) return not_whole("zstd");
-    out.append(piece.data(), to.pos);
-    if (in.pos == in.size && (left == 0 || to.pos < to.size)) break;
-    if (in.pos == before && to.pos == 0) return not_whole("zstd");
-  }
-  if (out.size() > bytes_max) return too_long(bytes_max);
-  if (left != 0) return not_whole("zstd");
-  return out;
-}
-
 std::string to_gzip(std::string_view bytes) {
   z_stream stream{};
   if (deflateInit2(&stream, kGzipLevel, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
@@ -118,6 +75,89 @@ bool is_text(std::string_view type) {
 
 }  // namespace
 
+struct Unpacker::State {
+  State(Coding packed_as, std::uint64_t most) : coding(packed_as), bytes_max(most) {}
+  ~State() {
+    if (gzip_began) inflateEnd(&gzip);
+    ZSTD_freeDCtx(zstd);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Status give(std::size_t size, const Sink& sink) {
+    bytes += size;
+    if (bytes > bytes_max) return too_long(bytes_max);
+    if (bytes > limits::kServerUnpackedBytesMin && bytes / limits::kServerUnpackedRatioMax > packed_bytes) {
+      return {Code::kLimit, "the body becomes more than " + std::to_string(limits::kServerUnpackedRatioMax) +
+                                " times as large when it is unpacked"};
+    }
+    return size == 0 ? Status::ok() : sink(std::string_view(piece.data(), size));
+  }
+
+  Status from_gzip(std::string_view packed, const Sink& sink) {
+    if (!gzip_began && inflateInit2(&gzip, kGzipWindow) != Z_OK) return {Code::kInternal, "zlib did not start"};
+    gzip_began = true;
+    if (ended) return not_whole("gzip");
+    gzip.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib does not write there
+    gzip.avail_in = static_cast<uInt>(packed.size());
+    do {
+      gzip.next_out = reinterpret_cast<Bytef*>(piece.data());
+      gzip.avail_out = static_cast<uInt>(piece.size());
+      const int state = inflate(&gzip, Z_NO_FLUSH);
+      PICTOR_TRY(give(piece.size() - gzip.avail_out, sink));
+      ended = state == Z_STREAM_END;
+      if (state == Z_BUF_ERROR) break;  // it wants more
+      if (state != Z_OK && !ended) return not_whole("gzip");
+    } while (!ended && (gzip.avail_in > 0 || gzip.avail_out == 0));
+    return gzip.avail_in > 0 ? not_whole("gzip") : Status::ok();
+  }
+
+  Status from_zstd(std::string_view packed, const Sink& sink) {
+    if (zstd == nullptr) {
+      zstd = ZSTD_createDCtx();
+      if (zstd == nullptr) return {Code::kInternal, "zstd did not start"};
+      ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, kZstdWindowLog);
+    }
+    ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+    for (;;) {
+      ZSTD_outBuffer to{piece.data(), piece.size(), 0};
+      const std::size_t before = in.pos;
+      const std::size_t left = ZSTD_decompressStream(zstd, &to, &in);
+      if (ZSTD_isError(left) != 0) return not_whole("zstd");
+      PICTOR_TRY(give(to.pos, sink));
+      ended = left == 0;  // a frame has
+      if (in.pos == in.size && (ended || to.pos < to.size)) return Status::ok();
+      if (in.pos == before && to.pos == 0) return not_whole("zstd");
+    }
+  }
+
+  const Coding coding;
+  const std::uint64_t bytes_max;
+  std::uint64_t packed_bytes = 0, bytes = 0;
+  bool ended = false;
+  z_stream gzip{};
+  bool gzip_began = false;
+  ZSTD_DCtx* zstd = nullptr;
+  std::array<char, kPiece> piece{};
+};
+
+Unpacker::Unpacker(Coding coding, std::uint64_t bytes_max) : state_(std::make_unique<State>(coding, bytes_max)) {}
+Unpacker::~Unpacker() = default;
+
+Status Unpacker::take(std::string_view packed, const Sink& sink) {
+  if (packed.empty()) return Status::ok();
+  state_->packed_bytes += packed.size();
+  if (state_->coding == Coding::kGzip) return state_->from_gzip(packed, sink);
+  if (state_->coding == Coding::kZstd) return state_->from_zstd(packed, sink);
+  state_->bytes += packed.size();
+  return state_->bytes > state_->bytes_max ? too_long(state_->bytes_max) : sink(packed);
+}
+
+Status Unpacker::end() const {
+  if (state_->ended || state_->coding == Coding::kPlain) return Status::ok();
+  return not_whole(coding_name(state_->coding));
+}
+
 std::string_view coding_name(Coding coding) {
   switch (coding) {
     case Coding::kGzip: return "gzip";
@@ -136,10 +176,14 @@ Result<Coding> coding_of(const HttpHead& head) {
 }
 
 Result<std::string> unpacked(Coding coding, std::string_view bytes, std::uint64_t bytes_max) {
-  if (coding == Coding::kGzip) return from_gzip(bytes, bytes_max);
-  if (coding == Coding::kZstd) return from_zstd(bytes, bytes_max);
-  if (bytes.size() > bytes_max) return too_long(bytes_max);
-  return std::string(bytes);
+  Unpacker unpacker(coding, bytes_max);
+  std::string out;
+  PICTOR_TRY(unpacker.take(bytes, [&](std::string_view piece) {
+    out += piece;
+    return Status::ok();
+  }));
+  PICTOR_TRY(unpacker.end());
+  return out;
 }
 
 std::string packed(Coding coding, std::string_view bytes) {

@@ -41,15 +41,26 @@ struct Caller;  // govern
 // The options that a request was admitted under: one that is under way keeps them.
 using OptionsOfRequest = std::shared_ptr<const ServerOptions>;
 
+// Takes a body while it comes; the answer is then that of HttpHandler::handle. One call at a time, on any thread.
+class HttpUpload {
+ public:
+  virtual ~HttpUpload() = default;
+  virtual bool take(std::string_view piece) = 0;  // false: no more is wanted, the answer is known
+  virtual void end(const Status& how) = 0;        // ok: all of it was there; else why it broke off. Once at most
+};
+
 struct HttpRequest {
   HttpHead head;
   std::shared_ptr<const Caller> caller;  // as Admission has it
   OptionsOfRequest options;              // likewise
   std::string body;
-  std::string id;                // of logs and answers
-  TraceContext trace;            // where it stands in a trace
-  std::int64_t begun_us = 0;     // when its head was there
-  std::int64_t received_us = 0;  // when all of it was there, on Env::monotonic_us
+  std::shared_ptr<HttpUpload> upload;  // that took the body, where it was taken as it came; then `body` is empty
+  std::uint64_t body_bytes = 0;        // as they travelled
+  std::int64_t upload_us = 0;          // time that the upload worked on them
+  std::string id;                      // of logs and answers
+  TraceContext trace;                  // where it stands in a trace
+  std::int64_t begun_us = 0;           // when its head was there
+  std::int64_t received_us = 0;        // when all of it was there, on Env::monotonic_us
 };
 
 // The items that a request was about, beside one that its address names: for the audit log, never sent.
@@ -70,6 +81,7 @@ struct HttpReply {
 struct Admission {
   std::optional<HttpReply> refused;  // its body is not read, and the connection ends
   std::uint64_t body_bytes_max = 0;
+  std::optional<std::uint64_t> flows_bytes;  // the body is taken as it comes, by what holds so many bytes at most
   Lane lane = Lane::kInteractive;
   std::shared_ptr<const Caller> caller;  // who asks
   std::string tenant;                    // whose requests wait in one row
@@ -80,7 +92,10 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual Admission admit(const HttpHead& head, const std::string& id) = 0;  // quick; on the thread of all connections
-  virtual HttpReply handle(const HttpRequest& request) = 0;                  // on any thread
+  // What takes the body of a request with Admission::flows_bytes; `request` outlives it. On any thread, before handle.
+  // Null: it cannot be taken, and handle says why.
+  virtual std::unique_ptr<HttpUpload> begin_upload(const HttpRequest& request) = 0;
+  virtual HttpReply handle(const HttpRequest& request) = 0;  // on any thread
   // What went wrong before that; quick, and likewise. `request` is null where its head could not be read.
   virtual HttpReply refuse(const Status& why, int status, const HttpRequest* request) = 0;
 };

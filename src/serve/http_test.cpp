@@ -36,6 +36,7 @@ class Echo final : public HttpHandler {
     if (head.segments[0] == "no") admission.refused = problem_of({Code::kDenied, "no"}, 403);
     return admission;
   }
+  std::unique_ptr<HttpUpload> begin_upload(const HttpRequest&) override { return nullptr; }
   HttpReply handle(const HttpRequest& request) override {
     if (request.head.segments[0] == "wait" || request.head.segments[0] == "bulk") open_.wait();
     HttpReply reply;

@@ -85,31 +85,87 @@ std::string media_type(std::string_view content_type) {
 
 bool is_form(std::string_view content_type) { return media_type(content_type) == "multipart/form-data"; }
 
-Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
+Result<FormReader> FormReader::of(std::string_view content_type) {
   const auto boundary = parameter_of(content_type, "boundary");
   if (!boundary || boundary->empty() || boundary->size() > kBoundaryMax) {
     return Status(Code::kInvalid, "multipart/form-data comes with a boundary of 1 to 70 characters in Content-Type");
   }
-  const std::string first = "--" + *boundary;
-  const std::string between = "\r\n" + first;
-  std::size_t at = body.substr(0, first.size()) == first ? 0 : body.find(between);
-  if (at == std::string_view::npos) return Status(Code::kInvalid, "the form's boundary is not in its body");
-  at += at == 0 ? first.size() : between.size();
+  return FormReader(std::string(kLineEnd) + "--" + *boundary);
+}
+
+bool FormReader::find_first(std::string_view text) {
+  const std::string_view first = std::string_view(between_).substr(kLineEnd.size());
+  if (text.starts_with(first)) {
+    at_ = first.size();
+    return true;
+  }
+  const std::size_t found = text.find(between_);
+  if (found == std::string_view::npos) return false;
+  at_ = found + between_.size();
+  return true;
+}
+
+// From `begin` on, but not again where it was looked for before; npos: there is none yet.
+std::size_t FormReader::find_boundary(std::string_view text, std::size_t begin) {
+  const std::size_t found = text.find(between_, std::max(begin, scanned_));
+  const std::size_t overlap = std::min(text.size(), between_.size() - 1);
+  scanned_ = found == std::string_view::npos ? text.size() - overlap : 0;
+  return found;
+}
+
+FormPart FormReader::pass_over(std::string_view text) {
+  passes_over_ = begun_;
+  const std::size_t line = text.find(kLineEnd, at_);
+  if (!begun_ || line == std::string_view::npos) return {};
+  auto part = parse_part(text.substr(line + kLineEnd.size()));
+  return part.is_ok() ? std::move(part).value() : FormPart();
+}
+
+Result<FormReader::Found> FormReader::next(std::string_view text, FormPart& part) {
+  if (!begun_) begun_ = find_first(text);
+  if (passes_over_) {
+    const std::size_t end = find_boundary(text, at_);
+    if (end == std::string_view::npos) return Found::kMore;
+    passes_over_ = false;
+    at_ = end + between_.size();
+  }
+  if (!begun_ || text.size() < at_ + 2) return Found::kMore;
+  if (text.substr(at_, 2) == "--") return Found::kEnd;
+  const std::size_t line = text.find(kLineEnd, at_);
+  if (line == std::string_view::npos) return Found::kMore;
+  const std::size_t begin = line + kLineEnd.size();
+  // A part without a head begins with the empty line itself.
+  const std::size_t end = find_boundary(text, begin);
+  if (end == std::string_view::npos) return Found::kMore;
+  at_ = end + between_.size();
+  PICTOR_ASSIGN(part, parse_part(text.substr(begin, end - begin)));
+  return Found::kPart;
+}
+
+std::size_t FormReader::forget() {
+  const std::size_t done = !begun_ ? 0 : passes_over_ ? scanned_ : at_;
+  at_ -= std::min(at_, done);
+  scanned_ -= std::min(scanned_, done);
+  return done;
+}
+
+Status FormReader::cut_short() const {
+  return {Code::kInvalid, begun_ ? "the form ends before its last boundary" : "the form's boundary is not in its body"};
+}
+
+Result<std::vector<FormPart>> parse_form(std::string_view content_type, std::string_view body) {
+  PICTOR_ASSIGN(FormReader reader, FormReader::of(content_type));
   std::vector<FormPart> parts;
-  while (body.substr(at, 2) != "--") {
-    at = body.find(kLineEnd, at);
-    const std::size_t begin = at == std::string_view::npos ? at : at + kLineEnd.size();
-    // A part without a head begins with the empty line itself.
-    const std::size_t end = begin == std::string_view::npos ? begin : body.find(between, begin);
-    if (end == std::string_view::npos) return Status(Code::kInvalid, "the form ends before its last boundary");
+  for (;;) {
+    FormPart part;
+    PICTOR_ASSIGN(const FormReader::Found found, reader.next(body, part));
+    if (found == FormReader::Found::kEnd) return parts;
+    if (found == FormReader::Found::kMore) return reader.cut_short();
     if (parts.size() == limits::kServerPartsMax) {
       return Status(Code::kLimit, "the form has more than " + std::to_string(limits::kServerPartsMax) + " parts");
     }
-    PICTOR_ASSIGN(auto part, parse_part(body.substr(begin, end - begin)));
     parts.push_back(std::move(part));
-    at = end + between.size();
   }
-  return parts;
 }
 
 }  // namespace pictor

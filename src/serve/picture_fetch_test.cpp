@@ -167,6 +167,7 @@ class Reached final : public HttpHandler {
     ++requests;
     return {};
   }
+  std::unique_ptr<HttpUpload> begin_upload(const HttpRequest&) override { return nullptr; }
   HttpReply handle(const HttpRequest&) override { return {200, "image/png", {}, std::string(as_text(picture(1)))}; }
   HttpReply refuse(const Status&, int status, const HttpRequest*) override { return {status, "", {}, ""}; }
   std::atomic<int> requests{0};

@@ -28,6 +28,7 @@ class Gate final : public HttpHandler {
     admission.body_bytes_max = 1000;
     return admission;
   }
+  std::unique_ptr<HttpUpload> begin_upload(const HttpRequest&) override { return nullptr; }
   HttpReply handle(const HttpRequest& request) override {
     if (request.head.segments[0] == "wait") open_.wait();
     return {200, "text/plain", {}, request.head.target};

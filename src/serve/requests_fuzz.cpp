@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "serve/api.h"
+#include "serve/bulk_lines.h"
 #include "serve/coding.h"
 #include "serve/json_reader.h"
 #include "serve/multipart.h"
@@ -28,6 +29,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     reader.count("k");
     reader.numbers("vector");
     (void)reader.status();
+  }
+  const auto lines_in = [&](std::string_view type, std::size_t piece) {
+    std::string seen;
+    const auto lines = BulkLines::of(type, 1000, [&](const BulkLine& one) {
+      seen += one.put.item.id + ":" + std::to_string(one.put.picture.size()) + one.problem.message() + "\n";
+    });
+    for (std::size_t at = 0; lines.is_ok() && at < size; at += piece) (void)(*lines)->take(text.substr(at, piece));
+    return lines.is_ok() ? seen + (*lines)->end().message() : seen;
+  };
+  for (const std::string_view type : {"application/x-ndjson", "multipart/form-data; boundary=B"}) {
+    if (size < limits::kMiB && lines_in(type, size + 1) != lines_in(type, 7)) __builtin_trap();
   }
   constexpr std::uint64_t kMost = 100'000;
   for (const Coding coding : {Coding::kGzip, Coding::kZstd}) {

@@ -33,6 +33,7 @@ class ApiHandler final : public HttpHandler {
  public:
   ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options);
   Admission admit(const HttpHead& head, const std::string& id) override;
+  std::unique_ptr<HttpUpload> begin_upload(const HttpRequest& request) override;
   HttpReply handle(const HttpRequest& request) override;
   HttpReply refuse(const Status& why, int status, const HttpRequest* request) override;
 
