@@ -22,8 +22,9 @@ Status check_unused(const DataFolder& folder, const std::string& encoder, const 
   PICTOR_ASSIGN(const auto specs, folder.collections());
   for (const auto& spec : specs) {
     if (spec.encoder != encoder) continue;
-    return {Code::kMismatch, "collection '" + spec.name + "'" + whose + " was made by encoder '" + encoder +
-                                 "' and could not be searched without it: remove the collection first"};
+    std::string message = "collection '" + spec.name + "'";
+    message.append(whose).append(" was made by encoder '").append(encoder);
+    return {Code::kMismatch, message.append("' and could not be searched without it: remove the collection first")};
   }
   return Status::ok();
 }

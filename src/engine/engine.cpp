@@ -111,7 +111,7 @@ Result<CopyReport> EngineImpl::backup(const BackupRequest& request) {
 
 // What went wrong there may name what is another tenant's.
 Status EngineImpl::renew_backup_of_all(const BackupRequest& request) const {
-  const Status made = parts_->backup_of_all(request).status();
+  Status made = parts_->backup_of_all(request).status();
   if (made.is_ok()) return made;
   log(LogLevel::kWarning, "backup_not_renewed", {{"path", request.path}, {"cause", made.message()}});
   return {made.code(), "it holds all tenants, and could not be made again: the server's log says why"};
