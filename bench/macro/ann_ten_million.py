@@ -34,7 +34,7 @@ GIB = 2**30
 K, WANTED = 10, 0.95
 VERSION = 1  # of how a folder is filled
 ROWS = {"tiny": 20_000, "small": 200_000, "hour": 1_000_000, "full": 10_000_000}
-BUDGETS = {"tiny": GIB // 2, "small": GIB // 2, "hour": GIB // 2, "full": 4 * GIB}  # less than graphs would take, from "hour" on
+BUDGETS = {"tiny": GIB // 2, "small": GIB // 2, "hour": 4 * GIB // 10, "full": 4 * GIB}  # less than graphs would take, from "hour" on
 
 
 class Truth:

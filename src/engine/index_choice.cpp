@@ -1,5 +1,6 @@
 #include "engine/index_choice.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -31,6 +32,17 @@ std::uint64_t needed_bytes(std::span<const IndexedVectors> vectors, GraphCodes c
     if (codes == GraphCodes::kFull) bytes += one.rows * one.dim * sizeof(float);
   }
   return bytes;
+}
+
+std::uint64_t build_bytes(std::span<const IndexedVectors> vectors, GraphCodes codes) {
+  std::uint64_t most = 0;  // spaces are indexed one after the other
+  for (const auto& one : vectors) most = std::max(most, expected_graph_build_bytes(one.rows, one.dim, codes));
+  return most;
+}
+
+// Of the graphs that fit into the budget: can this machine make them as well?
+bool can_be_made(std::span<const IndexedVectors> vectors, GraphCodes codes, std::uint64_t machine_bytes) {
+  return build_bytes(vectors, codes) <= machine_bytes / 8 * 7;
 }
 
 std::string size_text(std::uint64_t bytes) {
@@ -88,8 +100,9 @@ IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVecto
   choice.budget_bytes = policy.memory_bytes != 0 ? policy.memory_bytes : machine_bytes / 2;
   std::size_t first = 0;  // that fits
   while (first < kWanted.size() && needed_bytes(vectors, kWanted[first].codes) > choice.budget_bytes) ++first;
-  const bool fits = first < kWanted.size();
-  choice.codes = kWanted[fits ? first : kWanted.size() - 1].codes;
+  const bool fits_budget = first < kWanted.size();
+  const bool fits = fits_budget && can_be_made(vectors, kWanted[first].codes, machine_bytes);
+  choice.codes = kWanted[fits_budget ? first : kWanted.size() - 1].codes;
   choice.kind = told ? policy.kind : fits ? IndexKind::kGraph : IndexKind::kLists;
   const std::string budget = "the memory budget of " + size_text(choice.budget_bytes) +
                              (policy.memory_bytes != 0 ? "" : " (half of what this machine has)");
@@ -98,6 +111,10 @@ IndexChoice choose_index(const IndexPolicy& policy, std::span<const IndexedVecto
                 size_text(needed_bytes(vectors, GraphCodes::kFull)) + (first == 0 ? ", within " : ", more than ") +
                 budget;
   if (policy.kind != IndexKind::kLists) choice.why += smaller_graphs_text(vectors, first);
+  if (policy.kind == IndexKind::kAuto && fits_budget && !fits) {
+    choice.why += ", but making it takes about " + size_text(build_bytes(vectors, kWanted[first].codes)) + " of the " +
+                  size_text(machine_bytes) + " that this machine has";
+  }
   // Lists are the better the longer they are; a graph of so many rows would be long in the making.
   if (choice.kind == IndexKind::kLists) choice.segment_rows_max = limits::kSegmentRowsMax;
   return choice;

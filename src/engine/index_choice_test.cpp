@@ -54,15 +54,33 @@ TEST(IndexChoice, without_a_budget_half_of_the_machine_is_taken_and_said) {
       choice.why,
       "1000000 vectors of 512 numbers and graphs over them take about 2.5 GiB, within the memory budget of 4.0 GiB "
       "(half of what this machine has)");
-  const auto small = choose_index({}, kMillion, limits::kGiB);
+  const auto small = choose_index({IndexKind::kAuto, 512 * limits::kMiB}, kMillion, kMachine);
   EXPECT_EQ(small.codes, GraphCodes::kQuarter);
   EXPECT_EQ(small.why,
             "1000000 vectors of 512 numbers and graphs over them take about 2.5 GiB, more than the memory budget of "
-            "512 MiB (half of what this machine has); graphs that rank without the vectors, by 12 bits a number, "
+            "512 MiB; graphs that rank without the vectors, by 12 bits a number, "
             "about 874 MiB; by 12 bits of the numbers that say most and 4 of the others, about 462 MiB, which fits");
   const auto least = choose_index({}, kMillion, limits::kGiB / 2);
   EXPECT_EQ(least.kind, IndexKind::kLists);
   EXPECT_TRUE(least.why.ends_with("; none of them fits")) << least.why;
+}
+
+// Seen: a million rows, a budget of half a gigabyte, and a group of processes that may have no more: killed.
+TEST(IndexChoice, no_graph_is_chosen_that_the_machine_has_no_memory_to_make) {
+  const IndexPolicy policy{IndexKind::kAuto, needed(GraphCodes::kQuarter)};
+  const std::uint64_t making = expected_graph_build_bytes(1'000'000, 512, GraphCodes::kQuarter);
+  EXPECT_GT(making, 2 * needed(GraphCodes::kQuarter));
+  EXPECT_EQ(choose_index(policy, kMillion, making * 8 / 7 + 8).kind, IndexKind::kGraph);
+  const auto choice = choose_index(policy, kMillion, making);
+  EXPECT_EQ(choice.kind, IndexKind::kLists);
+  EXPECT_EQ(choice.segment_rows_max, limits::kSegmentRowsMax);
+  EXPECT_TRUE(
+      choice.why.ends_with("which fits, but making it takes about 1.1 GiB of the 1.1 GiB that this machine has"))
+      << choice.why;
+  EXPECT_EQ(choose_index({IndexKind::kGraph, policy.memory_bytes}, kMillion, making).kind, IndexKind::kGraph) << "told";
+  // Segments are made one after the other, whatever there is in all.
+  EXPECT_EQ(expected_graph_build_bytes(50'000'000, 512, GraphCodes::kQuarter),
+            expected_graph_build_bytes(limits::kSegmentMergeRowsMax, 512, GraphCodes::kQuarter));
 }
 
 TEST(IndexChoice, what_the_collection_is_told_to_have_is_made_whatever_the_budget) {

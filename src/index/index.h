@@ -183,6 +183,9 @@ Status check_list_file(ByteView file, const VectorBlock& block, Metric metric, s
 
 // About how many bytes an index of so many rows has: what a choice between them needs.
 std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes = GraphCodes::kFull);
+// Memory that making the largest of them takes at most, the vectors not counted, which are mapped: a graph of full
+// codes with room in its lists, then the file of the wanted codes beside it.
+std::uint64_t expected_graph_build_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes);
 std::uint64_t expected_list_bytes(std::uint64_t rows, std::uint32_t dim, std::uint32_t bits = 4);
 
 // The same exact search in steps, for rows that lie in several blocks or are shared out among threads.

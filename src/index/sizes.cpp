@@ -8,6 +8,7 @@
 namespace pictor {
 namespace {
 
+constexpr std::uint64_t kBuildListsPart = 3;        // of a graph's bytes: what its lists take besides while it is made
 constexpr std::uint64_t kListBytesBesideCode = 12;  // position and terms
 constexpr std::uint64_t kListWidthStep = 128;       // numbers are continued to a multiple
 constexpr std::uint64_t kCentreByteTimes = 5;       // a centre is kept as float and as a code
@@ -34,6 +35,13 @@ std::uint64_t expected_graph_bytes(std::uint64_t rows, std::uint32_t dim, GraphC
   const std::uint64_t whole = rows / limits::kSegmentMergeRowsMax;
   return whole * graph_bytes(limits::kSegmentMergeRowsMax, dim, codes) +
          graph_bytes(rows % limits::kSegmentMergeRowsMax, dim, codes);
+}
+
+std::uint64_t expected_graph_build_bytes(std::uint64_t rows, std::uint32_t dim, GraphCodes codes) {
+  rows = std::min<std::uint64_t>(rows, limits::kSegmentMergeRowsMax);
+  const std::uint64_t full = graph_bytes(rows, dim, GraphCodes::kFull);
+  const std::uint64_t packed = codes == GraphCodes::kFull ? 0 : graph_bytes(rows, dim, codes);
+  return full + std::max(packed, full / kBuildListsPart);
 }
 
 std::uint64_t expected_list_bytes(std::uint64_t rows, std::uint32_t dim, std::uint32_t bits) {
