@@ -232,8 +232,14 @@ inline constexpr std::uint32_t kAuditWaitingMax = 8192;                         
 inline constexpr std::uint32_t kAuditTextBytesMax = 1024;                         // one text of such a line
 inline constexpr std::uint32_t kAuditPageMax = 1000;                              // lines of one answer
 inline constexpr std::uint32_t kAuditItemsNamed = 32;                             // items that a line names one by one
-inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;    // refused requests that are written down
-inline constexpr std::uint32_t kAuditRefusalsPerHour = 10'000;  // likewise: some 100 MB a day at most
+inline constexpr std::uint32_t kAuditRefusalsPerSecond = 20;        // refused requests that are written down
+inline constexpr std::uint32_t kAuditRefusalsPerHour = 10'000;      // likewise: some 100 MB a day at most
+inline constexpr std::uint32_t kRepeatKeyBytesMax = 255;            // an Idempotency-Key
+inline constexpr std::int64_t kRepeatSeconds = 86'400;              // that an answer is kept for a repeat
+inline constexpr std::uint64_t kRepeatAnswerBytesMax = 256 * kKiB;  // of an answer that is kept
+inline constexpr std::uint32_t kRepeatsMax = 100'000;               // answers that are kept for one tenant
+inline constexpr std::uint64_t kRepeatBytesMax = 64 * kMiB;         // of them, together
+inline constexpr std::uint32_t kRepeatsDroppedAtOnce = 1000;        // old ones, while one is kept
 
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing

@@ -4,4 +4,5 @@
 #include "govern/audit.h"
 #include "govern/governor.h"
 #include "govern/json.h"
+#include "govern/repeats.h"
 #include "govern/rights.h"
