@@ -13,6 +13,7 @@ constexpr std::string_view kHitRanks[] = {"first", "tenth"};
 constexpr std::string_view kEmbedded[] = {"picture", "text"};
 constexpr std::string_view kTraceResults[] = {"sent", "dropped", "failed"};
 constexpr std::string_view kTooMany[] = {"queue", "bodies", "key"};
+constexpr std::string_view kRepeats[] = {"kept", "not_kept", "replayed", "running", "other"};
 constexpr std::string_view kPlaces[] = {"working", "waiting", "connections", "body_bytes"};
 constexpr std::string_view kQueues[] = {"interactive", "bulk"};
 constexpr std::string_view kRefusals[] = {"full", "too_large", "hopeless", "late", "cancelled", "stopped"};
@@ -237,6 +238,15 @@ constexpr MetricRow kTable[] = {
      "Answers 429: no place to wait, no memory for a body, or a key past its rate or quota.",
      "cause",
      kTooMany,
+     {}},
+    {MetricId::kHttpRepeats,
+     C,
+     "pictor_http_repeats_total",
+     "requests",
+     "Requests with an Idempotency-Key: their answer was kept or not, they got that of the first time, met one of the "
+     "same key that was running, or were another request than the first.",
+     "result",
+     kRepeats,
      {}},
     {MetricId::kHttpSeconds,
      H,

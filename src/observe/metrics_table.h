@@ -50,6 +50,7 @@ enum class MetricId : std::uint8_t {
   kTraceSpans,
   kHttpRequests,
   kHttpTooMany,
+  kHttpRepeats,
   kHttpSeconds,
   kHttpOperationSeconds,
   kHttpWaitSeconds,
@@ -114,6 +115,7 @@ enum class Embedded : std::uint8_t { kPicture, kText, kCount };
 enum class TraceResult : std::uint8_t { kSent, kDropped, kFailed, kCount };
 enum class HttpResult : std::uint8_t { kAnswered, kRefused, kTooMany, kFailed, kCount };
 enum class TooMany : std::uint8_t { kQueue, kBodies, kKey, kCount };
+enum class HttpRepeat : std::uint8_t { kKept, kNotKept, kReplayed, kRunning, kOther, kCount };
 enum class HttpLane : std::uint8_t { kInteractive, kBulk, kCount };
 enum class HttpPlace : std::uint8_t { kWorking, kWaiting, kConnections, kBodyBytes, kCount };
 enum class CacheResult : std::uint8_t { kHit, kMiss, kCount };
@@ -199,6 +201,7 @@ inline constexpr Counter<NoLabel> kLogLinesLost{MetricId::kLogLinesLost};
 inline constexpr Counter<TraceResult> kTraceSpans{MetricId::kTraceSpans};
 inline constexpr Counter<HttpResult> kHttpRequests{MetricId::kHttpRequests};
 inline constexpr Counter<TooMany> kHttpTooMany{MetricId::kHttpTooMany};
+inline constexpr Counter<HttpRepeat> kHttpRepeats{MetricId::kHttpRepeats};
 inline constexpr Histogram<NoLabel> kHttpSeconds{MetricId::kHttpSeconds};
 inline constexpr OpenHistogram kHttpOperationSeconds{MetricId::kHttpOperationSeconds};
 inline constexpr Histogram<HttpLane> kHttpWaitSeconds{MetricId::kHttpWaitSeconds};

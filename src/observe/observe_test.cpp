@@ -209,6 +209,7 @@ TEST(MetricsTable, handles_have_the_kind_and_the_labels_of_their_rows) {
   expect_row(metric::kEncodeNorm);
   expect_row(metric::kTraceSpans);
   expect_row(metric::kHttpTooMany);
+  expect_row(metric::kHttpRepeats);
   expect_row(metric::kHttpWaitSeconds);
   expect_row(metric::kHttpWorking);
   expect_row(metric::kHttpLimit);

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <charconv>
 
 #include "observe/observe.h"
 #include "serve/coding.h"
 #include "serve/conditional.h"
+#include "serve/once.h"
 #include "serve/problem.h"
 #include "serve/server.h"
 
@@ -128,11 +128,13 @@ Status check_right(const Caller& caller, const Match& match, const HttpHead& hea
 
 }  // namespace
 
-ApiHandler::ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options)
+ApiHandler::ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, std::unique_ptr<Repeats> repeats,
+                       const ServerOptions& options)
     : options_(options),
       governor_(std::move(governor)),
+      repeats_(std::move(repeats)),
       tenants_(env, engine, options.data_folder),
-      api_{env, *governor_, tenants_, CollectionNumbers(env)} {
+      api_{env, *governor_, tenants_, *repeats_, CollectionNumbers(env)} {
   for (const Operation& operation : operations()) {
     labels_.push_back(Metrics::global().label_of(metric::kHttpOperationSeconds, operation.name));
   }
@@ -204,6 +206,8 @@ Admission ApiHandler::admit(const HttpHead& head, const std::string& id) {
   }
   const Status right = check_right(**caller, match, head);
   if (!right.is_ok()) return turned_away(head, id, match, caller->get(), right, 403);
+  const Status repeat = check_repeat_key(*match.operation, head);
+  if (!repeat.is_ok()) return turned_away(head, id, match, caller->get(), repeat, 400);
   admission.tenant = (*caller)->tenant;
   admission.caller = std::move(caller).value();
   return admission;
@@ -216,24 +220,28 @@ HttpReply ApiHandler::refuse(const Status& why, int status, const HttpRequest* r
   return refusal(why, status, request->head, request->id, caller);
 }
 
-HttpReply ApiHandler::act(const HttpRequest& request, const Match& match) {
+HttpReply ApiHandler::act(const HttpRequest& request, const Match& match, Once* once) {
   const auto coding = coding_of(request.head);
   if (!coding.is_ok()) {
     HttpReply reply = problem_of(coding.status(), 415);
     reply.fields.emplace_back("Accept-Encoding", "gzip, zstd");
     return reply;
   }
-  if (*coding == Coding::kPlain || request.upload != nullptr) return act_plain(request, match);
+  if (*coding == Coding::kPlain || request.upload != nullptr) return act_plain(request, match, once);
   auto body = unpacked(*coding, request.body, body_max(match.operation->body, *request.options));
   if (!body.is_ok()) return problem_of(body.status());
   HttpRequest plain = request;
   plain.body = std::move(body).value();
-  return act_plain(plain, match);
+  return act_plain(plain, match, once);
 }
 
-HttpReply ApiHandler::act_plain(const HttpRequest& request, const Match& match) {
+HttpReply ApiHandler::act_plain(const HttpRequest& request, const Match& match, Once* once) {
   const auto tenant = tenants_.open(request.caller->tenant);
   if (!tenant.is_ok()) return problem_of(tenant.status());
+  if (once != nullptr) {
+    if (request.upload == nullptr) once->take(request.body, true);
+    if (auto known = once->answer()) return std::move(*known);
+  }
   Touched touched;
   HttpReply reply =
       answer(*match.operation, Call{api_, request, *request.caller, *request.options, **tenant, touched, match.path});
@@ -258,7 +266,8 @@ HttpReply ApiHandler::audited(const HttpRequest& request, const Match& match, Ht
 std::unique_ptr<HttpUpload> ApiHandler::begin_upload(const HttpRequest& request) {
   auto tenant = tenants_.open(request.caller->tenant);
   if (!tenant.is_ok()) return nullptr;
-  return begin_put_items(api_, request, std::move(tenant).value(), find_operation(request.head));
+  const Match match = find_operation(request.head);
+  return begin_put_items(api_, request, std::move(tenant).value(), match, Once::begin(*repeats_, request, match));
 }
 
 HttpReply ApiHandler::handle(const HttpRequest& request) {
@@ -291,7 +300,11 @@ HttpReply ApiHandler::handle(const HttpRequest& request) {
 }
 
 HttpReply ApiHandler::answered(const HttpRequest& request, const Match& match) {
-  HttpReply reply = audited(request, match, act(request, match));
+  std::unique_ptr<Once> own;
+  if (match.operation->body != Body::kFlows) own = Once::begin(*repeats_, request, match);
+  Once* once = request.upload != nullptr ? request.upload->once() : own.get();
+  HttpReply reply = audited(request, match, act(request, match, once));
+  if (once != nullptr) once->keep(reply);
   make_conditional(request.head, reply);
   pack(request.head, reply);
   return reply;
@@ -351,36 +364,6 @@ HttpReply json_reply(std::string body, int status) {
   reply.status = status;
   reply.body = std::move(body);
   return reply;
-}
-
-Result<std::optional<std::uint64_t>> count_parameter(const Call& call, std::string_view name, std::uint64_t most) {
-  const auto text = call.parameter(name);
-  if (!text) return std::optional<std::uint64_t>();
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc() || end != text->data() + text->size() || value > most) {
-    return Status(Code::kInvalid, "'" + std::string(name) + "' is '" + std::string(*text) +
-                                      "', wanted a whole number from 0 to " + std::to_string(most));
-  }
-  return std::optional(value);
-}
-
-Result<bool> flag_parameter(const Call& call, std::string_view name) {
-  const auto text = call.parameter(name);
-  if (!text || *text == "false" || *text == "0") return false;
-  if (*text == "true" || *text == "1" || text->empty()) return true;
-  return Status(Code::kInvalid, "'" + std::string(name) + "' is '" + std::string(*text) + "', wanted true or false");
-}
-
-Status only_parameters(const Call& call, std::initializer_list<std::string_view> known) {
-  for (const auto& [name, value] : call.request.head.query) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    std::string wanted;
-    for (const std::string_view one : known) wanted += (wanted.empty() ? "" : ", ") + std::string(one);
-    return {Code::kInvalid, "'" + name + "' is no parameter of this request" +
-                                (wanted.empty() ? ", which has none" : "; it may have " + wanted)};
-  }
-  return Status::ok();
 }
 
 }  // namespace pictor

@@ -25,6 +25,7 @@ struct Api {
   Env& env;
   Governor& governor;
   Tenants& tenants;
+  Repeats& repeats;
   CollectionNumbers collection_numbers;          // of the main tenant
   std::atomic<const HttpServer*> http{nullptr};  // once it stands
   PictureFetcher pictures{env};
@@ -60,6 +61,7 @@ struct Operation {
   Result<HttpReply> (*act)(const Call&) = nullptr;
   Right right_to_purge = right;  // with "purge" among its parameters
   bool main_only = false;        // of the server as a whole: for callers of the main tenant
+  bool tells_secret = false;     // its answer has what is told once and stored nowhere
 };
 std::span<const Operation> operations();
 
@@ -117,9 +119,9 @@ Result<HttpReply> get_job(const Call& call);
 Result<HttpReply> cancel_job(const Call& call);
 Result<HttpReply> resume_job(const Call& call);
 
-// What takes the body of addItems; `request` outlives it. put_items gives its answer.
+// What takes the body of addItems; `request` outlives it. put_items gives its answer. `once` may be null.
 std::unique_ptr<HttpUpload> begin_put_items(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant,
-                                            const Match& match);
+                                            const Match& match, std::unique_ptr<Once> once);
 std::uint64_t upload_bytes_max(const ServerOptions& options);  // that it holds
 
 // "Authorization: Bearer KEY", "X-API-Key: KEY", or the cookie of a session; empty: none of them.

@@ -5,6 +5,7 @@
 #include "serve/api.h"
 #include "serve/bulk_lines.h"
 #include "serve/coding.h"
+#include "serve/once.h"
 #include "serve/problem.h"
 #include "serve/put_in.h"
 
@@ -53,6 +54,7 @@ class BulkPut {
       const bool taken = now.outcome != IngestOutcome::kQuarantined;
       if (taken) call_.touched.items.push_back(line.put.item.id);
       if (!taken) ++call_.touched.refused;
+      if (!taken && http_status_of(now.cause.code()) >= 500) lasting_ = false;
     }
     lines_.clear();
     addresses_ = 0;
@@ -60,6 +62,7 @@ class BulkPut {
   }
   bool has_lines() const { return number_ > 0 || !lines_.empty(); }
   const std::string& results() const { return results_; }  // of those that were put, a line each
+  bool lasting() const { return lasting_; }                // no line was refused that another time may be taken
 
  private:
   void fetch() {
@@ -78,22 +81,28 @@ class BulkPut {
   std::uint64_t bytes_ = 0;    // of the pictures that are there
   std::size_t number_ = 0;     // of the last line that has a result
   std::string results_;
+  bool lasting_ = true;
 };
 
 // What is wrong with a request before its body is looked at is its answer. Later every line has a result, and what ends
-// the upload too soon is that of one more line: what was put stays.
+// the upload too soon is that of one more line: what was put stays. Of a request that was done before the body is only
+// compared.
 class BulkUpload final : public HttpUpload {
  public:
-  BulkUpload(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant, const Match& match)
+  BulkUpload(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant, const Match& match,
+             std::unique_ptr<Once> once)
       : tenant_(std::move(tenant)),
         call_{api, request, *request.caller, *request.options, *tenant_, touched_, match.path},
+        once_(std::move(once)),
         put_(call_) {
     problem_ = begin();
   }
 
+  Once* once() override { return once_.get(); }
+
   bool take(std::string_view piece) override {
-    if (!problem_.is_ok()) return false;
-    Status took = unpacker_->take(piece, [this](std::string_view text) { return lines_->take(text); });
+    if (!problem_.is_ok() || (once_ && once_->is_refused())) return false;
+    Status took = unpacker_->take(piece, [this](std::string_view text) { return take_text(text); });
     if (took.is_ok() && put_.results().size() > limits::kServerResultsBytesMax) {
       took = {Code::kLimit, "the results of one upload have more than " +
                                 std::to_string(limits::kServerResultsBytesMax) + " bytes: send the rest in another"};
@@ -105,6 +114,7 @@ class BulkUpload final : public HttpUpload {
   void end(const Status& how) override {
     Status ended = how;
     if (ended.is_ok()) ended = unpacker_->end();
+    if (ended.is_ok() && once_) once_->take("", true);
     if (ended.is_ok()) ended = lines_->end();
     if (!ended.is_ok() && !put_.has_lines()) {
       problem_ = ended;
@@ -122,12 +132,19 @@ class BulkUpload final : public HttpUpload {
     HttpReply reply;
     reply.type = "application/x-ndjson";
     reply.body = put_.results();
+    reply.lasting = put_.lasting();
     return reply;
   }
 
  private:
+  Status take_text(std::string_view text) {
+    if (!once_) return lines_->take(text);
+    once_->take(text, false);
+    return once_->is_known() ? Status::ok() : lines_->take(text);
+  }
+
   Status begin() {
-    PICTOR_TRY(check_room(call_));
+    if (!once_ || !once_->is_known()) PICTOR_TRY(check_room(call_));
     PICTOR_TRY(only_parameters(call_, {"encoder", "keep", "tokens"}));
     const HttpHead& head = call_.request.head;
     PICTOR_ASSIGN(const Coding coding, coding_of(head));
@@ -140,6 +157,7 @@ class BulkUpload final : public HttpUpload {
   const std::shared_ptr<Tenant> tenant_;
   Touched touched_;
   const Call call_;
+  const std::unique_ptr<Once> once_;  // null: a request as any other
   BulkPut put_;
   std::optional<Unpacker> unpacker_;
   std::unique_ptr<BulkLines> lines_;
@@ -154,8 +172,8 @@ std::uint64_t upload_bytes_max(const ServerOptions& options) {
 }
 
 std::unique_ptr<HttpUpload> begin_put_items(Api& api, const HttpRequest& request, std::shared_ptr<Tenant> tenant,
-                                            const Match& match) {
-  return std::make_unique<BulkUpload>(api, request, std::move(tenant), match);
+                                            const Match& match, std::unique_ptr<Once> once) {
+  return std::make_unique<BulkUpload>(api, request, std::move(tenant), match, std::move(once));
 }
 
 Result<HttpReply> put_items(const Call& call) {

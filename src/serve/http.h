@@ -38,6 +38,7 @@ struct HttpHead {
 Status parse_target(std::string_view target, HttpHead& head);
 
 struct Caller;  // govern
+class Once;
 // The options that a request was admitted under: one that is under way keeps them.
 using OptionsOfRequest = std::shared_ptr<const ServerOptions>;
 
@@ -45,6 +46,7 @@ using OptionsOfRequest = std::shared_ptr<const ServerOptions>;
 class HttpUpload {
  public:
   virtual ~HttpUpload() = default;
+  virtual Once* once() { return nullptr; }        // of a request that is done once; null: of one as any other
   virtual bool take(std::string_view piece) = 0;  // false: no more is wanted, the answer is known
   virtual void end(const Status& how) = 0;        // ok: all of it was there; else why it broke off. Once at most
 };
@@ -75,6 +77,7 @@ struct HttpReply {
   HttpFields fields;
   std::string body;
   Touched touched = {};
+  bool lasting = true;  // the same request would be answered so again; false: another time it may go better
 };
 
 // What becomes of a request whose head was read.

@@ -10,6 +10,7 @@ namespace {
 constexpr Lane kBulk = Lane::kBulk;
 constexpr Lane kNow = Lane::kInteractive;
 constexpr bool kMainOnly = true;
+constexpr bool kTellsSecret = true;
 
 constexpr std::array kOperations = {
     // clang-format off
@@ -38,8 +39,8 @@ constexpr std::array kOperations = {
     Operation{"beginSession", "PUT", "/v1/session", Body::kNone, kNow, Right::kInspect, begin_session},
     Operation{"endSession", "DELETE", "/v1/session", Body::kNone, kNow, Right::kNone, end_session},
     Operation{"listKeys", "GET", "/v1/keys", Body::kNone, kNow, Right::kGovern, list_keys},
-    Operation{"createKey", "POST", "/v1/keys", Body::kSmall, kNow, Right::kGovern, create_key},
-    Operation{"rotateKey", "POST", "/v1/keys/{key}/rotate", Body::kSmall, kNow, Right::kGovern, rotate_key},
+    Operation{"createKey", "POST", "/v1/keys", Body::kSmall, kNow, Right::kGovern, create_key, Right::kGovern, false, kTellsSecret},
+    Operation{"rotateKey", "POST", "/v1/keys/{key}/rotate", Body::kSmall, kNow, Right::kGovern, rotate_key, Right::kGovern, false, kTellsSecret},
     Operation{"revokeKey", "DELETE", "/v1/keys/{key}", Body::kNone, kNow, Right::kGovern, revoke_key},
     Operation{"listTenants", "GET", "/v1/tenants", Body::kNone, kNow, Right::kGovern, list_tenants, Right::kGovern, kMainOnly},
     Operation{"putTenant", "PUT", "/v1/tenants/{tenant}", Body::kSmall, kNow, Right::kGovern, put_tenant, Right::kGovern, kMainOnly},

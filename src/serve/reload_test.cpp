@@ -338,7 +338,9 @@ TEST_F(ServerReloadTest, a_request_keeps_the_limits_that_it_was_admitted_under) 
   ASSERT_TRUE(governor.is_ok()) << governor.status().to_string();
   ServerOptions options = given_;
   options.data_folder = folder_ + "/other";
-  ApiHandler handler(Env::real(), *engine_, std::move(governor).value(), options);
+  auto repeats = Repeats::open(Env::real(), folder_ + "/other");
+  ASSERT_TRUE(repeats.is_ok()) << repeats.status().to_string();
+  ApiHandler handler(Env::real(), *engine_, std::move(governor).value(), std::move(repeats).value(), options);
   HttpRequest request;
   request.head.method = "PUT";
   request.head.fields = {{"host", "localhost"}, {"content-type", "image/png"}};

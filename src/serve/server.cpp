@@ -40,11 +40,12 @@ Status check_hosts(const ServerOptions& options) {
 
 class HttpApiServer final : public Server {
  public:
-  HttpApiServer(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options)
+  HttpApiServer(Env& env, Engine& engine, std::unique_ptr<Governor> governor, std::unique_ptr<Repeats> repeats,
+                const ServerOptions& options)
       : env_(env),
         started_(options),
         logged_(!options.log_file.empty()),
-        api_(env, engine, std::move(governor), options) {}
+        api_(env, engine, std::move(governor), std::move(repeats), options) {}
 
   Status listen() {
     if (!started_.otlp_endpoint.empty()) {
@@ -127,7 +128,8 @@ Result<std::unique_ptr<Server>> Server::start(Env& env, Engine& engine, const Se
     }
   }
   if (!options.log_file.empty()) PICTOR_TRY(open_log(env, options));
-  auto server = std::make_unique<HttpApiServer>(env, engine, std::move(governor), taken);
+  PICTOR_ASSIGN(auto repeats, Repeats::open(env, options.data_folder));
+  auto server = std::make_unique<HttpApiServer>(env, engine, std::move(governor), std::move(repeats), taken);
   PICTOR_TRY(server->listen());
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -31,7 +31,8 @@ class LiveOptions {
 
 class ApiHandler final : public HttpHandler {
  public:
-  ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, const ServerOptions& options);
+  ApiHandler(Env& env, Engine& engine, std::unique_ptr<Governor> governor, std::unique_ptr<Repeats> repeats,
+             const ServerOptions& options);
   Admission admit(const HttpHead& head, const std::string& id) override;
   std::unique_ptr<HttpUpload> begin_upload(const HttpRequest& request) override;
   HttpReply handle(const HttpRequest& request) override;
@@ -50,8 +51,9 @@ class ApiHandler final : public HttpHandler {
   // As answered, while a trace of it is recorded and then sent.
   HttpReply traced(const HttpRequest& request, const Match& match);
   HttpReply answer(const Operation& operation, const Call& call);
-  HttpReply act(const HttpRequest& request, const Match& match);
-  HttpReply act_plain(const HttpRequest& request, const Match& match);  // its body is not packed
+  // `once` may be null: the request is as any other.
+  HttpReply act(const HttpRequest& request, const Match& match, Once* once);
+  HttpReply act_plain(const HttpRequest& request, const Match& match, Once* once);  // its body is not packed
   // The line is durable before the client is answered; where it cannot be, the client is told.
   HttpReply audited(const HttpRequest& request, const Match& match, HttpReply reply);
   Admission turned_away(const HttpHead& head, const std::string& id, const Match& match, const Caller* caller,
@@ -61,6 +63,7 @@ class ApiHandler final : public HttpHandler {
 
   LiveOptions options_;
   const std::unique_ptr<Governor> governor_;
+  const std::unique_ptr<Repeats> repeats_;
   Tenants tenants_;
   Api api_;
   std::vector<std::size_t> labels_;  // of metric::kHttpOperationSeconds, in the order of operations()

@@ -59,11 +59,12 @@ def answers(lines, home, environment, told_by_hangup=""):
 
 
 def promised_of_serve(found):
-    ready, put, form, words, picture, facets, receipt, vectors, job, looked, written, changed, checked, shown = found
+    ready, put, form, words, picture, facets, receipt, vectors, job, looked, deleted, again, written, changed, checked, shown = found
     queue = next(value for value in shown["values"] if value["key"] == "serve.queue")
     return [ready["ready"], put["status"] == "added", form["id"] == "boat.png", [hit["id"] for hit in words["hits"]] == ["boat.png"],
             picture["hits"][0]["id"] == "cat.png", receipt["state"] == "signed", len(vectors["data"]) == 2,
             facets["facets"][0]["values"] == [{"value": 1994, "items": 1}], job["id"] == "1", looked["kind"] == "verify",
+            deleted == again == {"deleted": 1},
             written.startswith("Written: "), changed == "", checked.endswith("is right: 1 value\n"), queue["value"] == "512"]
 
 
