@@ -241,6 +241,23 @@ inline constexpr std::uint32_t kRepeatsMax = 100'000;               // answers t
 inline constexpr std::uint64_t kRepeatBytesMax = 64 * kMiB;         // of them, together
 inline constexpr std::uint32_t kRepeatsDroppedAtOnce = 1000;        // old ones, while one is kept
 
+// --- measure ---
+inline constexpr std::uint64_t kMeasureFileBytesMax = 512 * kMiB;   // judgements, a run or queries: one file
+inline constexpr std::uint32_t kMeasureLinesMax = 5'000'000;        // lines of one
+inline constexpr std::uint32_t kMeasureQueriesMax = 1'000'000;      // queries of one
+inline constexpr std::uint32_t kMeasureFaultsTold = 20;             // faults of one that are told one by one
+inline constexpr std::int32_t kGradeMax = 100;                      // of a judgement; the least is its negative
+inline constexpr std::uint32_t kMeasuresMax = 32;                   // metrics that are computed at once
+inline constexpr std::uint32_t kMeasureCutoffMax = kQueryKMax;      // the k of recall@k and its like
+inline constexpr std::uint32_t kSlicesMax = 16;                     // columns that queries are told apart by
+inline constexpr std::uint32_t kSliceValuesMax = 200;               // values of one of them
+inline constexpr std::uint32_t kBootstrapSamplesMin = 100;          // samples that an interval is made of
+inline constexpr std::uint32_t kBootstrapSamplesMax = 100'000;      // likewise
+inline constexpr std::uint64_t kBootstrapDrawsMax = 4'000'000'000;  // samples x queries: some minutes
+inline constexpr std::uint32_t kAlteredItemsMax = 10'000;           // items that pictor eval auto draws
+inline constexpr std::uint32_t kEvalHistoryRowsMax = 1000;          // runs that a data folder remembers
+inline constexpr std::uint64_t kEvalHistoryBytesMax = 16 * kMiB;    // the file that remembers them
+
 // --- hub ---
 inline constexpr std::uint32_t kHubListingBytesMax = 4 * 1024 * 1024;  // a repository's listing
 inline constexpr std::uint32_t kHubListingFilesMax = 20'000;           // files in it

@@ -167,6 +167,14 @@ for number, changes in enumerate(([], [(44, 9, 0)], [(100_000, 255, 7), (352, 0,
 for number, text in enumerate(('data = "/srv"\n\n[serve]\nqueue = 1_000 # more\nlisten = \'[::1]:80\'\n', '[a.b]\nc.d = [1, -2.5e3,\n true, "\\u00e9"]\n')):
     save("cli_config_fuzz", str(number), text.encode())
 
+# Judgements, runs and queries: by the first byte.
+for kind, texts in enumerate((("q1 0 a.jpg 2\nq1 0 my%20cat.jpg -1\n", 'query,item,grade,kind\nq1,"a, b",2,pets\n'),
+                              ("q1 Q0 a 1 0.5 tag\nq1 Q0 b 2 0.5 tag\nq2 Q0 a 1 1e-3 tag\n",),
+                              ("id,text,image,item,filter,kind\nq1,a cat,,,price < 3,words\n",
+                               '{"id": "q1", "text": "a cat", "kind": null}\n{"id": 2, "item": "b"}\n'))):
+    for number, text in enumerate(texts):
+        save("measure_parse_fuzz", f"{kind}-{number}", bytes([kind]) + text.encode())
+
 # Requests: an address, a form (its type on the first line), a query.
 for number, text in enumerate(("/v1/collections/a%2Fb/items/c?where=x+%3E+1&limit=3", '{"text": "a", "k": 3, "vector": [1, 2.5]}',
                                '{"query": [{"image": "data:image/png;base64,iVBORw0KGgo="}]}', "data:image/png;base64,iVBORw0KGgo=",
