@@ -72,7 +72,8 @@ std::vector<Command> add_commands(CLI::App& app) {
                          add_restore_command,     add_export_command,  add_import_command,      add_tune_command,
                          add_encoders_command,    add_encoder_command, add_key_command,         add_tenant_command,
                          add_audit_command,       add_embed_command,   add_bench_command,       add_version_command,
-                         add_completion_command,  add_man_command,     add_help_all_command,    add_top_command}) {
+                         add_completion_command,  add_man_command,     add_help_all_command,    add_top_command,
+                         add_eval_command}) {
     commands.push_back(add(app));
   }
   return commands;
@@ -181,7 +182,7 @@ int run_cli_with(int argc, char** argv, const Services& services, std::ostream& 
   if (!status.is_ok()) return fail(session, status, hint_for(status, view_of(*chosen->app).path));
   out.flush();
   if (!out.good()) return fail(session, {Code::kIo, "standard output could not be written (is the disk full?)"}, "");
-  return 0;
+  return session.exit_status();
 }
 
 }  // namespace pictor

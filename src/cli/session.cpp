@@ -173,6 +173,7 @@ std::string hint_for(const Status& status, const std::string& command) {
       if (speaks_of("data folder")) return "pictor index FOLDER";
       return speaks_of("encoder") ? "pictor encoders" : command + " --help";
     case Code::kMismatch:
+      if (command.starts_with("pictor eval")) return command + " --help";
       return copies || command == "pictor import" ? command + " --help" : "pictor collections, pictor encoders";
     case Code::kBusy: return "again, when the other pictor process has ended";
     case Code::kCorrupt: return command == "pictor verify" || copies ? "" : "pictor verify";

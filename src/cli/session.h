@@ -62,6 +62,9 @@ class Session {
   std::string bold(std::string_view text) const;
   std::string dim(std::string_view text) const;
   std::string red(std::string_view text) const;
+  // What the program ends with when its command went well: 1 where what was measured is below what was wanted.
+  int exit_status() const { return exit_status_; }
+  void end_with(int status) { exit_status_ = status; }
   // Asks on the terminal; `yes` answers for it. kInvalid when there is nobody to ask.
   Status confirm(const std::string& question, bool yes);
 
@@ -76,6 +79,7 @@ class Session {
   Configuration configuration_;
   std::function<Result<Configuration>()> read_again_;
   std::unique_ptr<Engine> engine_;
+  int exit_status_ = 0;
 };
 
 // A command: its declaration in CLI11's terms, and what runs when it was chosen.
@@ -113,6 +117,7 @@ Command add_tenant_command(CLI::App& parent);
 Command add_audit_command(CLI::App& parent);
 Command add_embed_command(CLI::App& parent);
 Command add_bench_command(CLI::App& parent);
+Command add_eval_command(CLI::App& parent);
 Command add_version_command(CLI::App& parent);
 Command add_completion_command(CLI::App& parent);
 Command add_man_command(CLI::App& parent);
