@@ -166,8 +166,8 @@ TEST_F(EvalCli, run_asks_each_query_and_scores_the_answers) {
   EXPECT_EQ(document["slices"].size(), 3U);
   EXPECT_EQ(document["asked"]["queries"], 3);
   EXPECT_EQ(folder_.read("out.run"),
-            "q1 Q0 a 1 0.899999976 pictor\nq1 Q0 b 2 0.800000012 pictor\nq2 Q0 a 1 0.899999976 pictor\n"
-            "q2 Q0 b 2 0.800000012 pictor\nq3 Q0 b 1 0.800000012 pictor\nq3 Q0 c 2 0.699999988 pictor\n");
+            "q1 Q0 a 1 0.899999976 pictor\nq1 Q0 b 2 0.799999952 pictor\nq2 Q0 a 1 0.899999976 pictor\n"
+            "q2 Q0 b 2 0.799999952 pictor\nq3 Q0 b 1 0.799999952 pictor\nq3 Q0 c 2 0.699999988 pictor\n");
   // What was written scores as what was asked.
   Json again;
   ASSERT_EQ(eval_json({"score", "-j", judged, "--queries", queries, "-r", folder_ / "out.run", "-m", "MRR"}, again), 0);

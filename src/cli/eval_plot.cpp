@@ -121,11 +121,14 @@ std::string line_plot(const std::string& title, const std::vector<PlotLine>& lin
     for (std::size_t i = line.points.size(); i-- > 0;) {
       band += "L" + number(across.at(static_cast<double>(i))) + " " + number(up.at(line.points[i].second.low));
     }
-    const auto last = static_cast<double>(line.points.size() - 1);
+    // A legend of its own: lines that end at one place would have their names there.
+    const double legend = up.at(1) + 6 + 18 * static_cast<double>(which);
+    const std::string sample =
+        attributes("circle", {{"cx", number(kWidth - 98)}, {"cy", number(legend - 4)}, {"r", "4"}, {"class", "point"}});
     svg += attributes("g", {{"class", "line" + std::to_string(which)}}) + ">" +
            attributes("path", {{"d", band + "Z"}, {"class", "band"}}) + "/>" +
-           attributes("path", {{"d", path}, {"class", "path"}}) + "/>\n" + dots +
-           svg_text(across.at(last) + 12, up.at(line.points.back().second.mean) + 4, "start", line.label) + "</g>\n";
+           attributes("path", {{"d", path}, {"class", "path"}}) + "/>\n" + dots + sample + "/>" +
+           svg_text(kWidth - 88, legend, "start", line.label) + "</g>\n";
   }
   return svg + "</svg></figure>\n";
 }
