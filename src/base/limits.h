@@ -217,6 +217,27 @@ inline constexpr std::uint32_t kJobsMax = 1000;                       // jobs of
 inline constexpr std::uint32_t kJobsWaitingMax = 64;                  // jobs that wait for the one that runs
 inline constexpr std::uint64_t kJobsFileBytesMax = 16 * kMiB;         // the file that remembers them
 
+// --- context packs (engine/) ---
+inline constexpr std::uint64_t kContextTokensMax = 1'000'000;         // a pack's budget
+inline constexpr std::uint32_t kContextItemsMax = 100;                // entries of a pack
+inline constexpr std::uint32_t kContextCandidatesMax = 500;           // hits that are looked at for one
+inline constexpr std::uint32_t kContextSideMax = 768;                 // a picture of it, in pixels
+inline constexpr std::uint64_t kContextPictureBytesMax = 512 * kKiB;  // one such picture
+inline constexpr std::uint32_t kContextCaptionBytesMax = 16 * 1024;   // the description of one entry
+inline constexpr std::uint32_t kContextNamesMax = 64;                 // names in one list of a request: fields, words
+inline constexpr std::uint32_t kContextNameBytesMax = 256;            // one of them
+inline constexpr std::uint32_t kContextUrlBytesMax = 2048;            // where its links begin
+inline constexpr std::uint32_t kContextJsonDepthMax = 16;             // nesting of a request for one
+
+// --- mcp ---
+inline constexpr std::uint64_t kMcpMessageBytesMax = 32 * kMiB;  // one message of a client
+inline constexpr std::uint32_t kMcpJsonDepthMax = 64;            // nesting of it
+inline constexpr std::uint32_t kMcpWaitingMax = 256;             // requests that wait for the one that is worked on
+inline constexpr std::uint32_t kMcpHitsMax = 100;                // hits of one call
+inline constexpr std::uint32_t kMcpPageItems = 100;              // resources of one page
+inline constexpr std::uint32_t kMcpPictureSide = 512;            // of a picture that a call shows, in pixels
+inline constexpr std::uint64_t kMcpPictureBytesMax = 8 * kMiB;   // a picture that is read as a resource
+
 // --- govern ---
 inline constexpr std::uint32_t kKeysMax = 10'000;                          // keys of a data folder, old ones included
 inline constexpr std::uint32_t kKeyNameBytesMax = 200;                     // a key's name

@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "engine/json_output.h"
+#include "engine/json_reader.h"
 #include "pictor/engine.h"
 
 namespace pictor {

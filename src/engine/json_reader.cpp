@@ -1,4 +1,4 @@
-#include "serve/json_reader.h"
+#include "engine/json_reader.h"
 
 #include <algorithm>
 #include <cmath>
