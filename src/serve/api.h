@@ -91,6 +91,7 @@ Result<HttpReply> delete_item(const Call& call);
 Result<HttpReply> delete_items(const Call& call);
 Result<HttpReply> purge_items(const Call& call);
 Result<HttpReply> search_collection(const Call& call);
+Result<HttpReply> create_context(const Call& call);
 Result<HttpReply> create_embeddings(const Call& call);
 Result<HttpReply> list_encoders(const Call& call);
 Result<HttpReply> get_encoder(const Call& call);

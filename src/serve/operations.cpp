@@ -32,6 +32,7 @@ constexpr std::array kOperations = {
     Operation{"getPicture", "GET", "/v1/collections/{collection}/items/{id}/picture", Body::kNone, kNow, Right::kRead, get_picture},
     Operation{"getReceipt", "GET", "/v1/collections/{collection}/items/{id}/receipt", Body::kNone, kNow, Right::kRead, get_receipt},
     Operation{"getHistory", "GET", "/v1/collections/{collection}/items/{id}/history", Body::kNone, kNow, Right::kRead, get_history},
+    Operation{"createContext", "POST", "/v1/context", Body::kPicture, kNow, Right::kRead, create_context},
     Operation{"createEmbeddings", "POST", "/v1/embeddings", Body::kPicture, kNow, Right::kRead, create_embeddings},
     Operation{"listEncoders", "GET", "/v1/encoders", Body::kNone, kNow, Right::kInspect, list_encoders},
     Operation{"getEncoder", "GET", "/v1/encoders/{encoder}", Body::kNone, kNow, Right::kInspect, get_encoder},
