@@ -31,6 +31,7 @@ int run_cli(int argc, char** argv, std::ostream& out, std::ostream& err, const R
   services.terminal = find_terminal();
   services.process_ends = options.process_ends;
   services.start_server = options.start_server;
+  services.serve_mcp = options.serve_mcp;
   services.connect = connect_engine;
   return run_cli_with(argc, argv, services, out, err);
 }

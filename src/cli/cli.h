@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "base/base.h"
+#include "pictor/mcp.h"
 #include "pictor/server.h"
 
 namespace pictor {
@@ -19,6 +20,8 @@ struct RunOptions {
   bool process_ends = false;
   // What `pictor serve` starts; null: this program cannot serve.
   std::function<Result<std::unique_ptr<Server>>(Env&, Engine&, const ServerOptions&)> start_server;
+  // What `pictor mcp` does; null: this program cannot.
+  std::function<Status(Engine&, std::istream&, std::ostream&, const McpOptions&)> serve_mcp;
 };
 
 // REQUIRES: `out` and `err` are std::cout and std::cerr, or streams of a test.

@@ -14,10 +14,10 @@ namespace {
 using Json = nlohmann::json;
 
 const char* const kCommands[] = {
-    "index",   "search",      "get",        "delete",  "collections", "stats",  "verify",   "rebuild", "compact",
-    "receipt", "certificate", "backup",     "restore", "history",     "export", "encoders", "encoder", "embed",
-    "bench",   "version",     "completion", "man",     "help-all",    "import", "tune",     "serve",   "key",
-    "tenant",  "audit",       "facets",     "config",  "top",         "eval"};
+    "index",   "search",      "get",        "delete",  "collections", "stats",   "verify",   "rebuild", "compact",
+    "receipt", "certificate", "backup",     "restore", "history",     "export",  "encoders", "encoder", "embed",
+    "bench",   "version",     "completion", "man",     "help-all",    "import",  "tune",     "serve",   "key",
+    "tenant",  "audit",       "facets",     "config",  "top",         "context", "mcp",      "eval"};
 
 // --- help and errors ---
 

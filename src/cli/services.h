@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "pictor/engine.h"
+#include "pictor/mcp.h"
 #include "pictor/remote.h"
 #include "pictor/server.h"
 
@@ -38,6 +39,7 @@ struct Services {
   Terminal terminal;
   bool process_ends = false;  // with this run: EngineOptions::leave_networks
   std::function<Result<std::unique_ptr<Server>>(Env&, Engine&, const ServerOptions&)> start_server;  // may be null
+  std::function<Status(Engine&, std::istream&, std::ostream&, const McpOptions&)> serve_mcp;         // likewise
   // The engine of a server; null: there are no others.
   std::function<Result<std::unique_ptr<Engine>>(Env&, const RemoteOptions&)> connect;
 };

@@ -111,6 +111,8 @@ Command add_encoders_command(CLI::App& parent);
 Command add_encoder_command(CLI::App& parent);
 Command add_serve_command(CLI::App& parent);
 Command add_config_command(CLI::App& parent);
+Command add_context_command(CLI::App& parent);
+Command add_mcp_command(CLI::App& parent);
 Command add_top_command(CLI::App& parent);
 Command add_key_command(CLI::App& parent);
 Command add_tenant_command(CLI::App& parent);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the commands of docs/how/serve.md, keys-and-tenants.md and watch.md as a reader would, then stops the server. Usage: serve_how_test.py SOURCE_DIR
+"""Runs the commands of docs/how/serve.md, keys-and-tenants.md, watch.md and assistants.md as a reader would, then stops the server. Usage: serve_how_test.py SOURCE_DIR
 PICTOR_PROGRAM STAMPS_DIR"""
 import json
 import os
@@ -79,6 +79,13 @@ def promised_of_watch(found):
     return [ready["ready"], top["state"] == "ready", top["requests"]["answered"] > 0, top["seconds"] >= 1]
 
 
+def promised_of_assistants(found):
+    ready, pack, message, allowed, over_http = found
+    return [ready["ready"], len(pack["entries"]) == 2, pack["tokens"]["used"] <= 4000, [entry["citation"] for entry in pack["entries"]] == [1, 2],
+            message["message"]["content"][2]["source"]["media_type"] == "image/jpeg", allowed["entries"] == [],
+            allowed["left_out"]["rights"] == 2, over_http["message"]["content"][2]["type"] == "image_url"]
+
+
 def check(page, promised, stamps, told_by_hangup=""):
     text = (source / "docs/how" / page).read_text().replace("7733", str(free_port()))
     lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines() if line.strip()]
@@ -108,6 +115,7 @@ def main():
     check("serve.md", promised_of_serve, pictures, "serve.queue is '512'")
     check("keys-and-tenants.md", promised_of_keys, pictures)
     check("watch.md", promised_of_watch, pictures)
+    check("assistants.md", promised_of_assistants, pictures)
 
 
 main()

@@ -107,6 +107,13 @@ for card in sorted((root / "models").glob("*.json")):
 for number, text in enumerate(("brand = 'Acme' and price < 20", "not (a.b in ('x', 'y')) or exists c",
                                "@width >= 100 and name like 'pre%'", "text contains 'red' or x != null and y = true")):
     save("store_filter_fuzz", str(number), text.encode())
+for number, text in enumerate(('{"collection": "c", "query": [{"text": "a", "weight": 0.5}, {"image": "AAAA"}], "format": "gemini", "fields": ["a.b"]}',
+                               '{"collection": "c", "where": "x = 1", "rights": ["cc0", "No_AI"], "consent": false, "licence": {"a": 1}}')):
+    save("engine_context_fuzz", str(number), text.encode())
+for number, text in enumerate(('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": {"text": "a"}}}',
+                               '[{"jsonrpc": "2.0", "method": "notifications/cancelled"}, {"jsonrpc": "2.0", "id": "x", "result": {}}]',
+                               "pictor://collections/a%20b/items/c%2Fd/picture")):
+    save("mcp_messages_fuzz", str(number), text.encode())
 # A text's first byte chooses the tokenizer; those of the fuzz target are seeds for its parser too.
 for number, text in enumerate(("A photo of a cat.", "Ünïcödé 東京 e\u0301 [MASK]", "emoji \U0001f469\u200d\U0001f680 aab <|end|>", "XaX a\u0001 ﬁ")):
     for choice in b"0123":
