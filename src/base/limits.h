@@ -176,6 +176,14 @@ inline constexpr std::uint64_t kImportBatchBytes = 32 * kMiB;           // bytes
 inline constexpr std::uint32_t kImportNameBytesMax = 128;               // the name of an encoder that a user declares
 inline constexpr std::uint32_t kTuneQueriesMax = 100'000;               // items that are asked for their neighbours
 
+// --- calibrated scores (match/, engine) ---
+inline constexpr std::uint32_t kMatchCohort = 512;             // items of a collection that scores are held against
+inline constexpr std::uint32_t kMatchCohortMin = 16;           // fewer say nothing of what is usual
+inline constexpr std::uint32_t kMatchPairsMin = 20;            // right pairs, and wrong ones, to learn from
+inline constexpr std::uint32_t kCalibrateQueriesMax = 10'000;  // items that are asked for by altered copies
+inline constexpr std::uint32_t kCalibratePairsMax = 100'000;   // pairs that a user gives
+inline constexpr std::uint64_t kCalibratePairsFileBytesMax = 64 * kMiB;  // the file of them
+
 // --- db ---
 inline constexpr std::uint64_t kDatabaseValueBytesMax = 64 * kMiB;  // one value or one row
 inline constexpr std::uint64_t kDatabaseSqlBytesMax = 1'000'000;    // text of one statement
