@@ -146,6 +146,9 @@ struct Query {
   // Scores may come from an index's codes where these are fine enough (graphs made for less memory than the vectors
   // take): no stored vector is read, and Hits::distance_error says how fine. False: scores have the bits of a scan.
   bool coded_scores = false;
+  // Hits that are right with less than this probability are left out, and the answer says whether any is left. 0 to 1;
+  // kUnsupported where nobody knows a probability: see VectorTools::calibrate.
+  std::optional<double> min_probability = {};
 };
 
 struct Hit {
@@ -157,6 +160,8 @@ struct Hit {
   std::uint32_t width = 0, height = 0;
   std::string format;
   std::vector<float> vector;
+  std::optional<double> probability =
+      {};  // that it is a right answer, where the collection is calibrated for the query
 };
 
 struct SearchStage {  // one row of the life of a query
@@ -180,6 +185,8 @@ struct Hits {
   double ms = 0;
   std::vector<std::string> warnings;
   std::vector<SearchStage> stages;  // when asked to explain
+  // Where a least probability was asked for: no hit has it.
+  std::optional<bool> nothing_found = {};
 };
 
 struct StoredItem {

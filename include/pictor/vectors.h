@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "pictor/calibration.h"
 #include "pictor/status.h"
 #include "pictor/types.h"
 
@@ -126,6 +127,11 @@ class VectorTools {
   virtual Result<ImportReport> import(const ImportRequest& request, VectorSource& source) = 0;
   // Searches meanwhile make its figures worse. Nothing is written when no setting meets what was asked for.
   virtual Result<TuneReport> tune(const TuneRequest& request) = 0;
+  // Learns how likely hits are right, for each space and kind of query of the collection for which there is something
+  // to learn from, and writes it down: hits have a probability from then on. kInvalid: there is nothing for any.
+  virtual Result<CalibrationReport> calibrate(const CalibrationRequest& request) = 0;
+  // What is written down; empty: the collection is not calibrated.
+  virtual Result<std::vector<Calibration>> calibrations(const std::string& collection) = 0;
 };
 
 }  // namespace pictor

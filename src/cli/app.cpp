@@ -65,15 +65,15 @@ const Command* chosen_of(const std::vector<Command>& commands) {
 
 std::vector<Command> add_commands(CLI::App& app) {
   std::vector<Command> commands;
-  for (const auto add : {add_index_command,       add_search_command,  add_context_command,     add_mcp_command,
-                         add_serve_command,       add_config_command,  add_facets_command,      add_get_command,
-                         add_history_command,     add_delete_command,  add_collections_command, add_stats_command,
-                         add_verify_command,      add_rebuild_command, add_compact_command,     add_receipt_command,
-                         add_certificate_command, add_backup_command,  add_restore_command,     add_export_command,
-                         add_import_command,      add_tune_command,    add_encoders_command,    add_encoder_command,
-                         add_key_command,         add_tenant_command,  add_audit_command,       add_embed_command,
-                         add_bench_command,       add_version_command, add_completion_command,  add_man_command,
-                         add_help_all_command,    add_top_command,     add_eval_command}) {
+  for (const auto add : {add_index_command,       add_search_command,   add_context_command,     add_mcp_command,
+                         add_serve_command,       add_config_command,   add_facets_command,      add_get_command,
+                         add_history_command,     add_delete_command,   add_collections_command, add_stats_command,
+                         add_verify_command,      add_rebuild_command,  add_compact_command,     add_receipt_command,
+                         add_certificate_command, add_backup_command,   add_restore_command,     add_export_command,
+                         add_import_command,      add_tune_command,     add_calibrate_command,   add_encoders_command,
+                         add_encoder_command,     add_key_command,      add_tenant_command,      add_audit_command,
+                         add_embed_command,       add_bench_command,    add_version_command,     add_completion_command,
+                         add_man_command,         add_help_all_command, add_top_command,         add_eval_command}) {
     commands.push_back(add(app));
   }
   return commands;

@@ -17,7 +17,7 @@ const char* const kCommands[] = {
     "index",   "search",      "get",        "delete",  "collections", "stats",   "verify",   "rebuild", "compact",
     "receipt", "certificate", "backup",     "restore", "history",     "export",  "encoders", "encoder", "embed",
     "bench",   "version",     "completion", "man",     "help-all",    "import",  "tune",     "serve",   "key",
-    "tenant",  "audit",       "facets",     "config",  "top",         "context", "mcp",      "eval"};
+    "tenant",  "audit",       "facets",     "config",  "top",         "context", "mcp",      "eval",    "calibrate"};
 
 // --- help and errors ---
 

@@ -132,7 +132,14 @@ class FakeVectorTools : public VectorTools {
   std::uint64_t cancel_after = UINT64_MAX;
   std::vector<TuneRequest> tunes;
   TuneReport tuned;
+  std::vector<CalibrationRequest> calibrate_requests;
+  CalibrationReport calibrated;
 
+  Result<CalibrationReport> calibrate(const CalibrationRequest& request) override {
+    calibrate_requests.push_back(request);
+    return calibrated;
+  }
+  Result<std::vector<Calibration>> calibrations(const std::string&) override { return calibrated.made; }
   Result<ImportReport> import(const ImportRequest& request, VectorSource& source) override {
     imports.push_back(request);
     ImportReport report;

@@ -23,7 +23,7 @@ struct Options {
   std::string collection = "default", head, where, as_of, html, thumbnails = "auto";
   std::size_t k = 10;
   std::optional<std::int64_t> deadline_ms;
-  std::optional<double> recall;
+  std::optional<double> recall, min_probability;
   bool coded_scores = false;
   std::optional<std::uint64_t> row;  // of the files of vectors_of
   bool exact = false, explain = false, vectors = false, reproducible = false;
@@ -141,13 +141,19 @@ std::string size_text(const Hit& hit) {
 }
 
 std::string table_text(const Hits& hits, std::size_t width) {
-  Table table({{"#", TableColumn::Kind::kNumber},
-               {"score", TableColumn::Kind::kNumber},
-               {"id", TableColumn::Kind::kPath, 16},
-               {"size", TableColumn::Kind::kNumber},
-               {"text", TableColumn::Kind::kText, 12}});
+  const bool calibrated = !hits.hits.empty() && hits.hits[0].probability.has_value();
+  std::vector<TableColumn> columns = {{"#", TableColumn::Kind::kNumber},
+                                      {"score", TableColumn::Kind::kNumber},
+                                      {"id", TableColumn::Kind::kPath, 16},
+                                      {"size", TableColumn::Kind::kNumber},
+                                      {"text", TableColumn::Kind::kText, 12}};
+  if (calibrated) columns.insert(columns.begin() + 2, {"right", TableColumn::Kind::kNumber});
+  Table table(columns);
   for (const Hit& hit : hits.hits) {
-    table.add({std::to_string(table.rows() + 1), fixed(hit.score.value, 3), hit.id, size_text(hit), hit.text});
+    std::vector<std::string> row = {std::to_string(table.rows() + 1), fixed(hit.score.value, 3), hit.id, size_text(hit),
+                                    hit.text};
+    if (calibrated) row.insert(row.begin() + 2, fixed(100 * hit.probability.value_or(0), 0) + " %");
+    table.add(row);
   }
   return table.text(width);
 }
@@ -171,7 +177,10 @@ void print_hits(Session& session, Engine& engine, const Query& query, const Hits
       << "\n";
   const bool pictures = options.thumbnails == "always" ||
                         (options.thumbnails == "auto" && session.terminal().pictures != PictureProtocol::kNone);
-  if (hits.hits.empty())
+  if (hits.nothing_found.value_or(false))
+    out << "Nothing was found: no item is a right answer with a probability of "
+        << fixed(options.min_probability.value_or(0), 2) << " or more.\n";
+  else if (hits.hits.empty())
     out << "Nothing was found.\n";
   else if (pictures)
     print_pictures(session, engine, query, hits);
@@ -200,6 +209,7 @@ Status run(Session& session, const Options& options) {
   PICTOR_ASSIGN(query.as_of, parse_as_of(options.as_of));
   query.with_vectors = options.vectors;
   query.explain = options.explain;
+  query.min_probability = options.min_probability;
   query.coded_scores = options.coded_scores;
   if (const auto& ms = options.deadline_ms; ms.has_value()) {
     query.deadline_us = *ms == 0 ? 0 : session.env().monotonic_us() + *ms * 1000;
@@ -263,6 +273,11 @@ Command add_search_command(CLI::App& parent) {
                                        "Share of the true k nearest that is wanted, as a mean over queries; else the "
                                        "collection's own (pictor tune), else 0.98")
                             ->type_name("SHARE");
+  app.add_option("--min-probability", options->min_probability,
+                 "Leave out hits that are right with less probability, and say so when none is left; needs pictor "
+                 "calibrate")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->type_name("P");
   app.add_flag("--exact", options->exact, "Look at every picture: recall 1")->excludes(recall);
   app.add_flag("--coded-scores", options->coded_scores,
                "Scores may come from the codes of graphs made for little memory: no vector is read, and the answer "

@@ -106,6 +106,7 @@ Command add_restore_command(CLI::App& parent);
 Command add_receipt_command(CLI::App& parent);
 Command add_export_command(CLI::App& parent);
 Command add_import_command(CLI::App& parent);
+Command add_calibrate_command(CLI::App& parent);
 Command add_tune_command(CLI::App& parent);
 Command add_encoders_command(CLI::App& parent);
 Command add_encoder_command(CLI::App& parent);

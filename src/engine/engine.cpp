@@ -158,7 +158,8 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared
                }}),
       vector_tools_({env_, pool_, *folder_, *backend_, merger_,
                      [this](std::vector<std::string>& warnings) { return signing_key(warnings); },
-                     [this](const Query& query) { return answer(query, false); }}),
+                     [this](const Query& query) { return answer(query, false); }, encoders_,
+                     [this](const std::string& collection, const std::string& id) { return picture(collection, id); }}),
       live_recall_(env, pool_) {}
 
 std::string EngineImpl::batch_id() {

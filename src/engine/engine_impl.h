@@ -13,6 +13,7 @@
 #include "engine/encoders.h"
 #include "engine/engine.h"
 #include "engine/live_recall.h"
+#include "engine/matching.h"
 #include "engine/merger.h"
 #include "engine/open_folders.h"
 #include "engine/strange_texts.h"
@@ -115,6 +116,7 @@ class EngineImpl final : public Engine {
   VectorCache vectors_;
   std::unique_ptr<Backend> backend_;
   StrangeTexts strange_texts_;
+  Cohorts cohorts_;
   Merger merger_;  // ends before what it works on
   UpkeepImpl upkeep_;
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there

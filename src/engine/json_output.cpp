@@ -117,6 +117,7 @@ Json hit_object(const Hit& hit, std::size_t rank) {
   Json object = {{"rank", rank},         {"id", hit.id},         {"score", shortest(hit.score.value)},
                  {"source", hit.source}, {"text", hit.text},     {"width", hit.width},
                  {"height", hit.height}, {"format", hit.format}, {"metadata", embedded(hit.metadata)}};
+  if (hit.probability) object["probability"] = *hit.probability;
   if (!hit.vector.empty()) object["vector"] = numbers(hit.vector);
   return object;
 }
@@ -137,6 +138,7 @@ std::string hits_json(const Hits& hits, bool pretty) {
                  {"distances", hits.distances},
                  {"ms", hits.ms},
                  {"warnings", hits.warnings}};
+  if (hits.nothing_found) object["nothing_found"] = *hits.nothing_found;
   if (!hits.stages.empty()) {
     object["stages"] = Json::array();
     for (const SearchStage& stage : hits.stages) {
@@ -287,6 +289,45 @@ std::string facets_json(const Facets& facets, bool pretty) {
     array.push_back(std::move(one));
   }
   return dumped({{"items", facets.items}, {"facets", std::move(array)}}, pretty);
+}
+
+namespace {
+
+Json calibrations_array(const std::vector<Calibration>& calibrations) {
+  Json array = Json::array();
+  for (const Calibration& one : calibrations) {
+    array.push_back({{"head", one.head},
+                     {"space", one.space},
+                     {"kind", one.kind},
+                     {"learnt", one.learnt},
+                     {"made_us", one.made_us},
+                     {"seed", one.seed},
+                     {"items", one.items},
+                     {"queries", one.queries},
+                     {"pairs", one.pairs},
+                     {"held_out", one.held_out},
+                     {"calibration_error", one.calibration_error},
+                     {"auroc", one.auroc},
+                     {"threshold", one.threshold},
+                     {"refused", one.refused},
+                     {"lost", one.lost}});
+  }
+  return array;
+}
+
+}  // namespace
+
+std::string calibrations_json(const std::vector<Calibration>& calibrations, bool pretty) {
+  return dumped({{"calibrations", calibrations_array(calibrations)}}, pretty);
+}
+
+std::string calibration_json(const CalibrationReport& report, bool pretty) {
+  return dumped({{"calibrations", calibrations_array(report.made)},
+                 {"notes", report.notes},
+                 {"seed", report.seed},
+                 {"seconds", report.seconds},
+                 {"cancelled", report.cancelled}},
+                pretty);
 }
 
 std::string quarantined_json(const Quarantined& refused) {

@@ -22,6 +22,8 @@ std::string faults_json(const std::vector<FaultInfo>& faults, bool pretty = true
 std::string purged_json(const Purge& purge, bool pretty = true);
 std::string compaction_json(const Compaction& made, bool pretty = true);
 std::string indexes_json(const IndexesReport& report, bool pretty = true);
+std::string calibrations_json(const std::vector<Calibration>& calibrations, bool pretty = true);
+std::string calibration_json(const CalibrationReport& report, bool pretty = true);
 std::string quarantined_json(const Quarantined& refused);   // one line
 std::string vector_json(const std::vector<float>& vector);  // numbers that read back as the same floats
 

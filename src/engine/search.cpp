@@ -5,6 +5,7 @@
 
 #include "engine/engine_impl.h"
 #include "engine/external.h"
+#include "engine/matching.h"
 #include "engine/plan.h"
 #include "engine/score.h"
 #include "engine/settings.h"
@@ -25,6 +26,7 @@ constexpr StageName kVectorMade{"encode", "vector", std::nullopt};
 constexpr StageName kFiltered{"store", "filter", QueryStage::kFilter};
 constexpr StageName kPlanned{"engine", "plan", std::nullopt};
 constexpr StageName kCandidatesFound{"backend", "candidates", QueryStage::kCandidates};
+constexpr StageName kGraded{"match", "probability", std::nullopt};
 constexpr StageName kItemsRead{"store", "items", QueryStage::kItems};
 
 // Times each row of the query's life, for metrics and traces, and tells it when asked to explain.
@@ -327,6 +329,7 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
                                       : encoders_.card(spec.encoder);
   PICTOR_ASSIGN(const auto position, choose_space(query, spec, card.is_ok() ? &card.value() : nullptr));
   const auto& space = spec.spaces[position];
+  PICTOR_ASSIGN(const auto match, match_for(query, spec, *collection->settings(), space));
   const auto encoder = [&]() -> Result<std::shared_ptr<Batcher>> {
     PICTOR_TRY(card.status());
     PICTOR_TRY(check_spaces(spec, *card));
@@ -343,7 +346,8 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
                 (QueryMaker{spec, *snapshot, position, encoder, vectors_, terms.deadline_us}.mix(query.parts)));
   stages.done(kVectorMade, std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
 
-  Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, query.k + named_items(query),
+  const std::size_t wanted = match.has_value() ? std::max(query.k, kMatchFirstHits) : query.k;
+  Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, wanted + named_items(query),
             snapshot->size(), terms.recall};
   std::optional<RowSet> allowed;
   if (!query.where.empty()) {
@@ -381,6 +385,10 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
               std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances" + ways);
   PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
   stages.done(kItemsRead, std::to_string(hits.hits.size()) + " items read");
+  if (match.has_value()) {
+    PICTOR_TRY(grade_hits({query, *collection, *snapshot, position, vector, found.neighbors}, *match, cohorts_, hits));
+    stages.done(kGraded, std::to_string(hits.hits.size()) + " hits with a probability");
+  }
   stages.all_done();
   if (live) observe_similarity(hits, space.metric);
   return hits;

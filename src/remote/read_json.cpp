@@ -87,6 +87,7 @@ Hit hit_of(const Json& json) {
   read(json, "width", hit.width);
   read(json, "height", hit.height);
   read(json, "format", hit.format);
+  read(json, "probability", hit.probability);
   hit.metadata = text_of(at(json, "metadata"));
   hit.vector = numbers_of(at(json, "vector"));
   return hit;
@@ -107,6 +108,7 @@ Hits hits_of(const Json& json) {
   read(json, "distances", hits.distances);
   read(json, "ms", hits.ms);
   read(json, "warnings", hits.warnings);
+  read(json, "nothing_found", hits.nothing_found);
   for (const Json& one : at(json, "stages")) {
     SearchStage stage;
     read(one, "room", stage.room);
@@ -273,6 +275,34 @@ IndexesReport indexes_of(const Json& json) {
   read(json, "small", report.small);
   read(json, "rows", report.rows);
   read(json, "bytes", report.bytes);
+  read(json, "seconds", report.seconds);
+  read(json, "cancelled", report.cancelled);
+  return report;
+}
+
+CalibrationReport calibration_of(const Json& json) {
+  CalibrationReport report;
+  for (const Json& one : at(json, "calibrations")) {
+    Calibration made;
+    read(one, "head", made.head);
+    read(one, "space", made.space);
+    read(one, "kind", made.kind);
+    read(one, "learnt", made.learnt);
+    read(one, "made_us", made.made_us);
+    read(one, "seed", made.seed);
+    read(one, "items", made.items);
+    read(one, "queries", made.queries);
+    read(one, "pairs", made.pairs);
+    read(one, "held_out", made.held_out);
+    read(one, "calibration_error", made.calibration_error);
+    read(one, "auroc", made.auroc);
+    read(one, "threshold", made.threshold);
+    read(one, "refused", made.refused);
+    read(one, "lost", made.lost);
+    report.made.push_back(std::move(made));
+  }
+  read(json, "notes", report.notes);
+  read(json, "seed", report.seed);
   read(json, "seconds", report.seconds);
   read(json, "cancelled", report.cancelled);
   return report;

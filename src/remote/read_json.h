@@ -19,6 +19,7 @@ EncoderInfo encoder_of(const nlohmann::json& json);
 Facets facets_of(const nlohmann::json& json);
 Purge purge_of(const nlohmann::json& json);
 IndexesReport indexes_of(const nlohmann::json& json);
+CalibrationReport calibration_of(const nlohmann::json& json);
 Compaction compaction_of(const nlohmann::json& json);
 std::vector<FaultInfo> faults_of(const nlohmann::json& json);
 CheckedReceipt receipt_of(const nlohmann::json& json);

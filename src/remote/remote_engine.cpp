@@ -57,6 +57,7 @@ Json json_of(const Query& query, std::int64_t now_us) {
   for (const QueryPart& part : query.parts) json["query"].push_back(json_of(part));
   if (!query.where.empty()) json["where"] = query.where;
   if (!query.head.empty()) json["head"] = query.head;
+  if (query.min_probability) json["min_probability"] = *query.min_probability;
   if (query.recall) json["recall"] = *query.recall;
   if (!query.as_of.is_now()) json["as_of"] = as_of_text(query.as_of);
   if (query.deadline_us && *query.deadline_us != 0) {
@@ -79,7 +80,7 @@ std::string item_path(const std::string& collection, const std::string& id) {
 }
 
 RemoteEngine::RemoteEngine(Env& env, const RemoteOptions& options)
-    : env_(env), wire_(env, options), encoder_tools_(wire_), upkeep_(wire_, env), vector_tools_(wire_) {}
+    : env_(env), wire_(env, options), encoder_tools_(wire_), upkeep_(wire_, env), vector_tools_(wire_, env) {}
 
 Result<Hits> RemoteEngine::search(const Query& query) {
   PICTOR_ASSIGN(const Json json,

@@ -50,14 +50,17 @@ class RemoteEncoderTools final : public EncoderTools {
 
 class RemoteVectorTools final : public VectorTools {
  public:
-  explicit RemoteVectorTools(Wire& wire) : wire_(wire) {}
+  RemoteVectorTools(Wire& wire, Env& env) : wire_(wire), env_(env) {}
   Result<ImportReport> import(const ImportRequest&, VectorSource&) override {
     return needs_the_folder(wire_, "importing vectors");
   }
   Result<TuneReport> tune(const TuneRequest&) override { return needs_the_folder(wire_, "tuning a search"); }
+  Result<CalibrationReport> calibrate(const CalibrationRequest& request) override;
+  Result<std::vector<Calibration>> calibrations(const std::string& collection) override;
 
  private:
   Wire& wire_;
+  Env& env_;
 };
 
 class RemoteEngine final : public Engine {

@@ -58,6 +58,25 @@ Result<IndexesReport> RemoteEngine::build_indexes(const IndexesRequest& request)
   return indexes_of(*result);
 }
 
+Result<CalibrationReport> RemoteVectorTools::calibrate(const CalibrationRequest& request) {
+  if (!request.pairs.empty()) return needs_the_folder(wire_, "calibrating with pairs");
+  const Json json = {
+      {"kind", "calibrate"}, {"collection", request.collection}, {"seed", request.seed}, {"queries", request.queries}};
+  const auto result = finished_job(wire_, env_, json, request.cancel, request.progress);
+  if (result.status().code() == Code::kCancelled) {
+    CalibrationReport report;
+    report.cancelled = true;
+    return report;
+  }
+  PICTOR_TRY(result.status());
+  return calibration_of(*result);
+}
+
+Result<std::vector<Calibration>> RemoteVectorTools::calibrations(const std::string& collection) {
+  PICTOR_ASSIGN(const Json json, wire_.json("GET", collection_path(collection) + "/calibration"));
+  return calibration_of(json).made;
+}
+
 Result<std::vector<FaultInfo>> RemoteEngine::verify(const std::string& collection,
                                                     const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   PICTOR_ASSIGN(const Json result,

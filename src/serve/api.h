@@ -76,6 +76,7 @@ Match find_operation(const HttpHead& head);
 // Handlers, by file.
 Result<HttpReply> list_collections(const Call& call);
 Result<HttpReply> get_collection(const Call& call);
+Result<HttpReply> get_calibration(const Call& call);
 Result<HttpReply> create_collection(const Call& call);
 Result<HttpReply> delete_collection(const Call& call);
 Result<HttpReply> put_item(const Call& call);

@@ -83,6 +83,12 @@ Result<HttpReply> get_collection(const Call& call) {
   return json_reply(collection_json(info, false));
 }
 
+Result<HttpReply> get_calibration(const Call& call) {
+  PICTOR_TRY(only_parameters(call, {}));
+  PICTOR_ASSIGN(const auto made, call.tenant.engine.vector_tools().calibrations(call.at("collection")));
+  return json_reply(calibrations_json(made, false));
+}
+
 Result<HttpReply> delete_collection(const Call& call) {
   PICTOR_TRY(only_parameters(call, {}));
   PICTOR_TRY(call.tenant.engine.drop(call.at("collection")));

@@ -129,8 +129,28 @@ Result<std::string> run_backup(Engine& engine, const JobSpec& spec, const JobCon
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Status read_calibrate(JsonReader& json, JobSpec& spec) {
+  spec.seed = json.count("seed").value_or(0);
+  spec.queries = json.count("queries");
+  PICTOR_TRY(json.status());
+  return want_collection(spec);
+}
+
+Result<std::string> run_calibrate(Engine& engine, const JobSpec& spec, const JobControl& control) {
+  CalibrationRequest request;
+  request.collection = spec.collection;
+  request.seed = spec.seed;
+  if (spec.queries) request.queries = *spec.queries;
+  request.cancel = &control.cancel;
+  request.progress = control.progress;
+  PICTOR_ASSIGN(const CalibrationReport made, engine.vector_tools().calibrate(request));
+  if (made.cancelled) return stopped();
+  return calibration_json(made, false);
+}
+
 constexpr Kind kKinds[] = {
     {"backup", "bytes", true, read_backup, run_backup},
+    {"calibrate", "queries", true, read_calibrate, run_calibrate},
     {"compact", "bytes", true, read_compact, run_compact},
     {"rebuild", "rows", true, read_rebuild, run_rebuild},
     {"verify", "steps", false, read_verify, run_verify},
@@ -153,7 +173,8 @@ Result<JobSpec> job_spec_of(const nlohmann::json& request) {
   const Kind* kind = find_kind(spec.kind);
   if (kind == nullptr) {
     if (!request.is_object()) return json.status();
-    return Status(Code::kInvalid, "'kind' is '" + spec.kind + "', wanted backup, compact, rebuild or verify");
+    return Status(Code::kInvalid,
+                  "'kind' is '" + spec.kind + "', wanted backup, calibrate, compact, rebuild or verify");
   }
   PICTOR_TRY(kind->read(json, spec));
   return spec;

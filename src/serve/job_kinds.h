@@ -15,7 +15,7 @@
 namespace pictor {
 
 struct JobSpec {
-  std::string kind;        // "backup", "compact", "rebuild", "verify"
+  std::string kind;        // "backup", "calibrate", "compact", "rebuild", "verify"
   std::string collection;  // empty: all of them, where the kind allows that
   bool everything = false, drop_history = false;
   std::uint32_t older_than_days = 0, mib_per_second = 0;
@@ -24,11 +24,13 @@ struct JobSpec {
   std::optional<std::uint64_t> memory_bytes;
   std::string path;
   bool recheck = false;
+  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> queries;
 };
 
 // kInvalid: a kind that is none, or a field that the kind does not have.
 Result<JobSpec> job_spec_of(const nlohmann::json& request);
-// "rows", "bytes", "steps": what the progress of a kind counts.
+// "rows", "bytes", "queries", "steps": what the progress of a kind counts.
 std::string_view job_unit(std::string_view kind);
 // What is running can be stopped; what was done stays, and another job goes on from there.
 bool job_stops(std::string_view kind);

@@ -175,7 +175,7 @@ TEST_F(JobsTest, so_many_wait_and_no_more) {
 }
 
 TEST_F(JobsTest, requests_that_are_wrong_are_told_why) {
-  EXPECT_EQ(problem({{"kind", "sing"}}), "'kind' is 'sing', wanted backup, compact, rebuild or verify");
+  EXPECT_EQ(problem({{"kind", "sing"}}), "'kind' is 'sing', wanted backup, calibrate, compact, rebuild or verify");
   EXPECT_EQ(problem(Json::array()), "the request is an array, wanted an object");
   EXPECT_NE(problem({{"kind", "verify"}}).find("'collection' is missing"), std::string::npos);
   EXPECT_NE(problem({{"kind", "verify"}, {"collection", "a"}, {"again", true}}).find("'again' is no field"),

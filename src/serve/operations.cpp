@@ -19,6 +19,7 @@ constexpr std::array kOperations = {
     Operation{"createCollection", "PUT", "/v1/collections/{collection}", Body::kPicture, kBulk, Right::kWrite, create_collection},
     Operation{"deleteCollection", "DELETE", "/v1/collections/{collection}", Body::kNone, kBulk, Right::kErase, delete_collection},
     Operation{"searchCollection", "POST", "/v1/collections/{collection}/search", Body::kPicture, kNow, Right::kRead, search_collection},
+    Operation{"getCalibration", "GET", "/v1/collections/{collection}/calibration", Body::kNone, kNow, Right::kInspect, get_calibration},
     Operation{"countItems", "GET", "/v1/collections/{collection}/count", Body::kNone, kNow, Right::kRead, count_items},
     Operation{"countFacets", "GET", "/v1/collections/{collection}/facets", Body::kNone, kNow, Right::kRead, count_facets},
     Operation{"listItems", "GET", "/v1/collections/{collection}/items", Body::kNone, kNow, Right::kRead, list_items},

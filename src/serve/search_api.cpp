@@ -90,6 +90,7 @@ Status take_settings(JsonReader& json, Query& query) {
     if (query.recall) return {Code::kInvalid, "'exact' and 'recall' do not go together"};
     query.recall = 1.0;
   }
+  query.min_probability = json.number("min_probability");
   query.explain = json.flag("explain").value_or(false);
   query.with_vectors = json.flag("vectors").value_or(false);
   query.coded_scores = json.flag("coded_scores").value_or(false);
