@@ -16,6 +16,7 @@
 #include "base/base.h"
 #include "pictor/types.h"
 #include "vector/codes.h"
+#include "vector/max_sim.h"
 #include "vector/nibbles.h"
 #include "vector/planes.h"
 #include "vector/rotation.h"
