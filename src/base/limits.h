@@ -55,6 +55,20 @@ inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that pass
 
 inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
 
+// --- second stages (rank/, engine) ---
+inline constexpr std::uint32_t kCandidatesDefault = 100;  // hits of the first stage that a second one is given
+inline constexpr std::uint32_t kCandidatesMax = 1000;     // the same, when more are asked for
+inline constexpr std::int64_t kRerankMsDefault = 1000;    // that a re-ranker has
+inline constexpr std::int64_t kRerankMsMax = 60'000;      // the same, when more is asked for
+inline constexpr std::uint32_t kRerankersLateMax = 4;     // that are past their time and still at work
+inline constexpr std::int64_t kRerankersLateMs = 10'000;  // that an engine which ends waits for them
+inline constexpr std::uint32_t kWordsBytesMax = 4096;     // words of one query
+inline constexpr std::uint32_t kWordsMax = 64;            // how many
+inline constexpr std::uint32_t kGroupNameBytesMax = 256;  // a name in metadata that hits are grouped by
+inline constexpr std::uint32_t kBoostBytesMax = 4096;     // an expression over metadata and score
+inline constexpr std::uint32_t kBoostNodesMax = 256;      // numbers, columns and operations of it
+inline constexpr std::uint32_t kBoostDepthMax = 32;       // operations within operations
+
 // --- items, store ---
 inline constexpr std::uint32_t kItemIdBytesMax = 1024;               // an item's external id
 inline constexpr std::uint32_t kItemMetadataBytesMax = 256 * 1024;   // an item's metadata as JSON
