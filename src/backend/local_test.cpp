@@ -76,6 +76,10 @@ class MadeSnapshot final : public Snapshot {
   Result<RowSet> matching(std::string_view) const override { return unused(); }
   Result<Facets> facets(const FacetRequest&) const override { return unused(); }
   Result<std::optional<Bytes>> blob(RowId) const override { return unused(); }
+  Result<std::vector<WordHit>> by_words(std::string_view, const RowSet*, std::size_t) const override {
+    return unused();
+  }
+  Result<std::vector<std::string>> words_of(RowId, std::string_view) const override { return unused(); }
 
  private:
   static Status unused() { return {Code::kInternal, "the backend searches vectors only"}; }
@@ -272,6 +276,7 @@ class CountingCollection final : public Collection {
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256&) const override { return unused(); }
   Result<std::optional<Bytes>> tokens_of_content(const Hash256&) const override { return unused(); }
   Result<std::uint64_t> quarantine() override { return unused(); }
+  Status index_words(bool) override { return unused(); }
   IndexPolicy index_policy() const override { return {}; }
   Status set_index_policy(const IndexPolicy&) override { return unused(); }
   Status write_index(std::uint64_t, std::size_t, IndexKind, const IndexWriter&) override { return unused(); }

@@ -6,6 +6,7 @@
 // before writing_, taken before state_mutex_.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,8 @@ struct Writer {
   std::unique_ptr<Statement> insert_segment;
   std::unique_ptr<Statement> forget_segment;  // ?1 id
   std::unique_ptr<Statement> insert_commit;   // ?1 sequence ?2 time_us ?3 items
+  std::unique_ptr<Statement> put_words;       // ?1 row; null: there is no index of words
+  std::unique_ptr<Statement> remove_words;    // ?1 row, which is still there
   std::uint64_t next_segment = 1;
   std::int64_t last_commit_us = 0;  // times of commits never go back, whatever the clock does
 
@@ -85,6 +88,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const override;
   Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const override;
   Result<std::uint64_t> quarantine() override;
+  Status index_words(bool again) override;  // words.cpp
   IndexPolicy index_policy() const override;
   Status set_index_policy(const IndexPolicy& policy) override;
   Status write_index(std::uint64_t segment, std::size_t space, IndexKind kind, const IndexWriter& write) override;
@@ -174,6 +178,10 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Status count_derived(CollectionStats& stats) const;
   // settings.cpp
   Status load_settings();
+  // words.cpp
+  Status load_words();
+  Status prepare_words();
+  Status forget_words();  // leaves nothing of rows that are gone
 
   // history.cpp
   Result<Sequence> sequence_of(const AsOf& at, const State& now, Reader& reader) const;
@@ -245,6 +253,7 @@ class CollectionStore : public Collection, public std::enable_shared_from_this<C
   Writer writer_;
   mutable Readers readers_;  // closed before the writer, whose end then empties the log
   Blobs blobs_;
+  std::atomic<bool> has_words_ = false;  // set under writing_
   std::vector<RowId> doomed_;  // ascending: rows of an erasure that is not done; no segment that is made has them
 
   std::mutex making_index_;   // one is made at a time; taken before indexes_mutex_

@@ -135,6 +135,11 @@ Status CollectionStore::store_item(const ItemWrite& item, const CheckedJson& jso
   insert->bind(14, std::string_view(item.text));
   insert->bind(15, std::string_view(json.receipt));
   PICTOR_TRY(insert->step().status());
+  if (writer_.put_words != nullptr) {
+    Use put(*writer_.put_words);
+    put->bind(0, static_cast<std::int64_t>(row));
+    PICTOR_TRY(put->step().status());
+  }
   for (std::size_t i = 0; i < item.vectors.size(); ++i) {
     if (item.vectors[i].empty()) continue;
     Use insert_vector(*writer_.insert_vector);

@@ -172,6 +172,7 @@ Status CollectionStore::load() {
   PICTOR_TRY(load_deaths(*state));
   PICTOR_TRY(load_doomed());
   PICTOR_TRY(load_settings());
+  PICTOR_TRY(load_words());
   const bool left_blobs = has_rows("doomed_blobs");
   remove_leftover_segments(*state);
   remove_leftover_copies();

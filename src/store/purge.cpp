@@ -303,6 +303,7 @@ Status CollectionStore::scrub() {
                               " bytes, " + std::to_string(room) +
                               " are free: make room, then purge again, or open the data folder again"};
   }
+  PICTOR_TRY(forget_words());
   PICTOR_TRY(database.vacuum());
   Status emptied;
   for (int i = 0; i < kCheckpointsMax; ++i) {

@@ -2,6 +2,7 @@
 #include "store/facets.h"
 #include "store/matching.h"
 #include "store/schema.h"
+#include "store/words.h"
 
 namespace pictor {
 namespace {
@@ -123,6 +124,24 @@ class CollectionSnapshot : public Snapshot {
   Result<std::optional<Bytes>> tokens(RowId row) const override {
     PICTOR_ASSIGN(auto reader, collection_->readers().take());
     return collection_->tokens_of(*reader.operator->(), row);
+  }
+
+  Result<std::vector<WordHit>> by_words(std::string_view words, const RowSet* allowed, std::size_t k) const override {
+    PICTOR_ASSIGN(const auto terms, parse_words(words));
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    return find_words(*reader->database, terms, sequence(), allowed, k);
+  }
+
+  Result<std::vector<std::string>> words_of(RowId row, std::string_view words) const override {
+    PICTOR_ASSIGN(const auto terms, parse_words(words));
+    PICTOR_ASSIGN(auto reader, collection_->readers().take());
+    std::vector<std::string> found;
+    for (const auto& term : terms) {
+      if (term.without) continue;
+      PICTOR_ASSIGN(const bool has, has_word(*reader->database, term, row));
+      if (has) found.push_back(term.prefix ? term.text + "*" : term.text);
+    }
+    return found;
   }
 
  private:

@@ -152,6 +152,13 @@ class RowSet {
   FilterWork work_;
 };
 
+// An item that words were found in; more is better (BM25, over the versions of all items that are kept).
+struct WordHit {
+  RowId row = 0;
+  double score = 0;
+  friend bool operator==(const WordHit&, const WordHit&) = default;
+};
+
 class Snapshot {
  public:
   virtual ~Snapshot() = default;
@@ -175,6 +182,12 @@ class Snapshot {
   // The row's tokens as they were put. They are no history: none once the item was replaced or deleted, even if this
   // snapshot still shows it. kCorrupt when they are not what was written.
   virtual Result<std::optional<Bytes>> tokens(RowId row) const = 0;
+  // Items with any of the words (docs/how/rank.md) in their text or in the texts of their metadata, at most k, the best
+  // first, equal ones by row; `allowed` null: all. kInvalid, kLimit: words that say nothing, or too much. REQUIRES:
+  // Collection::index_words has been ok.
+  virtual Result<std::vector<WordHit>> by_words(std::string_view words, const RowSet* allowed, std::size_t k) const = 0;
+  // Which of the words an item has, as they were given. REQUIRES: likewise.
+  virtual Result<std::vector<std::string>> words_of(RowId row, std::string_view words) const = 0;
 };
 
 struct CollectionStats {
@@ -313,6 +326,9 @@ class Collection {
   virtual Result<std::optional<KnownVectors>> vectors_of_content(const Hash256& content) const = 0;
   // Likewise its tokens: from the row that vectors_of_content chose, unless another batch came between.
   virtual Result<std::optional<Bytes>> tokens_of_content(const Hash256& content) const = 0;
+  // Makes the index of words where there is none yet; from then on it is kept in step with the items, at the cost of
+  // their words. `again`: makes the one that is there anew, and none where there is none. Writers wait meanwhile.
+  virtual Status index_words(bool again) = 0;
   virtual IndexPolicy index_policy() const = 0;
   virtual Status set_index_policy(const IndexPolicy& policy) = 0;
   // Keeps an index of the segment's vectors in the space at that position of the spec: under the path that

@@ -91,6 +91,11 @@ Result<CollectionStore::Swept> CollectionStore::sweep_some(Statement& select, Ro
 Result<bool> CollectionStore::delete_row(RowId row, const std::optional<Hash256>& blob) {
   Database& database = *writer_.database;
   PICTOR_TRY(run(database, "DELETE FROM tokens WHERE row = ?1", row));
+  if (writer_.remove_words != nullptr) {
+    Use remove(*writer_.remove_words);
+    remove->bind(0, static_cast<std::int64_t>(row));
+    PICTOR_TRY(remove->step().status());
+  }
   PICTOR_TRY(run(database, "DELETE FROM rows WHERE row = ?1", row));
   PICTOR_TRY(run(database, "DELETE FROM doomed WHERE row = ?1", row));
   if (!blob.has_value()) return false;

@@ -4,6 +4,7 @@
 
 #include "store/collection.h"
 #include "store/schema.h"
+#include "store/words.h"
 
 namespace pictor {
 namespace {
@@ -30,6 +31,7 @@ class Verifier {
     PICTOR_TRY(check_fresh());
     PICTOR_TRY(check_blobs());
     PICTOR_TRY(check_tokens());
+    PICTOR_TRY(check_words());
     if (faults_.size() > limits::kFaultsMax) faults_.resize(limits::kFaultsMax);
     return std::move(faults_);
   }
@@ -253,6 +255,24 @@ class Verifier {
       PICTOR_ASSIGN(const bool found, lost->step());
       if (!found) return Status::ok();
       fault(where_tokens(static_cast<RowId>(lost->integer(0))), "its tokens are missing");
+    }
+  }
+
+  // Derived: what it says of a row is not read again, but that each row that has words is there, and no other.
+  Status check_words() {
+    PICTOR_ASSIGN(const bool made, has_words(*reader_.database));
+    if (!made) return Status::ok();
+    PICTOR_ASSIGN(const auto wrong,
+                  reader_.database->prepare(std::string("SELECT row, 'is not in' FROM rows WHERE ") + kHasWords +
+                                            " AND row NOT IN (SELECT id FROM words_docsize) UNION ALL "
+                                            "SELECT id, 'is gone, and in' FROM words_docsize WHERE id NOT IN "
+                                            "(SELECT row FROM rows WHERE " +
+                                            kHasWords + ")"));
+    while (true) {
+      PICTOR_ASSIGN(const bool found, wrong->step());
+      if (!found) return Status::ok();
+      fault(database_path() + ", row " + std::to_string(wrong->integer(0)),
+            std::string(wrong->text(1)) + " the index of words", "pictor rebuild");
     }
   }
 
