@@ -128,6 +128,30 @@ struct QueryPart {
   double weight = 1.0;
 };
 
+// A second stage: the first hits become candidates, which a re-ranker puts into another order.
+struct RerankTerms {
+  // "tokens": each patch of the query finds the patch of an item that it is most like, and the mean of these cosines is
+  // the score (late interaction); the query's pictures and items are compared, the collection keeps patch tokens.
+  // Empty: none.
+  std::string by;
+  // Time for it; what is late costs no more than that, and the order of the first stage stands. 0: a second.
+  std::int64_t budget_ms = 0;
+};
+
+// How the answer by words and the one by vectors become one.
+enum class Fusion : std::uint8_t {
+  kRanks,   // reciprocal ranks: a sum of weight / (60 + rank)
+  kScores,  // a sum of weight x score, BM25 as a share of the best one
+};
+
+struct WordTerms {
+  // Words of the items' texts and of the texts in their metadata, any of them: red boat, "red boat" (one after the
+  // other), boat* (begins with), -sail (not one with). Empty: vectors alone. Without parts of the query: words alone.
+  std::string words;
+  Fusion fusion = Fusion::kRanks;
+  double weight = 0.5;  // of the words, in 0..1; the vectors have the rest
+};
+
 struct Query {
   std::string collection;
   std::vector<QueryPart> parts;  // their vectors are L2-normalised, weighted, added and normalised again
@@ -149,11 +173,34 @@ struct Query {
   // Hits that are right with less than this probability are left out, and the answer says whether any is left. 0 to 1;
   // kUnsupported where nobody knows a probability: see VectorTools::calibrate.
   std::optional<double> min_probability = {};
+  // Of the stages below, which begin with so many of the first hits, or with as many as are asked for if that is more;
+  // 0: a hundred.
+  std::size_t candidates = 0;
+  WordTerms words = {};
+  RerankTerms rerank = {};
+  // A new score for every candidate, from its score and its metadata: "score + 0.2 * recency(added, 30)"
+  // (docs/how/rank.md). Empty: none.
+  std::string boost = {};
+  // Above 0, at most 1: how much a hit's likeness to those before it counts against it (maximal marginal relevance).
+  double diversity = 0;
+  // A name in the metadata: of items that have one value there, the best `group_size` alone are hits. Empty: none.
+  std::string group_by = {};
+  std::size_t group_size = 1;
+  // How many of the best to leave out: the next page, of one order, if `as_of` is the sequence of the first.
+  // REQUIRES: offset + k is at most the number of candidates.
+  std::size_t offset = 0;
+};
+
+// What one stage thought of a hit.
+struct ScorePart {
+  std::string name;  // "vector", "words", "fused", "tokens", "boost", a summand of the boost
+  double value = 0;
+  std::uint64_t rank = 0;  // in that stage's order, from 1
 };
 
 struct Hit {
   std::string id;
-  Score score;
+  Score score;  // by the last stage that judged it
   std::string source;
   std::string metadata;
   std::string text;
@@ -162,6 +209,9 @@ struct Hit {
   std::vector<float> vector;
   std::optional<double> probability =
       {};  // that it is a right answer, where the collection is calibrated for the query
+  // When asked to explain a query of several stages: their opinions in order, and which of the words it has.
+  std::vector<ScorePart> parts = {};
+  std::vector<std::string> words = {};
 };
 
 struct SearchStage {  // one row of the life of a query
@@ -187,6 +237,8 @@ struct Hits {
   std::vector<SearchStage> stages;  // when asked to explain
   // Where a least probability was asked for: no hit has it.
   std::optional<bool> nothing_found = {};
+  // When a re-ranker was asked for: whether the order is its own. False: the warnings say why.
+  std::optional<bool> reranked = {};
 };
 
 struct StoredItem {

@@ -1,6 +1,8 @@
 // pictor search: by picture, by words, by an item, or by a weighted mix of them.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 #include "cli/contact_sheet.h"
 #include "cli/json_output.h"
 #include "cli/output_file.h"
@@ -25,6 +27,12 @@ struct Options {
   std::optional<std::int64_t> deadline_ms;
   std::optional<double> recall, min_probability;
   bool coded_scores = false;
+  std::string rerank, words, fusion = "ranks";
+  double words_weight = 0.5, diversity = 0;
+  std::string boost, group_by;
+  std::size_t group_size = 1, offset = 0;
+  std::size_t candidates = 0;
+  std::int64_t rerank_ms = 0;
   std::optional<std::uint64_t> row;  // of the files of vectors_of
   bool exact = false, explain = false, vectors = false, reproducible = false;
   const CLI::App* app = nullptr;
@@ -70,8 +78,10 @@ Result<std::vector<QueryPart>> make_parts(Session& session, const Options& optio
     }
     parts.push_back(std::move(part));
   }
-  if (parts.empty())
-    return Status(Code::kInvalid, "nothing to search for: give --image FILE, --text WORDS, --id ID or --vector FILE");
+  if (parts.empty() && options.words.empty()) {
+    return Status(Code::kInvalid,
+                  "nothing to search for: give --image FILE, --text WORDS, --id ID, --vector FILE or --words WORDS");
+  }
   if (!options.weights.empty() && options.weights.size() != parts.size()) {
     return Status(Code::kInvalid, plural(options.weights.size(), "weight", "weights") + " for " +
                                       plural(parts.size(), "part", "parts") + " of the query; give one each");
@@ -91,6 +101,7 @@ std::string title_of(const Query& query, const Options& options) {
     if (part.kind == QueryPart::Kind::kVector) title += options.vectors_of[vector++];
     if (part.weight != 1.0) title += " x " + fixed(part.weight, 2);
   }
+  if (!query.words.words.empty()) title += (title.empty() ? "" : " + ") + std::string("words ") + query.words.words;
   return title;
 }
 
@@ -170,6 +181,27 @@ void print_pictures(Session& session, Engine& engine, const Query& query, const 
   }
 }
 
+std::string parts_text(const Hit& hit) {
+  std::string text;
+  for (const ScorePart& part : hit.parts) {
+    if (!text.empty()) text += ", ";
+    text += part.name + " " + fixed(part.value, 4) + (part.rank == 0 ? "" : " (" + with_commas(part.rank) + ".)");
+  }
+  for (const std::string& word : hit.words) text += (&word == hit.words.data() ? "; has " : ", ") + word;
+  return text;
+}
+
+// What each stage thought of a hit, where there were several.
+void print_parts(Session& session, const Hits& hits) {
+  const auto told = [](const Hit& hit) { return !hit.parts.empty(); };
+  if (std::none_of(hits.hits.begin(), hits.hits.end(), told)) return;
+  Table table({{"#", TableColumn::Kind::kNumber},
+               {"id", TableColumn::Kind::kPath, 16},
+               {"stages: score (place)", TableColumn::Kind::kText, 20}});
+  for (const Hit& hit : hits.hits) table.add({std::to_string(table.rows() + 1), hit.id, parts_text(hit)});
+  session.out() << "\n" << table.text(session.terminal().width);
+}
+
 void print_hits(Session& session, Engine& engine, const Query& query, const Hits& hits, const Options& options) {
   const std::size_t width = session.terminal().width;
   std::ostream& out = session.out();
@@ -188,14 +220,16 @@ void print_hits(Session& session, Engine& engine, const Query& query, const Hits
     out << table_text(hits, width);
   out << session.dim(plural(hits.hits.size(), "hit", "hits") + " of " + with_commas(hits.candidates) + ", " +
                      hits.recall + (query.as_of.is_now() ? "" : ", as of sequence " + with_commas(hits.sequence)) +
-                     (hits.distance_error > 0 ? ", scores by codes" : "") + ", head " + hits.head + ", " +
-                     fixed(hits.ms, 1) + " ms" + (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
+                     (hits.distance_error > 0 ? ", scores by codes" : "") +
+                     (hits.head.empty() ? "" : ", head " + hits.head) + ", " + fixed(hits.ms, 1) + " ms" +
+                     (hits.complete ? "" : ", NOT COMPLETE: a part did not answer"))
       << "\n";
   if (!options.explain) return;
   Table table(
       {{"room", TableColumn::Kind::kText}, {"what", TableColumn::Kind::kText, 20}, {"ms", TableColumn::Kind::kNumber}});
   for (const SearchStage& stage : hits.stages) table.add({stage.room, stage.what, fixed(stage.ms, 2)});
   out << "\n" << table.text(width) << with_commas(hits.distances) << " distances\n";
+  print_parts(session, hits);
 }
 
 Status run(Session& session, const Options& options) {
@@ -211,6 +245,14 @@ Status run(Session& session, const Options& options) {
   query.explain = options.explain;
   query.min_probability = options.min_probability;
   query.coded_scores = options.coded_scores;
+  query.candidates = options.candidates;
+  query.rerank = {options.rerank, options.rerank_ms};
+  query.boost = options.boost;
+  query.diversity = options.diversity;
+  query.group_by = options.group_by;
+  query.group_size = options.group_size;
+  query.offset = options.offset;
+  query.words = {options.words, options.fusion == "scores" ? Fusion::kScores : Fusion::kRanks, options.words_weight};
   if (const auto& ms = options.deadline_ms; ms.has_value()) {
     query.deadline_us = *ms == 0 ? 0 : session.env().monotonic_us() + *ms * 1000;
   }
@@ -223,6 +265,68 @@ Status run(Session& session, const Options& options) {
   else
     print_hits(session, *engine, query, hits, options);
   return options.html.empty() ? Status::ok() : write_sheet(session, *engine, query, hits, options);
+}
+
+void add_stage_options(CLI::App& app, Options& options) {
+  CLI::Option* words = app.add_option("--words", options.words,
+                                      "Words of the items' texts and metadata, any of them: boat, \"red boat\" (one "
+                                      "after the other), boat* (begins with), -sail (not with)")
+                           ->type_name("WORDS")
+                           ->group("Stages");
+  app.add_option("--fusion", options.fusion, "How vectors and words become one order: by their ranks or their scores")
+      ->check(CLI::IsMember({"ranks", "scores"}).description(""))
+      ->needs(words)
+      ->type_name("ranks|scores")
+      ->capture_default_str()
+      ->group("Stages");
+  app.add_option("--words-weight", options.words_weight, "Share of the words in that, the vectors have the rest")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->needs(words)
+      ->type_name("SHARE")
+      ->capture_default_str()
+      ->group("Stages");
+  CLI::Option* rerank = app.add_option("--rerank", options.rerank,
+                                       "Put the first hits into another order, by 'tokens': each patch of the query's "
+                                       "pictures and items finds its best one in a hit; the collection keeps tokens")
+                            ->check(CLI::IsMember({"tokens"}).description(""))
+                            ->type_name("tokens")
+                            ->group("Stages");
+  app.add_option("--rerank-budget", options.rerank_ms,
+                 "Milliseconds for re-ranking, else 1000; what is late leaves the first order as it is")
+      ->check(CLI::Range(std::int64_t{1}, limits::kRerankMsMax).description(""))
+      ->needs(rerank)
+      ->type_name("MS")
+      ->group("Stages");
+  app.add_option("--boost", options.boost,
+                 "A new score from the score and the metadata: score + 0.2 * recency(added, 30) - 0.1 * (stock == 0)")
+      ->type_name("EXPR")
+      ->group("Stages");
+  app.add_option("--diversity", options.diversity,
+                 "How much a hit's likeness to those before it counts against it, 0 to 1")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->type_name("SHARE")
+      ->capture_default_str()
+      ->group("Stages");
+  CLI::Option* group = app.add_option("--group-by", options.group_by,
+                                      "One hit of those that have the same value under this name of the metadata")
+                           ->type_name("NAME")
+                           ->group("Stages");
+  app.add_option("--group-size", options.group_size, "So many of them")
+      ->check(CLI::Range(1, static_cast<int>(limits::kCandidatesMax)).description(""))
+      ->needs(group)
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Stages");
+  app.add_option("--offset", options.offset,
+                 "Leave out so many of the best: the next page, with --as-of that of the first")
+      ->check(CLI::Range(0, static_cast<int>(limits::kCandidatesMax)).description(""))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group("Stages");
+  app.add_option("--candidates", options.candidates, "First hits that later stages begin with, else 100")
+      ->check(CLI::Range(1, static_cast<int>(limits::kCandidatesMax)).description(""))
+      ->type_name("N")
+      ->group("Stages");
 }
 
 }  // namespace
@@ -286,6 +390,7 @@ Command add_search_command(CLI::App& parent) {
                  "Give up after so many milliseconds, 0 never; else the collection's own, if it has one")
       ->check(CLI::Range(std::int64_t{0}, limits::kQueryDeadlineMsMax).description(""))
       ->type_name("MS");
+  add_stage_options(app, *options);
   app.add_flag("--vectors", options->vectors, "Put the vectors into the JSON");
   add_reproducible_option(app, options->reproducible);
   app.add_flag("--explain", options->explain, "Show what each step did and how long it took");
@@ -296,9 +401,11 @@ Command add_search_command(CLI::App& parent) {
       ->type_name("auto|always|never")
       ->capture_default_str();
   set_examples(
-      app, {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
-            "pictor search --id photos/cat.jpg --where 'year >= 2020'", "pictor search -c foreign --vector query.npy",
-            "pictor search --image shoe.jpg --text red --weight 1,0.5 --json"});
+      app,
+      {"pictor search --text \"a red car\"", "pictor search --image cat.jpg -k 20 --html hits.html",
+       "pictor search --id photos/cat.jpg --where 'year >= 2020'", "pictor search --image cat.jpg --rerank tokens",
+       "pictor search --image shoe.jpg --words 'red leather -sandal'", "pictor search -c foreign --vector query.npy",
+       "pictor search --image shoe.jpg --text red --weight 1,0.5 --json"});
   return {&app, [options](Session& session) { return run(session, *options); }};
 }
 

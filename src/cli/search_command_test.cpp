@@ -98,6 +98,35 @@ TEST_F(CliTest, search_asks_for_a_recall_or_an_exact_answer) {
   EXPECT_EQ(run({"search", "--text", "x", "--exact", "--recall", "0.9"}), 2);
 }
 
+TEST_F(CliTest, search_asks_for_stages_by_name) {
+  EXPECT_EQ(run({"search", "--id", "a"}), 0);
+  EXPECT_EQ(engine_->queries.back().candidates, 0U);
+  EXPECT_EQ(engine_->queries.back().rerank.by, "");
+  ASSERT_EQ(run({"search",       "--id",    "a",        "--rerank",    "tokens",   "--rerank-budget", "50",
+                 "--candidates", "30",      "--words",  "red",         "--fusion", "scores",          "--words-weight",
+                 "0.2",          "--boost", "score",    "--diversity", "0.3",      "--group-by",      "kind",
+                 "--group-size", "2",       "--offset", "10"}),
+            0)
+      << err();
+  const Query& query = engine_->queries.back();
+  EXPECT_EQ(query.rerank.by, "tokens");
+  EXPECT_EQ(query.rerank.budget_ms, 50);
+  EXPECT_EQ(query.candidates, 30U);
+  EXPECT_EQ(query.words.words, "red");
+  EXPECT_EQ(query.words.fusion, Fusion::kScores);
+  EXPECT_EQ(query.words.weight, 0.2);
+  EXPECT_EQ(query.boost, "score");
+  EXPECT_EQ(query.diversity, 0.3);
+  EXPECT_EQ(query.group_by, "kind");
+  EXPECT_EQ(query.group_size, 2U);
+  EXPECT_EQ(query.offset, 10U);
+  EXPECT_EQ(run({"search", "--words", "red"}), 0) << "words alone are a query";
+  EXPECT_TRUE(engine_->queries.back().parts.empty());
+  EXPECT_EQ(run({"search", "--id", "a", "--rerank", "magic"}), 2);
+  EXPECT_EQ(run({"search", "--id", "a", "--fusion", "scores"}), 2) << "of what?";
+  EXPECT_EQ(run({"search", "--id", "a", "--candidates", "1001"}), 2);
+}
+
 TEST_F(CliTest, search_may_leave_the_vectors_alone_and_says_so) {
   add_item("a.png", "{}", "a");
   ASSERT_EQ(run({"search", "--text", "x"}), 0) << err();

@@ -46,6 +46,23 @@ Result<std::vector<float>> QueryEmbedder::picture(ByteView file, std::string_vie
   return answer;
 }
 
+// Not by the batcher, which knows vectors alone.
+Result<std::vector<float>> QueryEmbedder::picture_tokens(ByteView file) const {
+  const auto& card = batcher.encoder().card();
+  PICTOR_ASSIGN(const auto tensor, tensor_of(card, file));
+  PICTOR_ASSIGN(auto made,
+                timed(QueryStage::kEncode, [&] { return batcher.encoder().encode_images_with_tokens(tensor, 1); }));
+  if (!cache.is_on()) return std::move(made.tokens);
+  const auto content = sha256(file);
+  std::size_t i = 0;
+  for (const auto& head : card.heads) {
+    if (head.images) {
+      cache.add(maker_of(batcher.encoder(), head), VectorOf::kPicture, content, std::move(made.heads[i++]));
+    }
+  }
+  return std::move(made.tokens);
+}
+
 Result<std::vector<float>> QueryEmbedder::texts(std::span<const std::string> all, std::string_view head) const {
   const EncodeTerms terms{EncodePriority::kInteractive, deadline_us};
   const auto encoded = [&](std::span<const std::string> some) {

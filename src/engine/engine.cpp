@@ -160,7 +160,8 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared
                      [this](std::vector<std::string>& warnings) { return signing_key(warnings); },
                      [this](const Query& query) { return answer(query, false); }, encoders_,
                      [this](const std::string& collection, const std::string& id) { return picture(collection, id); }}),
-      live_recall_(env, pool_) {}
+      live_recall_(env, pool_),
+      reranks_(env) {}
 
 std::string EngineImpl::batch_id() {
   std::array<std::byte, 16> bytes{};
@@ -246,6 +247,7 @@ Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
   // First few segments, then their indexes: what the merger has not come to is done here.
   merger_.leave(request.collection);
   PICTOR_TRY(set_index_policy(request, *collection));
+  if (request.again) PICTOR_TRY(collection->index_words(true));
   PICTOR_ASSIGN(const IndexChoice choice, choose_index(*collection));
   CompactOptions options;
   options.rows_max = choice.segment_rows_max;

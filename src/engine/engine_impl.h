@@ -20,9 +20,12 @@
 #include "engine/upkeep.h"
 #include "engine/vector_cache.h"
 #include "engine/vector_tools.h"
+#include "rank/rank.h"
 #include "store/store.h"
 
 namespace pictor {
+
+class Stages;
 
 // What engines of several data folders have together.
 struct EngineParts {
@@ -94,6 +97,9 @@ class EngineImpl final : public Engine {
   Result<IndexReport> make_indexes(Collection& collection, bool again, std::function<bool(const IndexProgress&)> tell);
   // search, without what is counted of it. `live`: a share of the queries is compared with exact answers.
   Result<Hits> answer(const Query& query, bool live);
+  struct Asked;  // search.cpp
+  Result<std::shared_ptr<Batcher>> encoder_of(const Asked& asked, std::vector<std::string>& warnings);
+  Result<std::vector<Neighbor>> nearest(const Asked& asked, bool live, Stages& stages, Hits& hits);
   void compare_live(const std::string& collection, const std::shared_ptr<const Snapshot>& snapshot,
                     const BackendQuery& asked, const Candidates& found);
   std::string batch_id();
@@ -122,7 +128,8 @@ class EngineImpl final : public Engine {
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
   std::optional<SigningKey> signing_key_;
   VectorToolsImpl vector_tools_;
-  LiveRecall live_recall_;  // the last: what it runs uses the others
+  LiveRecall live_recall_;  // what it runs uses the others
+  RerankRunner reranks_;    // the last, likewise
 };
 
 // Vectors of what is asked with, by one encoder and one deadline (0: none).
@@ -133,6 +140,8 @@ struct QueryEmbedder {
 
   Result<std::vector<float>> picture(ByteView file, std::string_view head) const;
   Result<std::vector<float>> texts(std::span<const std::string> all, std::string_view head) const;
+  // Patch tokens, the encoder's grid.numbers(); the vectors of the same forward pass are remembered.
+  Result<std::vector<float>> picture_tokens(ByteView file) const;
 };
 
 std::string codec_name(TokenCodec codec);
@@ -156,6 +165,8 @@ Result<bool> reuse_tokens(const Collection& collection, ItemWrite& write);
 // One forward pass over a generated picture: whether the encoder's networks can be loaded and run, before it matters.
 Status try_encoder(const Encoder& encoder, const TokensSpec& tokens);
 
+// Ok when the encoder still makes the places that the collection keeps tokens of.
+Status check_grid(const CollectionSpec& spec, const EncoderCard& card);
 // Ok when the collection's spaces are those of the card: same weights, same preprocessing.
 Status check_spaces(const CollectionSpec& spec, const EncoderCard& card);
 // A vector of one picture file in every head of images.

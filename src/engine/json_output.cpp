@@ -119,6 +119,10 @@ Json hit_object(const Hit& hit, std::size_t rank) {
                  {"height", hit.height}, {"format", hit.format}, {"metadata", embedded(hit.metadata)}};
   if (hit.probability) object["probability"] = *hit.probability;
   if (!hit.vector.empty()) object["vector"] = numbers(hit.vector);
+  for (const ScorePart& part : hit.parts) {
+    object["parts"].push_back({{"name", part.name}, {"value", part.value}, {"rank", part.rank}});
+  }
+  if (!hit.words.empty()) object["words"] = hit.words;
   return object;
 }
 
@@ -139,6 +143,7 @@ std::string hits_json(const Hits& hits, bool pretty) {
                  {"ms", hits.ms},
                  {"warnings", hits.warnings}};
   if (hits.nothing_found) object["nothing_found"] = *hits.nothing_found;
+  if (hits.reranked) object["reranked"] = *hits.reranked;
   if (!hits.stages.empty()) {
     object["stages"] = Json::array();
     for (const SearchStage& stage : hits.stages) {

@@ -8,59 +8,14 @@
 #include "engine/matching.h"
 #include "engine/plan.h"
 #include "engine/score.h"
+#include "engine/second_stages.h"
 #include "engine/settings.h"
+#include "engine/stages.h"
 #include "observe/observe.h"
 #include "vector/vector.h"
 
 namespace pictor {
 namespace {
-
-// A row of the query's life: who does it, its span in a trace, and its histogram, if it is timed as a whole.
-struct StageName {
-  const char* room;
-  std::string_view span;
-  std::optional<QueryStage> stage;
-};
-constexpr StageName kSnapshotTaken{"store", "snapshot", QueryStage::kSnapshot};
-constexpr StageName kVectorMade{"encode", "vector", std::nullopt};
-constexpr StageName kFiltered{"store", "filter", QueryStage::kFilter};
-constexpr StageName kPlanned{"engine", "plan", std::nullopt};
-constexpr StageName kCandidatesFound{"backend", "candidates", QueryStage::kCandidates};
-constexpr StageName kGraded{"match", "probability", std::nullopt};
-constexpr StageName kItemsRead{"store", "items", QueryStage::kItems};
-
-// Times each row of the query's life, for metrics and traces, and tells it when asked to explain.
-class Stages {
- public:
-  Stages(Env& env, const Query& query, Hits& hits)
-      : env_(env), hits_(hits), explain_(query.explain), start_us_(env.monotonic_us()), last_us_(start_us_) {
-    span_.emplace(kUnfinished);
-  }
-
-  void done(const StageName& name, const std::string& what) {
-    const auto now = env_.monotonic_us();
-    const auto us = static_cast<double>(now - last_us_);
-    if (explain_) hits_.stages.push_back({name.room, what, us * 1e-3});
-    if (name.stage) Metrics::global().observe(metric::kQueryStageSeconds, *name.stage, us * 1e-6);
-    span_->rename(name.span);
-    span_->note("pictor.what", what);
-    span_.reset();
-    span_.emplace(kUnfinished);
-    last_us_ = now;
-    hits_.ms = static_cast<double>(now - start_us_) * 1e-3;
-  }
-  void all_done() { span_->drop(); }
-
- private:
-  static constexpr std::string_view kUnfinished = "unfinished";  // what a query that failed was at
-
-  Env& env_;
-  Hits& hits_;
-  bool explain_;
-  std::int64_t start_us_;
-  std::int64_t last_us_;
-  std::optional<TraceSpan> span_;  // of the row that is worked on
-};
 
 Status check_query(const Query& query) {
   if (query.k == 0 || query.k > limits::kQueryKMax) {
@@ -71,10 +26,11 @@ Status check_query(const Query& query) {
     return {Code::kInvalid, "a recall of " + recall_text(*query.recall) +
                                 " was asked for, it must be above 0 and at most 1 (1: an exact answer)"};
   }
-  if (query.parts.empty() || query.parts.size() > limits::kQueryPartsMax) {
+  if ((query.parts.empty() && query.words.words.empty()) || query.parts.size() > limits::kQueryPartsMax) {
     return {Code::kInvalid, "a query has 1 to " + std::to_string(limits::kQueryPartsMax) + " parts, this one has " +
                                 std::to_string(query.parts.size())};
   }
+  PICTOR_TRY(check_stages(query));
   for (const auto& part : query.parts) {
     if (!std::isfinite(part.weight) || part.weight == 0.0) {
       return {Code::kInvalid, "a part's weight is a number that is not zero"};
@@ -217,20 +173,6 @@ struct QueryMaker {
   }
 };
 
-Hit hit_of(const Item& item, Distance distance, const SpaceSpec& space, std::size_t position, bool with_vector) {
-  Hit hit;
-  hit.id = item.data.id;
-  hit.score = score_of(distance, space.metric);
-  hit.source = item.data.source;
-  hit.metadata = item.data.metadata;
-  hit.text = item.data.text;
-  hit.width = item.data.width;
-  hit.height = item.data.height;
-  hit.format = item.data.format;
-  if (with_vector) hit.vector = item.data.vectors[position];
-  return hit;
-}
-
 // Items that the query names are not answers to it.
 std::size_t named_items(const Query& query) {
   return static_cast<std::size_t>(std::count_if(query.parts.begin(), query.parts.end(),
@@ -249,7 +191,8 @@ Status fill_hits(const Query& query, const Snapshot& snapshot, std::span<const N
   PICTOR_ASSIGN(const auto items, snapshot.items(rows, query.with_vectors));
   for (std::size_t i = 0; i < items.size() && hits.hits.size() < query.k; ++i) {
     if (is_named(query, items[i].data.id)) continue;
-    hits.hits.push_back(hit_of(items[i], neighbors[i].distance, space, position, query.with_vectors));
+    hits.hits.push_back(hit_of(items[i], score_of(neighbors[i].distance, space.metric)));
+    if (query.with_vectors) hits.hits.back().vector = items[i].data.vectors[position];
   }
   return Status::ok();
 }
@@ -313,6 +256,81 @@ void EngineImpl::compare_live(const std::string& collection, const std::shared_p
                    });
 }
 
+// What a query is asked with, as far as it is known.
+struct EngineImpl::Asked {
+  const Query& query;
+  const CollectionSpec& spec;
+  std::shared_ptr<const Snapshot> snapshot;
+  Terms terms;
+  Result<EncoderCard> card;
+  std::size_t position = 0;  // of the space
+  std::optional<StoredMatch> match = {};
+  std::optional<RowSet> allowed = {};
+  std::vector<float> vector = {};
+
+  const SpaceSpec& space() const { return spec.spaces[position]; }
+  const RowSet* only() const { return allowed.has_value() ? &*allowed : nullptr; }
+  Status filter(Stages& stages) {
+    if (query.where.empty()) return Status::ok();
+    PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
+    stages.done(kFiltered, "filter by " + describe(allowed->work()) + ": " + std::to_string(allowed->size()) + " of " +
+                               std::to_string(snapshot->size()) + " rows allowed");
+    return Status::ok();
+  }
+  BackendQuery of_backend(std::size_t k) const {
+    return {space().id,
+            vector,
+            space().metric,
+            k,
+            only(),
+            terms.deadline_us,
+            terms.recall,
+            query.explain,
+            query.coded_scores,
+            is_strange(query, card, space().head)};
+  }
+};
+
+Result<std::shared_ptr<Batcher>> EngineImpl::encoder_of(const Asked& asked, std::vector<std::string>& warnings) {
+  const auto& spec = asked.spec;
+  PICTOR_TRY(asked.card.status());
+  PICTOR_TRY(check_spaces(spec, *asked.card));
+  PICTOR_TRY(keep_to_class_of(spec));
+  PICTOR_ASSIGN(auto opened, encoders_.batcher(spec.encoder));
+  const auto isa_class = opened->encoder().isa_class();
+  if (isa_class != spec.isa_class && warnings.empty()) {
+    warnings.push_back("the collection was begun under " + spec.isa_class + ", this run is under " + isa_class +
+                       ": scores may differ in their last digits");
+  }
+  return opened;
+}
+
+// The vectors nearest to those of the query's parts.
+Result<std::vector<Neighbor>> EngineImpl::nearest(const Asked& asked, bool live, Stages& stages, Hits& hits) {
+  const auto& snapshot = *asked.snapshot;
+  const auto& space = asked.space();
+  const std::size_t least = asked.match.has_value() ? kMatchFirstHits : 0;
+  const std::size_t k = std::max(candidates_of(asked.query), least) + named_items(asked.query);
+  const Plan plan{
+      asked.allowed ? PlanKind::kFilterFirst : PlanKind::kAll, space.id,          space.head, space.metric, k,
+      asked.allowed ? asked.allowed->size() : snapshot.size(), asked.terms.recall};
+  stages.done(kPlanned, plan.describe());
+  const BackendQuery query = asked.of_backend(k);
+  PICTOR_ASSIGN(auto found, backend_->search(snapshot, query));
+  if (live && !found.exact && found.complete) compare_live(asked.query.collection, asked.snapshot, query, found);
+  hits.complete = found.complete;
+  hits.recall = found.exact ? "exact" : "recall " + recall_text(asked.terms.recall) + " by calibration";
+  hits.distance_error = found.distance_error;
+  hits.distances = found.distances;
+  hits.head = space.head;
+  hits.space = space.id;
+  std::string ways;
+  for (const std::string& way : found.ways) ways += "; " + way;
+  stages.done(kCandidatesFound,
+              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances" + ways);
+  return std::move(found.neighbors);
+}
+
 Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   Hits hits;
   Stages stages(env_, query, hits);
@@ -325,72 +343,50 @@ Result<Hits> EngineImpl::answer(const Query& query, bool live) {
   const std::shared_ptr<const Snapshot> snapshot = std::move(taken);
   stages.done(kSnapshotTaken, "snapshot " + std::to_string(snapshot->sequence()));
 
-  const auto card = is_external(spec) ? Result<EncoderCard>(Status(Code::kNotFound, "vectors from elsewhere"))
-                                      : encoders_.card(spec.encoder);
+  auto card = is_external(spec) ? Result<EncoderCard>(Status(Code::kNotFound, "vectors from elsewhere"))
+                                : encoders_.card(spec.encoder);
   PICTOR_ASSIGN(const auto position, choose_space(query, spec, card.is_ok() ? &card.value() : nullptr));
-  const auto& space = spec.spaces[position];
-  PICTOR_ASSIGN(const auto match, match_for(query, spec, *collection->settings(), space));
-  const auto encoder = [&]() -> Result<std::shared_ptr<Batcher>> {
-    PICTOR_TRY(card.status());
-    PICTOR_TRY(check_spaces(spec, *card));
-    PICTOR_TRY(keep_to_class_of(spec));
-    PICTOR_ASSIGN(auto opened, encoders_.batcher(spec.encoder));
-    const auto isa_class = opened->encoder().isa_class();
-    if (isa_class != spec.isa_class) {
-      hits.warnings.push_back("the collection was begun under " + spec.isa_class + ", this run is under " + isa_class +
-                              ": scores may differ in their last digits");
-    }
-    return opened;
-  };
-  PICTOR_ASSIGN(const auto vector,
-                (QueryMaker{spec, *snapshot, position, encoder, vectors_, terms.deadline_us}.mix(query.parts)));
-  stages.done(kVectorMade, std::to_string(query.parts.size()) + " part(s) in head '" + space.head + "'");
-
-  const std::size_t wanted = match.has_value() ? std::max(query.k, kMatchFirstHits) : query.k;
-  Plan plan{PlanKind::kAll,   space.id,    space.head, space.metric, wanted + named_items(query),
-            snapshot->size(), terms.recall};
-  std::optional<RowSet> allowed;
-  if (!query.where.empty()) {
-    PICTOR_ASSIGN(allowed, snapshot->matching(query.where));
-    plan.kind = PlanKind::kFilterFirst;
-    plan.candidates = allowed->size();
-    stages.done(kFiltered, "filter by " + describe(allowed->work()) + ": " + std::to_string(allowed->size()) + " of " +
-                               std::to_string(snapshot->size()) + " rows allowed");
+  Asked asked{query, spec, snapshot, terms, std::move(card), position};
+  PICTOR_ASSIGN(asked.match, match_for(query, spec, *collection->settings(), asked.space()));
+  const std::function<Result<std::shared_ptr<Batcher>>()> encoder = [&] { return encoder_of(asked, hits.warnings); };
+  // Tokens first, as the same forward pass gives the vectors of pictures, which are then remembered.
+  SecondStages second{env_, query, *collection, snapshot, position, reranks_, &pool_};
+  PICTOR_TRY(second.make_query_tokens(QueryTokenMaker{encoder, vectors_, terms.deadline_us}));
+  if (!query.rerank.by.empty()) stages.done(kTokensMade, "patch tokens of the query");
+  if (!query.parts.empty()) {
+    PICTOR_ASSIGN(asked.vector,
+                  (QueryMaker{spec, *snapshot, position, encoder, vectors_, terms.deadline_us}.mix(query.parts)));
+    stages.done(kVectorMade, std::to_string(query.parts.size()) + " part(s) in head '" + asked.space().head + "'");
   }
-  stages.done(kPlanned, plan.describe());
-
-  const BackendQuery asked{plan.space,
-                           vector,
-                           plan.metric,
-                           plan.k,
-                           allowed.has_value() ? &*allowed : nullptr,
-                           terms.deadline_us,
-                           terms.recall,
-                           query.explain,
-                           query.coded_scores,
-                           is_strange(query, card, space.head)};
-  PICTOR_ASSIGN(const auto found, backend_->search(*snapshot, asked));
-  if (live && !found.exact && found.complete) compare_live(query.collection, snapshot, asked, found);
-  hits.complete = found.complete;
-  hits.recall = found.exact ? "exact" : "recall " + recall_text(terms.recall) + " by calibration";
-  hits.distance_error = found.distance_error;
-  hits.distances = found.distances;
-  hits.candidates = plan.candidates;
-  hits.head = space.head;
-  hits.space = space.id;
+  PICTOR_TRY(asked.filter(stages));
+  hits.candidates = asked.allowed ? asked.allowed->size() : snapshot->size();
   hits.sequence = snapshot->sequence();
-  std::string ways;
-  for (const std::string& way : found.ways) ways += "; " + way;
-  stages.done(kCandidatesFound,
-              std::to_string(found.neighbors.size()) + " of " + std::to_string(found.distances) + " distances" + ways);
-  PICTOR_TRY(fill_hits(query, *snapshot, found.neighbors, space, position, hits));
+  hits.recall = "exact";  // of words
+  std::vector<Neighbor> neighbors;
+  if (!query.parts.empty()) {
+    PICTOR_ASSIGN(neighbors, nearest(asked, live, stages, hits));
+  }
+  if (has_stages(query)) {
+    PICTOR_TRY(second.find_words(asked.only(), stages));
+    const auto distances_of = [&](const RowSet& rows) -> Result<std::vector<Neighbor>> {
+      BackendQuery of_rows = asked.of_backend(rows.size());
+      of_rows.allowed = &rows;
+      of_rows.recall = 1;
+      PICTOR_ASSIGN(auto found, backend_->search(*snapshot, of_rows));
+      return std::move(found.neighbors);
+    };
+    PICTOR_TRY(second.rank(neighbors, distances_of, terms.deadline_us, stages, hits));
+  } else {
+    PICTOR_TRY(fill_hits(query, *snapshot, neighbors, asked.space(), position, hits));
+  }
   stages.done(kItemsRead, std::to_string(hits.hits.size()) + " items read");
-  if (match.has_value()) {
-    PICTOR_TRY(grade_hits({query, *collection, *snapshot, position, vector, found.neighbors}, *match, cohorts_, hits));
+  if (asked.match.has_value()) {
+    const Answered answered{query, *collection, *snapshot, position, asked.vector, neighbors};
+    PICTOR_TRY(grade_hits(answered, *asked.match, cohorts_, hits));
     stages.done(kGraded, std::to_string(hits.hits.size()) + " hits with a probability");
   }
   stages.all_done();
-  if (live) observe_similarity(hits, space.metric);
+  if (live && !has_stages(query)) observe_similarity(hits, asked.space().metric);
   return hits;
 }
 

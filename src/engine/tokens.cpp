@@ -72,6 +72,10 @@ Status check_tokens(const IngestRequest& request, const CollectionSpec& spec, co
                                    text_of(asked) + ": that is decided when it is made; index into another collection"};
     }
   }
+  return check_grid(spec, card);
+}
+
+Status check_grid(const CollectionSpec& spec, const EncoderCard& card) {
   const auto& grid = spec.tokens.grid;
   const bool fits = grid.height == card.grid.height && grid.width == card.grid.width && grid.dim <= card.grid.dim;
   if (spec.tokens.codec == TokenCodec::kNone || fits) return Status::ok();

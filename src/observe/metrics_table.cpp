@@ -7,8 +7,8 @@ constexpr std::string_view kResults[] = {"added", "replaced", "unchanged", "quar
 constexpr std::string_view kStages[] = {"look_up",   "read",    "hash",   "decode",
                                         "thumbnail", "prepare", "encode", "commit"};
 constexpr std::string_view kQueryKinds[] = {"image", "text", "vector", "id", "mixed"};
-constexpr std::string_view kQueryStages[] = {"snapshot", "decode",     "prepare", "encode",
-                                             "filter",   "candidates", "rescore", "items"};
+constexpr std::string_view kQueryStages[] = {"snapshot",   "decode",  "prepare", "encode", "filter",
+                                             "candidates", "rescore", "items",   "words",  "rank"};
 constexpr std::string_view kHitRanks[] = {"first", "tenth"};
 constexpr std::string_view kEmbedded[] = {"picture", "text"};
 constexpr std::string_view kTraceResults[] = {"sent", "dropped", "failed"};

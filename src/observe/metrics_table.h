@@ -105,6 +105,8 @@ enum class QueryStage : std::uint8_t {
   kCandidates,
   kRescore,
   kItems,
+  kWords,
+  kRank,
   kCount
 };
 enum class HitRank : std::uint8_t { kFirst, kTenth, kCount };

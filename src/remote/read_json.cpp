@@ -90,6 +90,14 @@ Hit hit_of(const Json& json) {
   read(json, "probability", hit.probability);
   hit.metadata = text_of(at(json, "metadata"));
   hit.vector = numbers_of(at(json, "vector"));
+  for (const Json& one : at(json, "parts")) {
+    ScorePart part;
+    read(one, "name", part.name);
+    read(one, "value", part.value);
+    read(one, "rank", part.rank);
+    hit.parts.push_back(std::move(part));
+  }
+  read(json, "words", hit.words);
   return hit;
 }
 
@@ -109,6 +117,7 @@ Hits hits_of(const Json& json) {
   read(json, "ms", hits.ms);
   read(json, "warnings", hits.warnings);
   read(json, "nothing_found", hits.nothing_found);
+  read(json, "reranked", hits.reranked);
   for (const Json& one : at(json, "stages")) {
     SearchStage stage;
     read(one, "room", stage.room);

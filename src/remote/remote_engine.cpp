@@ -63,6 +63,20 @@ Json json_of(const Query& query, std::int64_t now_us) {
   if (query.deadline_us && *query.deadline_us != 0) {
     json["deadline_ms"] = std::max<std::int64_t>(1, (*query.deadline_us - now_us) / 1000);
   }
+  if (query.parts.empty()) json.erase("query");
+  if (!query.words.words.empty()) {
+    json["words"] = query.words.words;
+    json["fusion"] = {{"by", query.words.fusion == Fusion::kScores ? "scores" : "ranks"},
+                      {"weight", query.words.weight}};
+  }
+  if (!query.boost.empty()) json["boost"] = query.boost;
+  if (query.diversity != 0) json["diversity"] = query.diversity;
+  if (!query.group_by.empty()) json["group_by"] = query.group_by;
+  if (query.group_size != 1) json["group_size"] = query.group_size;
+  if (query.offset != 0) json["offset"] = query.offset;
+  if (query.candidates != 0) json["candidates"] = query.candidates;
+  if (!query.rerank.by.empty()) json["rerank"]["by"] = query.rerank.by;
+  if (query.rerank.budget_ms != 0) json["rerank"]["budget_ms"] = query.rerank.budget_ms;
   return json;
 }
 

@@ -66,7 +66,7 @@ Status take_parts(JsonReader& json, std::uint64_t bytes_max, ReadQuery& out) {
   if (parts == nullptr || !one.empty()) {
     if (parts != nullptr)
       return {Code::kInvalid, "give 'query', or one of 'text', 'image', 'id' and 'vector', not both"};
-    if (one.empty() && !out.query.parts.empty()) return Status::ok();
+    if (one.empty() && (!out.query.parts.empty() || !out.query.words.words.empty())) return Status::ok();
     JsonReader reader(one, "");
     return take_part(reader, "the request", bytes_max, out);
   }
@@ -98,6 +98,63 @@ Status take_settings(JsonReader& json, Query& query) {
   return Status::ok();
 }
 
+// {"by": "tokens", "budget_ms": 200}; a text alone is what it is by.
+Status take_rerank(JsonReader& json, Query& query) {
+  const auto candidates = json.count("candidates");
+  if (candidates == std::uint64_t{0}) {
+    return {Code::kInvalid, "'candidates' is 0, wanted 1 to " + std::to_string(limits::kCandidatesMax)};
+  }
+  query.candidates = static_cast<std::size_t>(std::min<std::uint64_t>(candidates.value_or(0), UINT32_MAX));
+  const Json* given = json.any("rerank");
+  if (given == nullptr) return Status::ok();
+  Json object = *given;
+  if (given->is_string()) {
+    object = Json::object();
+    object["by"] = *given;
+  }
+  JsonReader reader(object, "rerank");
+  query.rerank.by = reader.text("by").value_or("");
+  const auto budget = reader.count("budget_ms");
+  PICTOR_TRY(reader.status());
+  if (query.rerank.by.empty()) return {Code::kInvalid, "'rerank' does not say 'by' what: wanted 'tokens'"};
+  if (budget && (*budget == 0 || *budget > static_cast<std::uint64_t>(limits::kRerankMsMax))) {
+    return {Code::kInvalid, "'rerank.budget_ms' is " + std::to_string(*budget) + ", wanted 1 to " +
+                                std::to_string(limits::kRerankMsMax)};
+  }
+  query.rerank.budget_ms = static_cast<std::int64_t>(budget.value_or(0));
+  return Status::ok();
+}
+
+// "words": what is looked for; "fusion": {"by": "ranks" or "scores", "weight": 0.5}.
+Status take_words(JsonReader& json, Query& query) {
+  const auto words = json.text("words");
+  if (words && words->empty()) return {Code::kInvalid, "'words' is empty: leave it out"};
+  query.words.words = words.value_or("");
+  const Json* given = json.any("fusion");
+  if (given == nullptr) return Status::ok();
+  if (!words) return {Code::kInvalid, "'fusion' is of vectors and 'words', and there are no 'words'"};
+  JsonReader reader(*given, "fusion");
+  const std::string by = reader.text("by").value_or("ranks");
+  query.words.weight = reader.number("weight").value_or(query.words.weight);
+  PICTOR_TRY(reader.status());
+  if (by != "ranks" && by != "scores") {
+    return {Code::kInvalid, "'fusion.by' is '" + by + "', wanted 'ranks' or 'scores'"};
+  }
+  query.words.fusion = by == "scores" ? Fusion::kScores : Fusion::kRanks;
+  return Status::ok();
+}
+
+void take_order(JsonReader& json, Query& query) {
+  const auto bounded = [&](const char* name, std::uint64_t otherwise) {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(json.count(name).value_or(otherwise), UINT32_MAX));
+  };
+  query.boost = json.text("boost").value_or("");
+  query.diversity = json.number("diversity").value_or(0);
+  query.group_by = json.text("group_by").value_or("");
+  query.group_size = bounded("group_size", 1);
+  query.offset = bounded("offset", 0);
+}
+
 // A deadline counts from when the request was there: what waited for a thread has less left.
 Status take_deadline(JsonReader& json, const Call& call, const ServerOptions& options, Query& query) {
   const std::uint64_t ms = json.count("deadline_ms").value_or(static_cast<std::uint64_t>(options.deadline_ms));
@@ -113,7 +170,8 @@ Status take_deadline(JsonReader& json, const Call& call, const ServerOptions& op
 Json json_of(const HttpFields& fields) {
   Json out = Json::object();
   for (const auto& [name, value] : fields) {
-    const bool is_text = name == "where" || name == "head" || name == "as_of" || name == "text" || name == "id";
+    const bool is_text = name == "where" || name == "head" || name == "as_of" || name == "text" || name == "id" ||
+                         name == "rerank" || name == "words" || name == "boost" || name == "group_by";
     Json typed = is_text ? Json(value) : Json::parse(value, nullptr, false);
     out[name] = typed.is_discarded() ? Json(value) : std::move(typed);
   }
@@ -178,6 +236,9 @@ Status read_query(const Call& call, const ServerOptions& options, ReadQuery& out
   }
   JsonReader json(body, "");
   PICTOR_TRY(take_settings(json, query));
+  PICTOR_TRY(take_rerank(json, query));
+  PICTOR_TRY(take_words(json, query));
+  take_order(json, query);
   PICTOR_TRY(take_deadline(json, call, options, query));
   PICTOR_TRY(take_parts(json, options.body_bytes_max, out));
   PICTOR_TRY(json.status());

@@ -191,6 +191,44 @@ TEST_F(ServerTest, vectors_come_in_the_shape_that_openai_clients_speak) {
   EXPECT_EQ(json("POST", "/v1/embeddings", {{"input", Json::array()}})["http"], 400);
 }
 
+TEST_F(ServerTest, a_search_of_several_stages_is_the_engines) {
+  fill(6);
+  const std::string target = "/v1/collections/test/search";
+  Query query = by_image(1);
+  query.parts[0] = {QueryPart::Kind::kId, {}, "p1", {}, 1.0};
+  query.k = 3;
+  query.words.fusion = Fusion::kScores;
+  query.words.weight = 0.25;
+  query.boost = "score + (number == 4)";
+  query.group_by = "number";
+  query.diversity = 0.2;
+  query.offset = 1;
+  query.candidates = 5;
+  query.explain = true;
+  const auto wanted = engine_->search(query);
+  ASSERT_TRUE(wanted.is_ok()) << wanted.status().to_string();
+  const Json seen = json("POST", target,
+                         {{"id", "p1"},
+                          {"k", 3},
+                          {"boost", "score + (number == 4)"},
+                          {"group_by", "number"},
+                          {"diversity", 0.2},
+                          {"offset", 1},
+                          {"candidates", 5},
+                          {"explain", true}});
+  const Json of_engine = Json::parse(hits_json(*wanted));
+  ASSERT_EQ(seen["hits"].size(), 3U) << seen;
+  EXPECT_EQ(seen["hits"], of_engine["hits"]);
+  EXPECT_FALSE(seen.contains("reranked")) << "nobody asked for it";
+  // Words alone, as an object and in the address of a picture's search.
+  EXPECT_EQ(json("POST", target, {{"words", "elephant"}})["hits"], Json::array());
+  const Json alone =
+      json("POST", target, {{"id", "p1"}, {"k", 2}, {"words", "elephant"}, {"fusion", {{"weight", 0.3}}}});
+  EXPECT_EQ(alone["hits"].size(), 2U) << alone;
+  const Answer by_address = ask("POST", target + "?k=2&boost=score&candidates=4", as_text(picture(2)), "image/png");
+  EXPECT_EQ(by_address.status, 200) << by_address.body;
+}
+
 TEST_F(ServerTest, wrong_requests_are_told_what_is_wrong) {
   fill(1);
   const std::string target = "/v1/collections/test/search";
@@ -210,6 +248,21 @@ TEST_F(ServerTest, wrong_requests_are_told_what_is_wrong) {
   refused({{"query", Json::array()}}, "1 to 16 parts");
   refused({{"text", "a"}, {"where", "number >="}}, "filter");
   refused({{"text", "a"}, {"exact", true}, {"recall", 0.5}}, "do not go together");
+  refused({{"id", "p0"}, {"rerank", {{"by", "magic"}}}}, "no re-ranker 'magic'");
+  refused({{"id", "p0"}, {"rerank", {{"budget_ms", 5}}}}, "does not say 'by' what");
+  refused({{"id", "p0"}, {"rerank", {{"by", "tokens"}, {"budget", 5}}}}, "rerank.budget");
+  refused({{"id", "p0"}, {"rerank", {{"by", "tokens"}, {"budget_ms", 0}}}}, "'rerank.budget_ms' is 0");
+  refused({{"id", "p0"}, {"rerank", 3}}, "rerank");
+  refused({{"id", "p0"}, {"rerank", "tokens"}}, "keeps no patch tokens", 409);
+  refused({{"id", "p0"}, {"candidates", 0}}, "'candidates' is 0");
+  refused({{"id", "p0"}, {"candidates", 1001}, {"words", "a"}}, "candidates are 1001");
+  refused({{"id", "p0"}, {"words", ""}}, "'words' is empty");
+  refused({{"id", "p0"}, {"words", "-a"}}, "none to look for");
+  refused({{"id", "p0"}, {"fusion", {{"by", "ranks"}}}}, "there are no 'words'");
+  refused({{"id", "p0"}, {"words", "a"}, {"fusion", {{"by", "luck"}}}}, "wanted 'ranks' or 'scores'");
+  refused({{"id", "p0"}, {"boost", "score +"}}, "at byte 7");
+  refused({{"id", "p0"}, {"diversity", 2}}, "0 to 1");
+  refused({{"id", "p0"}, {"offset", 200}}, "ask for more candidates");
   refused({{"image", "http://example.org/a.jpg"}}, "fetches none", 422);
   refused({{"image", "!!!"}}, "base64");
   refused({{"image", base64_of(as_bytes("no picture"))}}, "", 422);
