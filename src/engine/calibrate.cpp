@@ -4,12 +4,12 @@
 #include <map>
 #include <random>
 
-#include "engine/altered.h"
 #include "engine/calibrate_lanes.h"
 #include "engine/engine_impl.h"
 #include "engine/external.h"
 #include "engine/vector_tools.h"
 #include "image/image.h"
+#include "measure/measure.h"
 
 namespace pictor {
 namespace {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <fstream>
 
-#include "engine/altered.h"
 #include "engine/engine_testing.h"
 #include "engine/matching.h"
+#include "measure/measure.h"
 
 namespace pictor {
 namespace {

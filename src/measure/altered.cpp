@@ -10,6 +10,7 @@ namespace pictor {
 namespace {
 
 constexpr std::uint32_t kSideMax = 1024;  // of what is altered: encoders take less, and blurring takes time
+constexpr std::uint32_t kCopySideMin = 8;
 constexpr int kQuality = 90;
 
 double between(Draws& draws, double low, double high) {
@@ -49,12 +50,10 @@ void blur_line(std::uint8_t* first, std::size_t count, std::size_t step, std::si
   }
 }
 
-Image blur(Image image, Draws& draws) {
-  const double longer = std::max(image.width, image.height);
-  const auto radius = static_cast<std::size_t>(side_of(longer * between(draws, 0.005, 0.015)));
+Image blur(Image image, std::size_t radius, int passes) {
   const std::size_t bands = image.bands, row = bands * image.width;
   std::vector<std::uint8_t> copy;
-  for (int pass = 0; pass < 3; ++pass) {
+  for (int pass = 0; pass < passes; ++pass) {
     for (std::size_t y = 0; y < image.height; ++y) {
       for (std::size_t b = 0; b < bands; ++b) blur_line(&image.u8[y * row + b], image.width, bands, radius, copy);
     }
@@ -63,8 +62,7 @@ Image blur(Image image, Draws& draws) {
   return image;
 }
 
-Image brightened(Image image, Draws& draws) {
-  const double factor = draws.coin() ? between(draws, 0.45, 0.75) : between(draws, 1.3, 1.7);
+Image brighter(Image image, double factor) {
   for (std::uint8_t& number : image.u8) {
     number = static_cast<std::uint8_t>(std::min(255.0, std::round(number * factor)));
   }
@@ -101,10 +99,33 @@ Result<Bytes> altered_picture(ByteView file, Alteration how, std::uint64_t seed)
       return encode_jpeg(small, kQuality);
     }
     case Alteration::kJpeg: return encode_jpeg(image, static_cast<int>(10 + draws.below(21)));
-    case Alteration::kBlur: return encode_jpeg(blur(std::move(image), draws), kQuality);
-    case Alteration::kBrightness: return encode_jpeg(brightened(std::move(image), draws), kQuality);
+    case Alteration::kBlur: {
+      const double longer = std::max(image.width, image.height);
+      return encode_jpeg(blur(std::move(image), side_of(longer * between(draws, 0.005, 0.015)), 3), kQuality);
+    }
+    case Alteration::kBrightness: {
+      const double factor = draws.coin() ? between(draws, 0.45, 0.75) : between(draws, 1.3, 1.7);
+      return encode_jpeg(brighter(std::move(image), factor), kQuality);
+    }
   }
   return Status(Code::kInternal, "an alteration that is none");
+}
+
+Result<Bytes> altered_copy(const Image& rgb8, std::uint64_t seed) {
+  Draws draws(seed);
+  const double share = between(draws, 0.85, 1);
+  const double width = share * rgb8.width, height = share * rgb8.height;
+  Box box;
+  box.left = between(draws, 0, rgb8.width - width);
+  box.top = between(draws, 0, rgb8.height - height);
+  box.right = box.left + width;
+  box.bottom = box.top + height;
+  const double size = between(draws, 0.6, 1);
+  const auto side = [size](double whole) { return std::max(kCopySideMin, static_cast<std::uint32_t>(size * whole)); };
+  PICTOR_ASSIGN(Image image, resize_image(rgb8, side(width), side(height), Filter::kBilinear, &box));
+  if (draws.coin()) image = blur(std::move(image), 1, 1);
+  image = brighter(std::move(image), between(draws, 0.85, 1.15));
+  return encode_jpeg(image, static_cast<int>(40 + draws.below(51)));
 }
 
 }  // namespace pictor
