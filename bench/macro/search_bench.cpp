@@ -65,6 +65,10 @@ class OneBlock final : public Snapshot {
   Result<std::optional<Item>> find(std::string_view, bool) const override { return unused(); }
   Status scan(bool, const std::function<Status(const Item&)>&, RowId) const override { return unused(); }
   Result<RowSet> matching(std::string_view) const override { return unused(); }
+  Result<std::vector<WordHit>> by_words(std::string_view, const RowSet*, std::size_t) const override {
+    return unused();
+  }
+  Result<std::vector<std::string>> words_of(RowId, std::string_view) const override { return unused(); }
   Result<Facets> facets(const FacetRequest&) const override { return unused(); }
   Result<std::optional<Bytes>> blob(RowId) const override { return unused(); }
 

@@ -272,7 +272,7 @@ TEST_F(ContextTest, what_cannot_be_asked_is_refused) {
   request = like(0);
   request.near_duplicate = 0;
   EXPECT_EQ(code(request), Code::kInvalid);
-  request = {};
+  request = ContextRequest();
   request.query.collection = "test";
   EXPECT_EQ(code(request), Code::kInvalid);
   request = like(0);

@@ -20,7 +20,7 @@ std::int64_t rerank_deadline(const Query& query, std::int64_t now_us, std::int64
 
 bool has_stages(const Query& query) {
   return !query.rerank.by.empty() || !query.words.words.empty() || !query.boost.empty() || query.diversity != 0 ||
-         !query.group_by.empty() || query.offset != 0;
+         !query.group_by.empty() || query.group_size != 1 || query.offset != 0;
 }
 
 namespace {

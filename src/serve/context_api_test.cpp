@@ -12,8 +12,8 @@ TEST_F(GovernApiTest, a_context_is_of_what_the_key_may_see_alone) {
   const Json asked = {{"collection", "test"}, {"id", "p1"}, {"near_duplicate", 1}, {"side", 32}};
   const Json pack = json(keys_[Role::kReader], "POST", "/v1/context", asked);
   ASSERT_EQ(pack["http"], 200) << pack;
-  ASSERT_EQ(pack["entries"].size(), 3U) << pack;
-  EXPECT_EQ(pack["entries"][0]["id"], "p1");
+  ASSERT_EQ(pack["entries"].size(), 2U) << "without the item that was asked with: " << pack;
+  for (const Json& entry : pack["entries"]) EXPECT_TRUE(entry["id"] == "p2" || entry["id"] == "p3") << entry;
   EXPECT_LE(pack["tokens"]["used"], pack["tokens"]["budget"]);
   EXPECT_EQ(ask(keys_[Role::kReader], "GET", pack["entries"][0]["receipt"].get<std::string>()).status, 200);
   EXPECT_EQ(json(narrow_, "POST", "/v1/context", asked)["http"], 200);
@@ -30,7 +30,7 @@ TEST_F(GovernApiTest, a_context_is_of_what_the_key_may_see_alone) {
 TEST_F(GovernApiTest, a_request_for_a_context_is_read_strictly) {
   start();
   const std::string& reader = keys_[Role::kReader];
-  put(keys_[Role::kAdmin], "test", 1);
+  for (const unsigned number : {1U, 2U}) put(keys_[Role::kAdmin], "test", number);
   for (const char* wrong : {"{}", "[]", R"({"collection": "test"})", R"({"collection": "test", "id": "p1", "k": 3})",
                             R"({"collection": "test", "id": "p1", "budget_tokens": 20})",
                             R"({"collection": "test", "id": "p1", "format": "openai", "pictures": "link"})",
@@ -46,7 +46,7 @@ TEST_F(GovernApiTest, a_request_for_a_context_is_read_strictly) {
                              {"pictures", "link"},
                              {"link_base", "https://pictures.example.org"}});
   EXPECT_EQ(message["message"]["content"][2]["image_url"]["url"],
-            "https://pictures.example.org/v1/collections/test/items/p1/picture?side=256");
+            "https://pictures.example.org/v1/collections/test/items/p2/picture?side=256");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/base.h"
 #include "store/needles_testing.h"
 #include "store/store_testing.h"
@@ -124,7 +126,9 @@ TEST_F(WordsTest, keep_in_step_with_puts_and_deletes_whenever_the_index_was_made
     if (before) must(collection_->index_words(false));
     put_boats();
     const Sequence then = put({item(1, "a green lorry", "{}", 1)}, {"item5"});
-    if (!before) EXPECT_EQ(found("boat"), (Ids{"item3"})) << "made of what was there";
+    if (!before) {
+      EXPECT_EQ(found("boat"), (Ids{"item3"})) << "made of what was there";
+    }
     EXPECT_EQ(found("boat"), (Ids{"item3"}));
     EXPECT_EQ(found("lorry"), (Ids{"item1"}));
     EXPECT_EQ(found("boat", 10, nullptr, then - 1), (Ids{"item1", "item3", "item5"})) << "the past as it was";
