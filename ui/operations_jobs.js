@@ -6,7 +6,7 @@ import { Poll } from "./poll.js";
 
 const kEvery = 3000;
 const kColumns = ["Job", "Of", "Begun", "How far", "State", { name: "What can be done", hidden: true }];
-const kKinds = { verify: "read everything and compare", compact: "merge segments", rebuild: "make the indexes that are missing", backup: "copy to a folder of the server" };
+const kKinds = { verify: "read everything and compare", compact: "merge segments", rebuild: "make the indexes that are missing", calibrate: "learn how likely hits are right", backup: "copy to a folder of the server" };
 const kStates = { waiting: "none", running: "accent", done: "good", failed: "act", cancelled: "watch", interrupted: "watch" };
 let poll = null, jobs_were = "", beginning = null;
 
