@@ -48,6 +48,7 @@ Result<std::vector<DrawnItem>> draw(Engine& engine, const EvalRunFlags& flags) {
   if (drawn.empty()) return Status(Code::kNotFound, "collection '" + flags.collection + "' is empty");
   std::sort(drawn.begin(), drawn.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<DrawnItem> items;
+  items.reserve(drawn.size());
   for (auto& one : drawn) items.push_back(std::move(one.second));
   return items;
 }
@@ -115,8 +116,9 @@ class AutoRun {
       // Every picture by a seed of its own, whichever ways are asked for.
       const std::uint64_t seed = flags_.eval.samples.seed * 1'000'003 + number * 31 + static_cast<std::uint64_t>(how);
       Result<Bytes> altered = altered_picture(picture, how, seed);
-      if (altered.is_ok()) part.image = std::move(altered).value();
-      PICTOR_TRY(asker_.ask(altered.is_ok() ? Result<EvalAsked>(std::move(asked)) : altered.status(), id));
+      const Status made = altered.status();
+      if (made.is_ok()) part.image = std::move(altered).value();
+      PICTOR_TRY(asker_.ask(made.is_ok() ? Result<EvalAsked>(std::move(asked)) : made, id));
     }
     return Status::ok();
   }

@@ -125,10 +125,13 @@ std::string line_plot(const std::string& title, const std::vector<PlotLine>& lin
     const double legend = up.at(1) + 6 + 18 * static_cast<double>(which);
     const std::string sample =
         attributes("circle", {{"cx", number(kWidth - 98)}, {"cy", number(legend - 4)}, {"r", "4"}, {"class", "point"}});
-    svg += attributes("g", {{"class", "line" + std::to_string(which)}}) + ">" +
-           attributes("path", {{"d", band + "Z"}, {"class", "band"}}) + "/>" +
-           attributes("path", {{"d", path}, {"class", "path"}}) + "/>\n" + dots + sample + "/>" +
-           svg_text(kWidth - 88, legend, "start", line.label) + "</g>\n";
+    band += "Z";
+    svg += attributes("g", {{"class", "line" + std::to_string(which)}}) + ">";
+    svg += attributes("path", {{"d", band}, {"class", "band"}}) + "/>";
+    svg += attributes("path", {{"d", path}, {"class", "path"}}) + "/>\n";
+    svg += dots;
+    svg += sample + "/>";
+    svg += svg_text(kWidth - 88, legend, "start", line.label) + "</g>\n";
   }
   return svg + "</svg></figure>\n";
 }

@@ -189,6 +189,7 @@ class Calibrator {
     if (rows.empty()) return Status::ok();
     PICTOR_ASSIGN(const auto items, snapshot_.items(rows, true));
     std::vector<std::string> texts;
+    texts.reserve(items.size());
     for (const auto& item : items) texts.push_back(item.data.text);
     const auto sentences = calibration_sentences(texts.size() / 2, static_cast<std::uint32_t>(seed_));
     for (auto& lane : lanes_) {
@@ -201,11 +202,12 @@ class Calibrator {
         const auto is_right = [&](const Item& other) {
           return other.data.text == items[i].data.text || is_near(items[i], other);
         };
-        PICTOR_TRY(lane.ask({std::span(vectors).subspan(i * space.dim, space.dim), i}, is_right, i % 2 == 0));
+        PICTOR_TRY(
+            lane.ask({std::span(vectors).subspan(std::size_t{i} * space.dim, space.dim), i}, is_right, i % 2 == 0));
       }
       for (std::uint32_t i = 0; i < sentences.size() && !cancelled(); ++i) {
         tell();
-        PICTOR_TRY(lane.ask_in_vain({std::span(strange).subspan(i * space.dim, space.dim), i}));
+        PICTOR_TRY(lane.ask_in_vain({std::span(strange).subspan(std::size_t{i} * space.dim, space.dim), i}));
       }
     }
     return Status::ok();

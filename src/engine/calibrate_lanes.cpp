@@ -32,6 +32,7 @@ Status CalibrationLane::record(const AskedQuery& asked, std::vector<Item> items,
                                const IsRight& is_right) {
   if (items.size() > kMatchFirstHits) items.resize(kMatchFirstHits);
   std::vector<MatchHit> hits;
+  hits.reserve(items.size());
   for (const auto& item : items) hits.push_back({item.row, item.data.vectors[position_]});
   if (hits.empty()) return Status::ok();
   PICTOR_ASSIGN(const auto features, match_features(cohort_, asked.vector, hits, removed));
@@ -78,6 +79,7 @@ Status CalibrationLane::ask_judged(const AskedQuery& asked, const std::vector<st
     if (!found->data.vectors[position_].empty()) items.push_back(std::move(*found));
   }
   std::vector<MatchHit> hits;
+  hits.reserve(items.size());
   for (const auto& item : items) hits.push_back({item.row, item.data.vectors[position_]});
   if (hits.empty()) return Status::ok();
   PICTOR_ASSIGN(const auto features, match_features(cohort_, asked.vector, hits, {}));

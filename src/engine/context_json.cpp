@@ -51,7 +51,7 @@ std::string head_text(const ContextPack& pack) {
 std::string entry_text(const ContextEntry& entry) {
   std::string text = "[" + std::to_string(entry.citation) + "] " + entry.id;
   if (!entry.caption.empty()) text += "\n" + entry.caption;
-  for (const auto& [name, value] : entry.fields) text += "\n" + name + ": " + value;
+  for (const auto& [name, value] : entry.fields) text.append("\n").append(name).append(": ").append(value);
   return text;
 }
 

@@ -232,6 +232,7 @@ Status SecondStages::boost(std::vector<ScoredRow>& rows, Stages& stages) {
   if (query_.boost.empty() || rows.empty()) return Status::ok();
   PICTOR_ASSIGN(const auto expression, Boost::parse(query_.boost));
   std::vector<RowId> all;
+  all.reserve(rows.size());
   for (const auto& row : rows) all.push_back(row.row);
   PICTOR_ASSIGN(const auto items, snapshot_->items(all, false));
   const std::int64_t now_us = env_.wall_us();
@@ -253,6 +254,7 @@ Status SecondStages::boost(std::vector<ScoredRow>& rows, Stages& stages) {
 Status SecondStages::vary(std::vector<ScoredRow>& rows, Stages& stages) {
   if ((query_.group_by.empty() && query_.diversity == 0) || rows.empty()) return Status::ok();
   std::vector<RowId> all;
+  all.reserve(rows.size());
   for (const auto& row : rows) all.push_back(row.row);
   PICTOR_ASSIGN(auto items, snapshot_->items(all, query_.diversity != 0));
   std::map<RowId, std::vector<float>> vectors;
@@ -264,6 +266,7 @@ Status SecondStages::vary(std::vector<ScoredRow>& rows, Stages& stages) {
   if (!query_.group_by.empty()) rows = collapse(rows, groups, query_.group_size);
   if (query_.diversity != 0) {
     std::vector<std::vector<float>> of_rows;
+    of_rows.reserve(rows.size());
     for (const auto& row : rows) of_rows.push_back(std::move(vectors[row.row]));
     // All of them: the first page must not depend on how long it is.
     rows = diversify(rows, of_rows, query_.diversity, rows.size());

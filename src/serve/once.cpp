@@ -68,7 +68,7 @@ Result<std::optional<std::string>> repeat_key(const HttpHead& head) {
 // "STATUS TYPE", "NAME: VALUE" for each field, an empty line, the body.
 std::string text_of(const HttpReply& reply) {
   std::string text = std::to_string(reply.status) + " " + reply.type + "\n";
-  for (const auto& [name, value] : reply.fields) text += name + ": " + value + "\n";
+  for (const auto& [name, value] : reply.fields) text.append(name).append(": ").append(value).append("\n");
   return text + "\n" + reply.body;
 }
 

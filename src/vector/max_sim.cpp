@@ -43,7 +43,7 @@ Status item_tokens(TokenCodec codec, const TokenGrid& grid, ByteView packed, Ite
     for (std::size_t i = 0; i < grid.dim; ++i) {
       const int code = std::to_integer<int>(from[i] ^ std::byte{kZero});
       row[i] = static_cast<std::uint8_t>(code);
-      squares += (code - kZero) * (code - kZero);
+      squares += std::int64_t{code - kZero} * (code - kZero);
     }
     std::memset(row + grid.dim, kZero, row_bytes - grid.dim);
     out.inverse_norms[place] = inverse_of(squares);
