@@ -9,6 +9,7 @@
 #include "engine/context_parts.h"
 #include "engine/engine.h"
 #include "image/image.h"
+#include "net/net.h"
 
 namespace pictor {
 namespace {
@@ -32,21 +33,6 @@ struct Candidates {
 std::string clean(const std::string& text) {
   const Json quoted = Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace), nullptr, false);
   return quoted.is_string() ? quoted.get<std::string>() : std::string();
-}
-
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (kPlain.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
-    }
-  }
-  return out;
 }
 
 // More than are wanted, as some are left out.
@@ -123,8 +109,8 @@ bool add_picture(Engine& engine, const ContextRequest& request, const AsOf& mome
       const auto tokens = [&](std::uint32_t of) { return picture_tokens(request.format, request.side, of); };
       if (tokens(height) > tokens(entry.height)) entry.height = height;
     }
-    entry.link = request.link_base + "/v1/collections/" + escaped(request.query.collection) + "/items/" + escaped(id) +
-                 "/picture?side=" + std::to_string(request.side);
+    entry.link = request.link_base + "/v1/collections/" + percent_encoded(request.query.collection) + "/items/" +
+                 percent_encoded(id) + "/picture?side=" + std::to_string(request.side);
     return true;
   }
   const auto file = engine.picture_as_of(request.query.collection, id, moment);
@@ -198,8 +184,8 @@ class Packer {
       entry.fields.emplace_back(clean(name), value->dump(-1, ' ', false, Json::error_handler_t::replace));
     }
     entry.content = item.content;
-    entry.receipt =
-        "/v1/collections/" + escaped(request_.query.collection) + "/items/" + escaped(candidate.id) + "/receipt";
+    entry.receipt = "/v1/collections/" + percent_encoded(request_.query.collection) + "/items/" +
+                    percent_encoded(candidate.id) + "/receipt";
     return entry;
   }
   void try_picture(const AsOf& moment, const std::string& id, ContextEntry& entry) {

@@ -13,76 +13,6 @@ using Json = nlohmann::json;
 constexpr std::string_view kFormats[] = {"pack", "openai", "openai_responses", "anthropic", "gemini"};
 constexpr std::string_view kPictures[] = {"inline", "link", "none"};
 
-Result<std::vector<std::byte>> picture_of(std::string_view text) {
-  if (text.starts_with("data:")) {
-    const std::size_t comma = text.find(',');
-    if (comma == std::string_view::npos || text.substr(0, comma).find(";base64") == std::string_view::npos) {
-      return Status(Code::kInvalid, "a data URL of an image looks like data:image/jpeg;base64,...");
-    }
-    text.remove_prefix(comma + 1);
-  }
-  if (text.size() / 4 * 3 > limits::kImageFileBytesMax) {
-    return Status(Code::kLimit, "an image has " + std::to_string(text.size() / 4 * 3) + " bytes, wanted at most " +
-                                    std::to_string(limits::kImageFileBytesMax));
-  }
-  PICTOR_ASSIGN(auto bytes, bytes_of_base64(text));
-  if (bytes.empty()) return Status(Code::kInvalid, "an image has no bytes");
-  return bytes;
-}
-
-// One of "text", "image", "id" and "vector", and its weight.
-Status take_part(JsonReader& json, std::string_view what, std::vector<QueryPart>& parts) {
-  QueryPart part;
-  const auto text = json.text("text");
-  const auto image = json.text("image");
-  const auto id = json.text("id");
-  auto vector = json.numbers("vector");
-  part.weight = json.number("weight").value_or(1.0);
-  PICTOR_TRY(json.status());
-  const int given = (text ? 1 : 0) + (image ? 1 : 0) + (id ? 1 : 0) + (vector ? 1 : 0);
-  if (given != 1) {
-    return {Code::kInvalid, std::string(what) + " has " + std::to_string(given) +
-                                " of 'text', 'image', 'id' and 'vector', wanted one of them"};
-  }
-  if (image) {
-    part.kind = QueryPart::Kind::kImage;
-    PICTOR_ASSIGN(part.image, picture_of(*image));
-  } else if (vector) {
-    part.kind = QueryPart::Kind::kVector;
-    part.vector = std::move(*vector);
-  } else {
-    part.kind = id ? QueryPart::Kind::kId : QueryPart::Kind::kText;
-    part.text = id ? *id : *text;
-  }
-  parts.push_back(std::move(part));
-  return Status::ok();
-}
-
-Status take_parts(JsonReader& json, std::vector<QueryPart>& parts) {
-  const Json* given = json.any("query");
-  Json one = Json::object();  // the short form: a single part beside the settings
-  for (const char* name : {"text", "image", "id", "vector"}) {
-    const Json* value = json.any(name);
-    if (value != nullptr) one[name] = *value;
-  }
-  if (given == nullptr && one.empty()) return Status::ok();
-  if (given == nullptr) {
-    JsonReader reader(one, "");
-    return take_part(reader, "the request", parts);
-  }
-  if (!one.empty()) return {Code::kInvalid, "give 'query', or one of 'text', 'image', 'id' and 'vector', not both"};
-  if (!given->is_array() || given->size() > limits::kQueryPartsMax) {
-    return {Code::kInvalid, "'query' is no array of at most " + std::to_string(limits::kQueryPartsMax) +
-                                " parts, as [{\"text\": \"a red boat\"}]"};
-  }
-  for (std::size_t i = 0; i < given->size(); ++i) {
-    const std::string name = "query[" + std::to_string(i) + "]";
-    JsonReader reader((*given)[i], name);
-    PICTOR_TRY(take_part(reader, "'" + name + "'", parts));
-  }
-  return Status::ok();
-}
-
 void take_names(JsonReader& json, std::string_view name, std::vector<std::string>& out) {
   const Json* given = json.any(name);
   if (given == nullptr) return;
@@ -153,7 +83,11 @@ Status take_query(JsonReader& json, Query& query) {
   query.head = json.text("head").value_or("");
   query.recall = json.number("recall");
   PICTOR_ASSIGN(query.as_of, parse_as_of(json.text("as_of").value_or("")));
-  return take_parts(json, query.parts);
+  const auto picture = [](std::string_view text, QueryPart& part) -> Status {
+    PICTOR_ASSIGN(part.image, picture_of_base64(text, limits::kImageFileBytesMax));
+    return Status::ok();
+  };
+  return read_query_parts(json, picture, true, query.parts);
 }
 
 }  // namespace

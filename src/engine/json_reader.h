@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 #include "base/base.h"
 
 namespace pictor {
+
+struct QueryPart;  // pictor/engine.h
 
 // One object of a request. The first error is kept; status() has it, also for fields that were not read.
 class JsonReader {
@@ -47,5 +50,16 @@ class JsonReader {
 
 // kInvalid: no JSON, a name twice in one object, or nesting past limits::kServerJsonDepthMax.
 Result<nlohmann::json> parse_request_json(std::string_view body);
+
+// Bytes of a picture that is given as base64 or as a data URL of it. kInvalid: it is neither, or of no bytes; kLimit:
+// larger.
+Result<std::vector<std::byte>> picture_of_base64(std::string_view text, std::uint64_t bytes_max);
+
+// The parts of a query: "query": [PART, ...], or one PART beside the other settings. A part is one of {"text": ...},
+// {"image": ...}, {"id": ...} and {"vector": [...]}, and its weight; `read_picture` puts what stands under "image" into
+// the part that is then the next of `parts`. `may_be_none`: a request without a part is well, too.
+using ReadPicture = std::function<Status(std::string_view text, QueryPart& part)>;
+Status read_query_parts(JsonReader& json, const ReadPicture& read_picture, bool may_be_none,
+                        std::vector<QueryPart>& parts);
 
 }  // namespace pictor

@@ -5,27 +5,13 @@
 
 #include "engine/engine.h"
 #include "image/image.h"
+#include "net/net.h"
 #include "pictor/context.h"
 
 namespace pictor::mcp {
 namespace {
 
 constexpr std::string_view kScheme = "pictor://collections/";
-
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (kPlain.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
-    }
-  }
-  return out;
-}
 
 std::optional<std::string> unescaped(std::string_view text) {
   std::string out;
@@ -165,9 +151,9 @@ Result<Json> contents_of(Engine& engine, const std::string& uri) {
 
 }  // namespace
 
-std::string collection_uri(const std::string& collection) { return std::string(kScheme) + escaped(collection); }
+std::string collection_uri(const std::string& collection) { return std::string(kScheme) + percent_encoded(collection); }
 std::string item_uri(const std::string& collection, const std::string& id) {
-  return collection_uri(collection) + "/items/" + escaped(id);
+  return collection_uri(collection) + "/items/" + percent_encoded(id);
 }
 
 Result<ResourceName> parse_uri(std::string_view uri) {

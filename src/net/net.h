@@ -131,6 +131,8 @@ Status check_address(const std::string& url);
 Status check_host_rule(const std::string& rule);
 // kInvalid: no address; kDenied: its host or port is none that `reach` names. The numeric address is looked at later.
 Status check_reach(const HttpReach& reach, const std::string& url);
+// "a b/c" -> "a%20b%2Fc": all but RFC 3986's unreserved characters.
+std::string percent_encoded(std::string_view text);
 // For messages: without the query, which may hold a signature.
 std::string shown_url(std::string_view url);
 

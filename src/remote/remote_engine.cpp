@@ -25,7 +25,7 @@ std::string as_of_text(const AsOf& at) {
 }
 
 std::string parameter(std::string_view name, const std::string& value) {
-  return value.empty() ? "" : "&" + std::string(name) + "=" + escaped(value);
+  return value.empty() ? "" : "&" + std::string(name) + "=" + percent_encoded(value);
 }
 
 // Whether a kNotFound is of the item: its collection is there.
@@ -87,10 +87,10 @@ Status needs_the_folder(const Wire& wire, std::string_view what) {
                                   " has open: stop that one first"};
 }
 
-std::string collection_path(const std::string& collection) { return "/v1/collections/" + escaped(collection); }
+std::string collection_path(const std::string& collection) { return "/v1/collections/" + percent_encoded(collection); }
 
 std::string item_path(const std::string& collection, const std::string& id) {
-  return collection_path(collection) + "/items/" + escaped(id);
+  return collection_path(collection) + "/items/" + percent_encoded(id);
 }
 
 RemoteEngine::RemoteEngine(Env& env, const RemoteOptions& options)
@@ -112,7 +112,7 @@ Result<std::optional<StoredItem>> RemoteEngine::get_as_of(const std::string& col
 
 Result<std::optional<std::vector<std::byte>>> RemoteEngine::picture_as_of(const std::string& collection,
                                                                           const std::string& id, const AsOf& at) {
-  const std::string moment = at.is_now() ? "" : "?as_of=" + escaped(as_of_text(at));
+  const std::string moment = at.is_now() ? "" : "?as_of=" + percent_encoded(as_of_text(at));
   const auto bytes = wire_.bytes("GET", item_path(collection, id) + "/picture" + moment);
   if (bytes.is_ok()) {
     const ByteView view = as_bytes(*bytes);
@@ -163,19 +163,20 @@ Result<std::uint64_t> RemoteEngine::remove(const std::string& collection, std::s
 }
 
 Result<std::uint64_t> RemoteEngine::remove_where(const std::string& collection, const std::string& where) {
-  PICTOR_ASSIGN(const Json json, wire_.json("DELETE", collection_path(collection) + "/items?where=" + escaped(where)));
+  PICTOR_ASSIGN(const Json json,
+                wire_.json("DELETE", collection_path(collection) + "/items?where=" + percent_encoded(where)));
   return json.value("deleted", std::uint64_t{0});
 }
 
 Result<std::uint64_t> RemoteEngine::count(const std::string& collection, const std::string& where) {
-  const std::string filter = where.empty() ? "" : "?where=" + escaped(where);
+  const std::string filter = where.empty() ? "" : "?where=" + percent_encoded(where);
   PICTOR_ASSIGN(const Json json, wire_.json("GET", collection_path(collection) + "/count" + filter));
   return json.value("count", std::uint64_t{0});
 }
 
 Result<Facets> RemoteEngine::facets(const FacetRequest& request) {
   std::string target = collection_path(request.collection) + "/facets?limit=" + std::to_string(request.most);
-  for (const std::string& field : request.fields) target += "&field=" + escaped(field);
+  for (const std::string& field : request.fields) target += "&field=" + percent_encoded(field);
   PICTOR_ASSIGN(const Json json, wire_.json("GET", target + parameter("where", request.where)));
   return facets_of(json);
 }

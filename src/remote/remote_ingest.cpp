@@ -19,7 +19,7 @@ class Sender {
     target_ = collection_path(request.collection) + "/items:bulk?";
     for (const auto& [name, value] : {std::pair("encoder", &request.encoder), std::pair("keep", &request.keep),
                                       std::pair("tokens", &request.tokens)}) {
-      if (!value->empty()) target_ += std::string(name) + "=" + escaped(*value) + "&";
+      if (!value->empty()) target_ += std::string(name) + "=" + percent_encoded(*value) + "&";
     }
     target_.pop_back();
   }

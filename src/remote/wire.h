@@ -30,7 +30,4 @@ class Wire {
   HttpClient client_;
 };
 
-// "a b/c" -> "a%20b%2Fc".
-std::string escaped(std::string_view text);
-
 }  // namespace pictor

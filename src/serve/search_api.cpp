@@ -26,60 +26,6 @@ struct ReadQuery {
   std::vector<Missing> missing;
 };
 
-// One part of a query: {"text": ...}, {"image": ...}, {"id": ...} or {"vector": [...]}, and its weight.
-Status take_part(JsonReader& json, std::string_view what, std::uint64_t bytes_max, ReadQuery& out) {
-  QueryPart part;
-  const auto text = json.text("text");
-  const auto image = json.text("image");
-  const auto id = json.text("id");
-  auto vector = json.numbers("vector");
-  part.weight = json.number("weight").value_or(1.0);
-  PICTOR_TRY(json.status());
-  const int given = (text ? 1 : 0) + (image ? 1 : 0) + (id ? 1 : 0) + (vector ? 1 : 0);
-  if (given != 1) {
-    return {Code::kInvalid, std::string(what) + " has " + std::to_string(given) +
-                                " of 'text', 'image', 'id' and 'vector', wanted one of them"};
-  }
-  if (image) {
-    part.kind = QueryPart::Kind::kImage;
-    PICTOR_ASSIGN(auto picture, picture_of_text(*image, bytes_max));
-    part.image = std::move(picture.bytes);
-    if (!picture.address.empty()) out.missing.push_back({out.query.parts.size(), std::move(picture.address)});
-  } else if (vector) {
-    part.kind = QueryPart::Kind::kVector;
-    part.vector = std::move(*vector);
-  } else {
-    part.kind = id ? QueryPart::Kind::kId : QueryPart::Kind::kText;
-    part.text = id ? *id : *text;
-  }
-  out.query.parts.push_back(std::move(part));
-  return Status::ok();
-}
-
-Status take_parts(JsonReader& json, std::uint64_t bytes_max, ReadQuery& out) {
-  const Json* parts = json.any("query");
-  Json one = Json::object();  // the short form: a single part beside the settings
-  for (const char* name : {"text", "image", "id", "vector"}) {
-    const Json* value = json.any(name);
-    if (value != nullptr) one[name] = *value;
-  }
-  if (parts == nullptr || !one.empty()) {
-    if (parts != nullptr)
-      return {Code::kInvalid, "give 'query', or one of 'text', 'image', 'id' and 'vector', not both"};
-    if (one.empty() && (!out.query.parts.empty() || !out.query.words.words.empty())) return Status::ok();
-    JsonReader reader(one, "");
-    return take_part(reader, "the request", bytes_max, out);
-  }
-  if (!parts->is_array())
-    return {Code::kInvalid, "'query' is no array: wanted one of parts, as [{\"text\": \"a red boat\"}]"};
-  for (std::size_t i = 0; i < parts->size() && i <= limits::kQueryPartsMax; ++i) {
-    const std::string name = "query[" + std::to_string(i) + "]";
-    JsonReader reader((*parts)[i], name);
-    PICTOR_TRY(take_part(reader, "'" + name + "'", bytes_max, out));
-  }
-  return Status::ok();
-}
-
 Status take_settings(JsonReader& json, Query& query) {
   const auto k = json.count("k");
   query.k = k ? static_cast<std::size_t>(std::min<std::uint64_t>(*k, limits::kQueryKMax + 1)) : kDefaultK;
@@ -240,7 +186,14 @@ Status read_query(const Call& call, const ServerOptions& options, ReadQuery& out
   PICTOR_TRY(take_words(json, query));
   take_order(json, query);
   PICTOR_TRY(take_deadline(json, call, options, query));
-  PICTOR_TRY(take_parts(json, options.body_bytes_max, out));
+  const auto picture = [&](std::string_view text, QueryPart& part) -> Status {
+    PICTOR_ASSIGN(auto given, picture_of_text(text, options.body_bytes_max));
+    part.image = std::move(given.bytes);
+    if (!given.address.empty()) out.missing.push_back({out.query.parts.size(), std::move(given.address)});
+    return Status::ok();
+  };
+  const bool may_be_none = !out.query.parts.empty() || !out.query.words.words.empty();
+  PICTOR_TRY(read_query_parts(json, picture, may_be_none, out.query.parts));
   PICTOR_TRY(json.status());
   return fetch_missing(call, out);
 }
