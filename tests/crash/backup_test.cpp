@@ -75,7 +75,9 @@ std::string folder_wrong(SimulatedEnv& env, std::uint64_t seed, const std::strin
   const auto spec = testing::small_spec();
   const auto collection = (*folder)->collection(spec.name);
   if (!collection.is_ok()) return collection.status().to_string();
-  sequence = testing::must((*collection)->snapshot())->sequence();
+  const auto snapshot = (*collection)->snapshot();
+  if (!snapshot.is_ok()) return snapshot.status().to_string();
+  sequence = (*snapshot)->sequence();
   return crash::difference(**collection, crash::model_after(spec, seed, sequence));
 }
 
@@ -84,9 +86,10 @@ std::string govern_wrong(SimulatedEnv& env, const std::string& target, Sequence 
   const auto governor = Governor::open(env, target);
   if (!governor.is_ok()) return governor.status().to_string();
   if ((*governor)->keys().size() != 1 || !(*governor)->tenant(kTenant)) return "the key or the tenant is gone";
-  const auto check = testing::must((*governor)->audit().verify({}));
-  if (!check.problem.is_ok()) return check.problem.to_string();
-  return check.lines == lines ? "" : "the audit log has " + std::to_string(check.lines) + " lines";
+  const auto check = (*governor)->audit().verify({});
+  if (!check.is_ok()) return check.status().to_string();
+  if (!check->problem.is_ok()) return check->problem.to_string();
+  return check->lines == lines ? "" : "the audit log has " + std::to_string(check->lines) + " lines";
 }
 
 // What is wrong with a restored folder; empty when it is what the batches up to `sequence` made.

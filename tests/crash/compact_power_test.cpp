@@ -55,18 +55,22 @@ Status work(SimulatedEnv& env, std::uint64_t seed, Acknowledged& acknowledged) {
 std::string check(SimulatedEnv& env, std::uint64_t seed, const Acknowledged& acknowledged) {
   is_compacting = false;
   if (auto wrong = crash::check_batches(env, seed, acknowledged); !wrong.empty()) return wrong;
-  const auto folder = testing::must(DataFolder::open(env, "/home/data"));
-  const auto collection = testing::must(folder->collection(testing::small_spec().name));
+  const auto folder = DataFolder::open(env, "/home/data");
+  if (!folder.is_ok()) return folder.status().to_string();
+  const auto opened = (*folder)->collection(testing::small_spec().name);
+  if (!opened.is_ok()) return opened.status().to_string();
+  const auto& collection = *opened;
   // What was begun can be ended.
   CompactOptions options;
   options.everything = true;
   options.drop_history = kBatches + 1;
   const auto compacted = collection->compact(options);
   if (!compacted.is_ok()) return compacted.status().to_string();
-  const auto stats = testing::must(collection->stats());
-  if (stats.segments > 1) return std::to_string(stats.segments) + " segments are left";
-  if (stats.rows_dead != 0 && stats.history_from >= stats.sequence) return "dead rows are left";
-  if (stats.leftover_files > 1) return std::to_string(stats.leftover_files) + " blobs are left over";
+  const auto stats = collection->stats();
+  if (!stats.is_ok()) return stats.status().to_string();
+  if (stats->segments > 1) return std::to_string(stats->segments) + " segments are left";
+  if (stats->rows_dead != 0 && stats->history_from >= stats->sequence) return "dead rows are left";
+  if (stats->leftover_files > 1) return std::to_string(stats->leftover_files) + " blobs are left over";
   return testing::faults_of(*collection);
 }
 

@@ -42,9 +42,10 @@ inline Model model_after(const CollectionSpec& spec, std::uint64_t seed, std::ui
   return model;
 }
 
-inline std::size_t rows_alive(const Snapshot& snapshot, const SpaceId& space) {
+inline Result<std::size_t> rows_alive(const Snapshot& snapshot, const SpaceId& space) {
   std::size_t count = 0;
-  for (const auto& block : testing::must(snapshot.blocks(space))) {
+  PICTOR_ASSIGN(const auto blocks, snapshot.blocks(space));
+  for (const auto& block : blocks) {
     std::vector<std::uint8_t> alive(block.count);
     block.alive(0, alive);
     count += static_cast<std::size_t>(std::count(alive.begin(), alive.end(), 1));
@@ -81,7 +82,9 @@ inline std::string difference(const Collection& collection, const Model& model) 
   if ((*snapshot)->size() != model.size()) {
     return std::to_string((*snapshot)->size()) + " items, wanted " + std::to_string(model.size());
   }
-  if (rows_alive(**snapshot, spec.spaces[0].id) != model.size()) return "vectors alive differ from items";
+  const auto rows = rows_alive(**snapshot, spec.spaces[0].id);
+  if (!rows.is_ok()) return rows.status().to_string();
+  if (*rows != model.size()) return "vectors alive differ from items";
   const std::uint64_t items = model.empty() ? kItems : std::max<std::uint64_t>(model.rbegin()->first + 1, kItems);
   if (auto wrong = difference(**snapshot, spec, model, 0, items); !wrong.empty()) return wrong;
   return testing::faults_of(collection);
