@@ -146,7 +146,7 @@ class Bench {
     if (codes == "half") options.codes = GraphCodes::kHalf;
     if (codes == "quarter") options.codes = GraphCodes::kQuarter;
     if (degree > 0) options.degree = degree;
-    if (ef > 0) options.ef = ef;
+    options.ef = ef > 0 ? ef : graph_ef_of(block_.count);
     // The caller works along with the pool, so that a pool has a thread less than the build.
     const auto pool = threads > 1 ? std::make_unique<ThreadPool>(threads - 1) : nullptr;
     const double wall = wall_seconds(), cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);

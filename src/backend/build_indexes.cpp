@@ -122,6 +122,7 @@ class Builder {
       return write_list_index(scattered_vectors_of(task.block), task.metric, options, pool_, sink);
     }
     GraphBuildOptions options;
+    options.ef = graph_ef_of(task.block.count);
     options.owner = index_owner(task.block);
     options.strange = strange_of(task);
     options.codes = build_.codes;

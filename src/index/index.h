@@ -114,6 +114,9 @@ enum class GraphCodes : std::uint32_t {
                  // 2 k + 12. 480 bytes a vector
 };
 
+// The efConstruction with which a graph over so many rows is made: few rows are found with a narrower beam.
+constexpr std::uint32_t graph_ef_of(std::uint64_t rows) { return rows <= 32'768 ? 80 : 100; }
+
 // How a graph is made (HNSW: Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
 // Hierarchical Navigable Small World graphs", TPAMI 2020).
 struct GraphBuildOptions {
