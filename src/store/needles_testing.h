@@ -80,7 +80,7 @@ inline std::string named(const std::map<std::string, std::string>& hits) {
   std::string text = hits.empty() ? "" : std::to_string(hits.size()) + " found: ";
   int count = 0;
   for (const auto& [needle, path] : hits) {
-    if (++count <= 5) text += needle + " in " + path + "; ";
+    if (++count <= 5) text.append(needle).append(" in ").append(path).append("; ");
   }
   return text;
 }

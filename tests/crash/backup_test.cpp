@@ -69,6 +69,11 @@ Status back_up(SimulatedEnv& env) {
   return folder->backup({kBackup, "", false, {}}).status();
 }
 
+std::string told(std::uint64_t seed, std::uint64_t operation, const std::string& where) {
+  std::string text = "seed " + std::to_string(seed) + ", operation " + std::to_string(operation) + ", ";
+  return text.append(where).append(": ");
+}
+
 std::string folder_wrong(SimulatedEnv& env, std::uint64_t seed, const std::string& target, Sequence& sequence) {
   const auto folder = DataFolder::open(env, target, false);
   if (!folder.is_ok()) return folder.status().to_string();
@@ -157,7 +162,7 @@ Outcome backup_fails_everywhere(std::uint64_t seed, bool second, const Ignored& 
       if (faults.is_ok() && !faults->empty()) wrong = "again: " + (*faults)[0].where + " " + (*faults)[0].what;
     }
     if (!wrong.empty()) {
-      outcome.wrong = "seed " + std::to_string(seed) + ", operation " + std::to_string(n) + ", " + where + ": " + wrong;
+      outcome.wrong = told(seed, n, where) + wrong;
     }
     if (whole || !outcome.wrong.empty()) return outcome;
     outcome.points = n;
@@ -190,7 +195,7 @@ Outcome restore_fails_everywhere(std::uint64_t seed, const Ignored& ignored) {
       wrong = again.is_ok() ? restored_wrong(env, seed, kTarget, sequence) : "again: " + again.status().to_string();
     }
     if (!wrong.empty()) {
-      outcome.wrong = "seed " + std::to_string(seed) + ", operation " + std::to_string(n) + ", " + where + ": " + wrong;
+      outcome.wrong = told(seed, n, where) + wrong;
     }
     if (whole || !wrong.empty()) return outcome;
     outcome.points = n;
