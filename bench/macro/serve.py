@@ -2,7 +2,8 @@
 """serve.py --scale hour --part latency: load on the HTTP server, and on a straightforward Python service beside it.
 
   latency      10 text, 10 image and 10 stored-id queries a second while 5 pictures a second are put, arrivals drawn (Poisson), every
-               latency counted from when the request was due; recall@10 of what is served; both sides, rounds in turn
+               latency counted from when the request was due; recall@10 of what is served; both sides, rounds in turn, or ours
+               alone (--alone: the Python service's indexes of a million items would take an hour to make)
   throughput   as many requests as are answered, at equal p99, of a mix of 3 text, 3 image and 3 id queries to 1 put; the Python service
                with fp32 (--against fp32) or with onnxruntime's static int8 (--against int8)
   soak         serve_soak.py: an hour's worth of requests in minutes, a kill, and what is there afterwards
@@ -50,8 +51,8 @@ SIZES = {"tiny": (4, 2, 1, 1, 20), "small": (20, 5, 2, 3, 60), "hour": (40, 8, 3
 class Bench:
     """What the parts share: the data, the requests, and what the Python service is asked with."""
 
-    def __init__(self, scale, seed, rounds=None):
-        self.scale, self.seed = scale, seed
+    def __init__(self, scale, seed, rounds=None, alone=False):
+        self.scale, self.seed, self.alone = scale, seed, alone
         self.latency_seconds, self.step_seconds, self.warm, self.rounds, self.checked = SIZES[scale]
         self.rounds = rounds or self.rounds
         self.ladder = LADDER[:3:2] if scale == "tiny" else LADDER
@@ -151,7 +152,7 @@ def summary(lines, warm_us):
 def latency(bench):
     """Both sides in turn; each is warmed by the seconds that are not counted."""
     found = {"rates": RATES, "seconds": bench.latency_seconds, "rounds": bench.rounds}
-    sides = {"ours": bench.ours, "peer": bench.peer}
+    sides = {"ours": bench.ours} if bench.alone else {"ours": bench.ours, "peer": bench.peer}
     logs, faults, told_of = {name: [] for name in sides}, {}, {name: [] for name in sides}
     for number in range(bench.rounds):
         for name in list(sides)[::1 if number % 2 == 0 else -1]:
@@ -169,7 +170,7 @@ def latency(bench):
                 logs[name].append(list(logged(path)))
                 serve_data.say(f"{service.name}, round {number + 1} of {bench.rounds}: p99 {told['all']['p99_ms']:.0f} ms")
     found.update({name: summary(lines, bench.warm * 1e6) for name, lines in logs.items()})
-    return {**found, "faults": faults, "ef": bench.ef(), "told": told_of}
+    return {**found, "faults": faults, "ef": None if bench.alone else bench.ef(), "told": told_of}
 
 
 def step(bench, service, connections):
@@ -280,10 +281,10 @@ def throughput(bench, against):
 def told(part, found):
     """A few lines for people."""
     if part == "latency":
-        for side in ("ours", "peer"):
+        for side in (side for side in ("ours", "peer") if side in found):
             figures = (f"{name} {one['p50_ms']:.1f} / {one['p99_ms']:.1f} / {one['max_ms']:.1f}" for name, one in found[side].items())
             print(f"{side}: {'; '.join(figures)} ms (median, p99, largest)")
-        print(f"recall@10 {found['recall']}, answers in common {found['overlap']}, faults {found['faults'] or 'none'}")
+        print(f"recall@10 {found['recall']}, answers in common {found.get('overlap', 'not asked')}, faults {found['faults'] or 'none'}")
     elif part.startswith("throughput"):
         for name, side in found["sides"].items():
             print(f"{name}: {common.text_of(side['per_second'])} requests a second, p99 {common.text_of(side['p99_ms'])} ms, "
@@ -299,6 +300,7 @@ def main():
     parser.add_argument("--part", choices=("latency", "throughput", "soak"), action="append")
     parser.add_argument("--against", choices=("fp32", "int8"), action="append", help="of throughput; both unless given")
     parser.add_argument("--tiny", action="store_true", help="does every part still run? Of throughput against fp32 alone")
+    parser.add_argument("--alone", action="store_true", help="latency of ours, without the Python service")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="of the soak")
@@ -306,7 +308,7 @@ def main():
     given = parser.parse_args()
     if given.tiny:
         given.scale, given.against = "tiny", ["fp32"]
-    bench, found = Bench(given.scale, given.seed, given.rounds), {}
+    bench, found = Bench(given.scale, given.seed, given.rounds, given.alone), {}
     for part in given.part or ("latency", "throughput", "soak"):
         if part == "latency":
             found[part] = latency(bench)

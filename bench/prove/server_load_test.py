@@ -68,6 +68,20 @@ class Latency(unittest.TestCase):
         self.assertEqual(judged("latency-id", latencies(faults={"ours put": {"500": 1}})).verdict, claims.FAIL)
         self.assertEqual(judged("latency-id", latencies(faults={"peer put": {"500": 1}})).verdict, claims.PASS)
 
+    def test_it_is_judged_where_the_python_service_was_not_measured(self):
+        found = latencies()
+        del found["latency"]["peer"]
+        self.assertEqual(judged("latency-id", found).verdict, claims.PASS)
+        self.assertNotIn("Python", judged("latency-id", found).line().split("(wanted")[0])
+        self.assertIn("Python service 80.0", judged("latency-id", latencies()).line())
+
+    def test_a_run_of_an_hour_asks_for_a_million_items_alone(self):
+        for scale, words in (("hour", ("--part", "latency", "--alone")), ("small", ("--part", "latency"))):
+            with unittest.mock.patch.object(server_load, "bench", return_value=latencies()) as bench:
+                one = next(one for one in claims.REGISTER["server"] if one.name == "latency-id")
+                claims.judge(one, claims.Context(7, argparse.Namespace(scale=scale)))
+            self.assertEqual(bench.call_args.args[1:], words)
+
     def test_the_number_of_items_stands_in_the_line(self):
         self.assertIn("200,000 items, a part of 1,000,000", judged("latency-text", latencies()).line())
 

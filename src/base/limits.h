@@ -37,7 +37,7 @@ inline constexpr std::uint32_t kFilterTermsMax = 1024;       // comparisons in o
 inline constexpr std::uint32_t kGraphRowsMin = 8192;    // rows of a segment below which a scan is as quick as a graph
 inline constexpr std::uint32_t kGraphDegreeMin = 4;     // links of a graph's node on an upper level
 inline constexpr std::uint32_t kGraphDegreeMax = 64;    // the same; twice as many on the lowest
-inline constexpr std::uint32_t kGraphEfMax = 4096;      // candidates one walk of a graph holds
+inline constexpr std::uint32_t kGraphEfMax = 16'384;    // candidates one walk of a graph holds
 inline constexpr std::uint32_t kGraphStepsMax = 32;     // measured pairs of candidates and recall in a graph file
 inline constexpr std::uint32_t kGraphScratchKept = 16;  // memories of walks that an idle graph keeps for the next
 

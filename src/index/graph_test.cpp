@@ -310,7 +310,7 @@ TEST(Graph, refuses_options_past_their_limits_and_says_the_numbers) {
   options.degree = limits::kGraphDegreeMax;
   EXPECT_TRUE(build_graph_index(set.block(), Metric::kCosine, options, nullptr).is_ok());
   options.ef = limits::kGraphEfMax + 1;
-  refused(options, set.block(), "ef of a graph is 4097, wanted 1 to 4096");
+  refused(options, set.block(), "ef of a graph is 16385, wanted 1 to 16384");
   options.ef = 0;
   refused(options, set.block(), "is 0, wanted");
   options.ef = 100;

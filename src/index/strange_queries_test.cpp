@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "index/graph_calibrate.h"
 #include "index/graph_file.h"
 #include "index/graph_testing.h"
 #include "index/graph_truth.h"
@@ -75,6 +76,31 @@ TEST_F(StrangeTest, a_graph_finds_others_as_it_did) {
   const auto queries = std::span(set_.vectors).first(std::size_t{50} * kDim);
   EXPECT_EQ(ask(*with.index, set_, queries, false).distances, ask(*without.index, set_, queries, false).distances);
   EXPECT_GT(ask(*with.index, set_, queries, true).distances, ask(*with.index, set_, queries, false).distances);
+}
+
+// Of a million rows, texts need more candidates than pictures ever do; a scan would be right, and dear.
+TEST_F(StrangeTest, what_needs_many_candidates_is_walked_for_and_not_scanned) {
+  GraphBuildOptions options;
+  options.degree = 4;
+  options.ef = 8;
+  options.strange.vectors = measured_;
+  const BuiltGraph graph(set_.block(), Metric::kCosine, kWalksForNothing, options);
+  const auto view = parse_graph(graph.file).value();
+  EXPECT_GT(plan_for(view.steps_for(true), 10, kAsked).ef, 1024U);
+  EXPECT_GE(ask(*graph.index, set_, others_, true).recall, kAsked - 0.005);
+}
+
+// Nor is it measured how walks do that cost more than a scan.
+TEST_F(StrangeTest, walks_are_measured_up_to_those_that_see_half_of_the_rows) {
+  GraphBuildOptions options;
+  options.degree = 4;
+  options.ef = 4;
+  options.strange.vectors = measured_;
+  const BuiltGraph graph(set_.block(), Metric::kCosine, kWalksForNothing, options);
+  const auto steps = parse_graph(graph.file).value().steps_for(true);
+  const auto half = static_cast<float>(set_.rows.size()) / 2;
+  ASSERT_GE(steps.size(), 2U);
+  EXPECT_LE(steps[steps.size() - 2].distances, half);
 }
 
 TEST_F(StrangeTest, lists_promise_them_what_they_get) {
