@@ -455,6 +455,10 @@ class Engine {
   // writing, and makes the indexes that are missing or damaged. Searches go on meanwhile. What was made stays when it
   // is stopped.
   virtual Result<IndexesReport> build_indexes(const IndexesRequest& request) = 0;
+  // Reads what searches touch of all collections, indexes before vectors, into memory: up to half of what this machine
+  // (or control group) has, until `stop` is true; on the calling thread. How many bytes. Without it, queries after a
+  // start wait for the disk, page by page.
+  virtual Result<std::uint64_t> warm(const std::atomic<bool>& stop) = 0;
   // Reads everything and compares: checksums, database integrity, items against vectors. Empty: all is well.
   virtual Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) = 0;

@@ -33,6 +33,7 @@ struct BackendQuery {
   bool explain = false;             // the candidates come with the ways that they were found
   bool coded_distances = false;     // as IndexQuery says
   bool strange = false;             // as IndexQuery says
+  bool alone = false;               // the calling thread does all of it: nobody waits for the answer
 };
 
 struct Candidates {
@@ -61,6 +62,7 @@ struct IndexBuild {
   // Vectors of strange queries in a space (index.h), one after the other, that its indexes are measured with; asked for
   // before a space's first index is made. Null: none.
   std::function<std::vector<float>(const SpaceSpec&)> strange = {};
+  bool background = false;  // shared out among threads that nobody waits for
 };
 
 struct IndexReport {
@@ -70,6 +72,9 @@ struct IndexReport {
   std::uint64_t bytes = 0;           // of all indexes
   bool cancelled = false;
 };
+
+// What of a space searches touch at all, and what they touch most.
+enum class WarmPart { kIndexes, kVectors };
 
 class Backend {
  public:
@@ -82,6 +87,10 @@ class Backend {
   virtual Result<Candidates> search(const Snapshot& snapshot, const BackendQuery& query) const = 0;
   // Makes the indexes that are missing, or that are not what they should be. Searches go on meanwhile.
   virtual Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) = 0;
+  // Reads that part of the space's sealed rows, so that searches find it in memory: at most so many bytes, and until
+  // `stop` says true. How many it read.
+  virtual Result<std::uint64_t> warm(const Snapshot& snapshot, const SpaceSpec& space, WarmPart part,
+                                     std::uint64_t bytes_max, const std::function<bool()>& stop) const = 0;
   // Reads all indexes there are, whole. A missing one is no fault.
   virtual Result<std::vector<Fault>> verify_indexes(const Collection& collection) const = 0;
 };
@@ -89,7 +98,8 @@ class Backend {
 // Search over the snapshot's blocks: by the graph or the lists of a sealed block where less than an exact answer is
 // wanted and there is one, else by a scan shared out among the pool's threads when there is enough to do; distances
 // have the same bits whatever the threads, the blocks and the machine. The deadline is looked at about every megabyte.
-// `pool` may be null: everything is done by the caller. Both must outlive the backend.
-std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool);
+// `pool` may be null: everything is done by the caller. `background` is for IndexBuild::background; null: `pool` is.
+// All must outlive the backend.
+std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool, ThreadPool* background = nullptr);
 
 }  // namespace pictor

@@ -127,6 +127,22 @@ TEST_F(IndexesTest, a_sealed_segment_gets_a_graph_and_a_search_walks_it) {
   EXPECT_EQ(build(*backend, true).made, 1U) << "again was asked for";
 }
 
+TEST_F(IndexesTest, what_searches_touch_is_read_up_to_a_bound_and_until_told_to_stop) {
+  const auto backend = make_local_backend(Env::real(), &pool_);
+  ASSERT_TRUE(collection_->seal().is_ok());
+  build(*backend);
+  const auto snapshot = must(collection_->snapshot());
+  const SpaceSpec space = collection_->spec().spaces.at(0);
+  const auto warmed = [&](WarmPart part, std::uint64_t bytes_max, bool stop) {
+    return must(backend->warm(*snapshot, space, part, bytes_max, [stop] { return stop; }));
+  };
+  EXPECT_EQ(warmed(WarmPart::kVectors, UINT64_MAX, false), kItems * kDim * sizeof(float));
+  EXPECT_EQ(warmed(WarmPart::kIndexes, UINT64_MAX, false), std::filesystem::file_size(graph_files().at(0)));
+  EXPECT_EQ(warmed(WarmPart::kVectors, 100'000, false), 100'000U);
+  EXPECT_EQ(warmed(WarmPart::kVectors, 0, false), 0U);
+  EXPECT_EQ(warmed(WarmPart::kVectors, UINT64_MAX, true), 0U);
+}
+
 TEST_F(IndexesTest, a_graph_that_takes_more_memory_than_is_wanted_is_made_anew) {
   const auto backend = make_local_backend(Env::real(), &pool_);
   ASSERT_TRUE(collection_->seal().is_ok());

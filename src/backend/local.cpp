@@ -227,7 +227,8 @@ Result<Candidates> merge(std::vector<Result<Worked>> workers, std::size_t k, boo
 
 class LocalBackend final : public Backend {
  public:
-  LocalBackend(Env& env, ThreadPool* pool) : env_(env), pool_(pool), indexes_(env) {}
+  LocalBackend(Env& env, ThreadPool* pool, ThreadPool* background)
+      : env_(env), pool_(pool), background_(background == nullptr ? pool : background), indexes_(env) {}
 
   std::string describe() const override {
     return "local, graphs, lists and scans, " + std::string(simd_name(best_simd()));
@@ -245,7 +246,7 @@ class LocalBackend final : public Backend {
     const auto dim = blocks.empty() ? static_cast<std::uint32_t>(query.vector.size()) : blocks[0].dim;
     PICTOR_TRY(check_query({query.vector, query.metric, query.k, nullptr, query.recall}, dim));
     Search search(env_, query, dim, ranges);
-    const std::size_t workers = pool_ == nullptr || bytes_of(ranges) < kParallelBytes
+    const std::size_t workers = pool_ == nullptr || query.alone || bytes_of(ranges) < kParallelBytes
                                     ? 1
                                     : std::clamp<std::size_t>(ranges.size(), 1, pool_->threads());
     std::vector<Result<Worked>> answers(workers, Worked{});
@@ -258,7 +259,22 @@ class LocalBackend final : public Backend {
   }
 
   Result<IndexReport> build_indexes(Collection& collection, const IndexBuild& build) override {
-    return pictor::build_indexes(env_, pool_, indexes_, collection, build);
+    return pictor::build_indexes(env_, build.background ? background_ : pool_, indexes_, collection, build);
+  }
+
+  Result<std::uint64_t> warm(const Snapshot& snapshot, const SpaceSpec& space, WarmPart part, std::uint64_t bytes_max,
+                             const std::function<bool()>& stop) const override {
+    PICTOR_ASSIGN(const auto blocks, snapshot.blocks(space.id));
+    const IndexList indexes = part == WarmPart::kIndexes ? indexes_.of(blocks, space.metric) : IndexList(blocks.size());
+    std::uint64_t read = 0;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      if (indexes[i] != nullptr) read += read_through(indexes[i]->mapping->bytes(), bytes_max - read, stop);
+      if (part == WarmPart::kVectors && blocks[i].segment != 0) {
+        const std::span<const float> vectors(blocks[i].scattered_vectors, blocks[i].count * blocks[i].dim);
+        read += read_through(std::as_bytes(vectors), bytes_max - read, stop);
+      }
+    }
+    return read;
   }
 
   Result<std::vector<Fault>> verify_indexes(const Collection& collection) const override {
@@ -266,15 +282,32 @@ class LocalBackend final : public Backend {
   }
 
  private:
+  // A byte of every page: the next ones are fetched meanwhile.
+  std::uint64_t read_through(ByteView bytes, std::uint64_t bytes_max, const std::function<bool()>& stop) const {
+    constexpr std::size_t kAtOnce = 4 * limits::kMiB;
+    constexpr std::size_t kPage = 4096;
+    bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), bytes_max));
+    env_.will_read(bytes.first(std::min(bytes.size(), kAtOnce)));
+    [[maybe_unused]] volatile std::byte seen{};
+    std::size_t begin = 0;
+    for (; begin < bytes.size() && !stop(); begin += std::min(kAtOnce, bytes.size() - begin)) {
+      const ByteView rest = bytes.subspan(begin);
+      if (rest.size() > kAtOnce) env_.will_read(rest.subspan(kAtOnce).first(std::min(rest.size() - kAtOnce, kAtOnce)));
+      for (std::size_t i = 0; i < std::min(kAtOnce, rest.size()); i += kPage) seen = rest[i];
+    }
+    return begin;
+  }
+
   Env& env_;
   ThreadPool* pool_;
+  ThreadPool* background_;
   mutable Indexes indexes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool) {
-  return std::make_unique<LocalBackend>(env, pool);
+std::unique_ptr<Backend> make_local_backend(Env& env, ThreadPool* pool, ThreadPool* background) {
+  return std::make_unique<LocalBackend>(env, pool, background);
 }
 
 }  // namespace pictor

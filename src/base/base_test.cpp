@@ -1,10 +1,13 @@
 #include "base/base.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <random>
 
 namespace pictor {
@@ -76,6 +79,16 @@ TEST(ThreadPool, parallel_for_visits_every_index_once_also_from_within_a_task) {
   pool.parallel_for(
       10, [&](std::size_t outer) { pool.parallel_for(10, [&](std::size_t inner) { ++visits[outer * 10 + inner]; }); });
   for (const auto& count : visits) EXPECT_EQ(count.load(), 1);
+}
+
+TEST(ThreadPool, threads_that_nobody_waits_for_have_the_lowest_priority) {
+  const auto priority = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  const int mine = priority();
+  ThreadPool pool(1, ThreadPriority::kLowest);
+  std::promise<int> its;
+  pool.submit([&] { its.set_value(priority()); });
+  EXPECT_EQ(its.get_future().get(), 19);
+  EXPECT_EQ(priority(), mine) << "of the pool's threads alone";
 }
 
 class RealEnv : public ::testing::Test {

@@ -52,6 +52,7 @@ inline constexpr std::uint64_t kMemoryBudgetBytesMax = kKiB * kKiB * kGiB;  // t
 
 inline constexpr std::uint32_t kLiveRecallOneOf = 100;  // queries by an index, of which one is answered exactly as well
 inline constexpr double kLiveRecallCpuShare = 0.05;     // of the time that passes, for those exact answers
+inline constexpr std::int64_t kLiveRecallUsMax = 20'000'000;  // one of them; past it nothing was compared
 
 inline constexpr std::int64_t kQueryDeadlineMsMax = 86'400'000;  // from now to the deadline of a query: a day
 

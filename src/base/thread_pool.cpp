@@ -1,6 +1,10 @@
 #include "base/thread_pool.h"
 
 #include <sched.h>
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -35,8 +39,19 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(std::size_t threads) : state_(std::make_unique<State>()) {
-  for (std::size_t i = 0; i < threads; ++i) state_->threads.emplace_back([this] { state_->run(); });
+void take_lowest_priority() {
+#ifdef __linux__
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19));
+#endif
+}
+
+ThreadPool::ThreadPool(std::size_t threads, ThreadPriority priority) : state_(std::make_unique<State>()) {
+  for (std::size_t i = 0; i < threads; ++i) {
+    state_->threads.emplace_back([this, priority] {
+      if (priority == ThreadPriority::kLowest) take_lowest_priority();
+      state_->run();
+    });
+  }
 }
 
 ThreadPool::~ThreadPool() {

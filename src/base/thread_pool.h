@@ -10,10 +10,16 @@
 
 namespace pictor {
 
+// kLowest: for what nobody waits for; where the system can tell threads apart they get what the others leave.
+enum class ThreadPriority { kNormal, kLowest };
+
+// Of the calling thread, for good.
+void take_lowest_priority();
+
 class ThreadPool {
  public:
   // REQUIRES: 1 <= threads <= limits::kThreadsMax.
-  explicit ThreadPool(std::size_t threads);
+  explicit ThreadPool(std::size_t threads, ThreadPriority priority = ThreadPriority::kNormal);
   ~ThreadPool();  // runs what is queued, then joins
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

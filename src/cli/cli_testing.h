@@ -179,6 +179,11 @@ class FakeEngine : public Engine {
   VectorTools& vector_tools() override { return fake_vector_tools; }
   FakeUpkeep fake_upkeep;
   Upkeep& upkeep() override { return fake_upkeep; }
+  std::atomic<int> warmed = 0;  // another thread's
+  Result<std::uint64_t> warm(const std::atomic<bool>& /*stop*/) override {
+    ++warmed;
+    return std::uint64_t{0};
+  }
   std::vector<StoredItem> items;
   std::vector<FaultInfo> faults;
   std::uint64_t quarantined = 0;
@@ -518,6 +523,7 @@ class CliTest : public ::testing::Test {
     Result<std::unique_ptr<Engine>> open_beside(const std::string& f) override { return engine_->open_beside(f); }
     Result<IngestReport> ingest(const IngestRequest& r, IngestSource& s) override { return engine_->ingest(r, s); }
     Result<Hits> search(const Query& q) override { return engine_->search(q); }
+    Result<std::uint64_t> warm(const std::atomic<bool>& s) override { return engine_->warm(s); }
     Result<std::optional<StoredItem>> get(const std::string& c, const std::string& i, bool v) override {
       return engine_->get(c, i, v);
     }

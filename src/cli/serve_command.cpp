@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/base.h"
 #include "cli/interrupt.h"
 #include "cli/json_output.h"
 #include "cli/otlp_environment.h"
@@ -80,11 +81,16 @@ Status reload(Session& session, Server& server, Running& running) {
   return Status::ok();
 }
 
-// The encoders of all collections, loaded beside what the server does: no query waits for them. The end of the program
-// waits for the one that is being loaded.
+// The encoders of all collections, loaded beside what the server does: no query waits for them. Then what searches
+// touch is read, with what time the server leaves. The end of the program waits for the one that is being loaded.
 class Preload {
  public:
-  explicit Preload(Engine& engine) : engine_(engine), thread_([this] { load(); }) {}
+  Preload(Engine& engine, bool encoders)
+      : engine_(engine), thread_([this, encoders] {
+          if (encoders) load();
+          take_lowest_priority();
+          if (!stop_) static_cast<void>(engine_.warm(stop_));
+        }) {}
   ~Preload() {
     stop_ = true;
     thread_.join();
@@ -123,8 +129,7 @@ Status run(Session& session) {
   const InterruptGuard interrupt;
   PICTOR_ASSIGN(const auto server, session.services().start_server(session.env(), *engine, running.values));
   tell_start(session, running.configuration.file, *server);
-  std::optional<Preload> preload;
-  if (!running.values.lazy_encoders) preload.emplace(*engine);
+  const Preload preload(*engine, !running.values.lazy_encoders);
   for (; !interrupt.flag(); session.env().wait_us(kLookUs)) {
     if (!hangup.take()) continue;
     if (hangup.terminal_is_gone()) break;

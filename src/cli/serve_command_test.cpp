@@ -197,6 +197,8 @@ TEST_F(ServeCommand, loads_the_encoders_of_its_collections_for_many_callers) {
 
 TEST_F(ServeCommand, loads_encoders_when_they_are_needed_if_told_so) {
   serve({"serve", "--lazy-encoders"});
+  for (int i = 0; i < 6000 && engine_->warmed == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(engine_->warmed, 1) << "indexes are read either way";
   EXPECT_EQ(stop(), 0);
   EXPECT_TRUE(engine_->tools.preloaded.empty());
 }

@@ -120,6 +120,7 @@ Status EngineImpl::renew_backup_of_all(const BackupRequest& request) const {
 EngineParts::EngineParts(Env& env, const EngineOptions& given, std::size_t threads)
     : options(given),
       pool(threads),
+      background(threads, ThreadPriority::kLowest),
       encoders(env, {given.cards_folder, given.weights_folder, given.encoders_folder}, given.cache_folder, threads,
                {given.runtime, given.device}, given.many_callers, given.leave_networks),
       folders(env) {}
@@ -135,12 +136,15 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared
       reproducible_(parts_->options.reproducible),
       tools_(env, encoders_, cache_folder_, pool_.threads()),
       vectors_(parts_->options.vector_cache_bytes),
-      backend_(make_local_backend(env, &pool_)),
+      backend_(make_local_backend(env, &pool_, &parts_->background)),
       strange_texts_(encoders_),
       merger_(
           *folder_, parts_->options.merge_mib_per_second,
           [this](Collection& collection, const std::function<bool()>& stop) {
-            return make_indexes(collection, false, [&stop](const IndexProgress&) { return !stop(); }).status();
+            IndexBuild build;
+            build.background = true;
+            build.tell = [&stop](const IndexProgress&) { return !stop(); };
+            return make_indexes(collection, std::move(build)).status();
           },
           &segment_rows_max),
       upkeep_({env_, *folder_, vectors_, merger_,
@@ -160,7 +164,7 @@ EngineImpl::EngineImpl(Env& env, std::shared_ptr<EngineParts> parts, std::shared
                      [this](std::vector<std::string>& warnings) { return signing_key(warnings); },
                      [this](const Query& query) { return answer(query, false); }, encoders_,
                      [this](const std::string& collection, const std::string& id) { return picture(collection, id); }}),
-      live_recall_(env, pool_),
+      live_recall_(env, parts_->background),
       reranks_(env) {}
 
 std::string EngineImpl::batch_id() {
@@ -227,16 +231,35 @@ Status EngineImpl::drop(const std::string& collection) {
   return folder_->drop_collection(collection);
 }
 
-Result<IndexReport> EngineImpl::make_indexes(Collection& collection, bool again,
-                                             std::function<bool(const IndexProgress&)> tell) {
+Result<IndexReport> EngineImpl::make_indexes(Collection& collection, IndexBuild build) {
   PICTOR_ASSIGN(const IndexChoice choice, choose_index(collection));
-  // Half of the budget: the other half is for what is being searched meanwhile.
-  const auto strange = [&](const SpaceSpec& space) {
+  build.strange = [&](const SpaceSpec& space) {
     if (!keep_to_class_of(collection.spec()).is_ok()) return std::vector<float>{};
     return strange_texts_.of(collection.spec(), space);
   };
-  return backend_->build_indexes(collection,
-                                 {again, choice.kind, choice.codes, choice.budget_bytes / 2, std::move(tell), strange});
+  build.kind = choice.kind;
+  build.codes = choice.codes;
+  build.memory_bytes = choice.budget_bytes / 2;  // the other half is for what is being searched meanwhile
+  return backend_->build_indexes(collection, build);
+}
+
+Result<std::uint64_t> EngineImpl::warm(const std::atomic<bool>& stop) {
+  PICTOR_ASSIGN(const auto specs, folder_->collections());
+  const std::uint64_t bytes_max = machine_memory_bytes() / 2;
+  std::uint64_t bytes = 0;
+  for (const WarmPart part : {WarmPart::kIndexes, WarmPart::kVectors}) {
+    for (const auto& spec : specs) {
+      const auto collection = folder_->collection(spec.name);
+      if (!collection.is_ok()) continue;  // dropped meanwhile, or damaged: who asks it is told
+      PICTOR_ASSIGN(const auto snapshot, (*collection)->snapshot());
+      for (const SpaceSpec& space : (*collection)->spec().spaces) {
+        PICTOR_ASSIGN(const auto read,
+                      backend_->warm(*snapshot, space, part, bytes_max - bytes, [&stop] { return stop.load(); }));
+        bytes += read;
+      }
+    }
+  }
+  return bytes;
 }
 
 Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
@@ -260,7 +283,10 @@ Result<IndexesReport> EngineImpl::build_indexes(const IndexesRequest& request) {
     if (request.progress) request.progress(progress.rows, progress.rows_total);
     return request.cancel == nullptr || !request.cancel->load();
   };
-  PICTOR_ASSIGN(const auto made, make_indexes(*collection, request.again, tell));
+  IndexBuild build;
+  build.again = request.again;
+  build.tell = tell;
+  PICTOR_ASSIGN(const auto made, make_indexes(*collection, std::move(build)));
   IndexesReport report;
   report.kind = index_type_name(choice.kind);
   report.why = choice.why;

@@ -33,6 +33,7 @@ struct EngineParts {
 
   const EngineOptions options;
   ThreadPool pool;
+  ThreadPool background;  // of the lowest priority: for what nobody waits for
   Encoders encoders;
   OpenFolders folders;
   // Of the engine that the others were opened beside, which outlives them: with tenants, keys and the audit log.
@@ -63,6 +64,7 @@ class EngineImpl final : public Engine {
   Result<std::vector<CollectionInfo>> collections() override;
   Result<CollectionInfo> stats(const std::string& collection) override;
   Status drop(const std::string& collection) override;
+  Result<std::uint64_t> warm(const std::atomic<bool>& stop) override;
   Result<IndexesReport> build_indexes(const IndexesRequest& request) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
@@ -94,7 +96,7 @@ class EngineImpl final : public Engine {
   Result<std::shared_ptr<Collection>> collection_to_write(const IngestRequest& request, std::string& encoder);
   Status keep_to_class_of(const CollectionSpec& spec);
   // Graphs or lists, as suits the collection now.
-  Result<IndexReport> make_indexes(Collection& collection, bool again, std::function<bool(const IndexProgress&)> tell);
+  Result<IndexReport> make_indexes(Collection& collection, IndexBuild build);  // says itself of which kind
   // search, without what is counted of it. `live`: a share of the queries is compared with exact answers.
   Result<Hits> answer(const Query& query, bool live);
   struct Asked;  // search.cpp

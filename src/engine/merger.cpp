@@ -1,23 +1,9 @@
 #include "engine/merger.h"
 
+#include "base/base.h"
 #include "observe/observe.h"
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
-
 namespace pictor {
-namespace {
-
-// Of this thread alone, where the system can tell threads apart.
-void take_lowest_priority() {
-#ifdef __linux__
-  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19));
-#endif
-}
-
-}  // namespace
 
 Merger::~Merger() {
   {

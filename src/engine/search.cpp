@@ -250,8 +250,10 @@ void EngineImpl::compare_live(const std::string& collection, const std::shared_p
                      exactly.vector = vector;
                      exactly.allowed = allowed.has_value() ? &*allowed : nullptr;
                      exactly.recall = 1;  // of rows: distances that came from codes are not compared
-                     exactly.deadline_us = 0;
+                     exactly.deadline_us = env_.monotonic_us() + limits::kLiveRecallUsMax;
+                     exactly.alone = true;  // and at the lowest priority: others are being waited for
                      PICTOR_ASSIGN(auto truth, backend_->search(*snapshot, exactly));
+                     if (!truth.complete) return Status(Code::kCancelled, "the exact answer took too long");
                      return std::move(truth.neighbors);
                    });
 }

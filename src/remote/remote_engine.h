@@ -72,6 +72,7 @@ class RemoteEngine final : public Engine {
     return ingest_into(wire_, env_, request, source);
   }
   Result<Hits> search(const Query& query) override;
+  Result<std::uint64_t> warm(const std::atomic<bool>&) override { return std::uint64_t{0}; }  // the server's business
   Result<std::optional<StoredItem>> get(const std::string& collection, const std::string& id,
                                         bool with_vectors) override {
     return get_as_of(collection, id, with_vectors, {});
