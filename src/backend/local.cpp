@@ -59,6 +59,17 @@ VectorBlock vectors_of(const RowRange& range) {
           block.inverse_norms == nullptr ? nullptr : block.inverse_norms + range.begin, range.count, block.dim};
 }
 
+// The same where walks read it: a second way into the file would count as twice the memory.
+VectorBlock vectors_beside_walks(Env& env, const RowRange& range) {
+  const SnapshotBlock& block = *range.block;
+  if (block.segment == 0) return vectors_of(range);
+  const float* vectors = block.scattered_vectors + range.begin * block.dim;
+  env.will_read(std::as_bytes(std::span(vectors, range.count * block.dim)));
+  return {vectors, block.scattered_rows + range.begin,
+          block.scattered_inverse_norms == nullptr ? nullptr : block.scattered_inverse_norms + range.begin, range.count,
+          block.dim};
+}
+
 // Alive in the snapshot and in the set asked for; positions are those of the range.
 class VisibleRows final : public RowFilter {
  public:
@@ -157,7 +168,7 @@ class Search {
       const RowRange& range = ranges_[i];
       const VisibleRows visible(range, query_.allowed);
       if (range.index == nullptr) {
-        PICTOR_TRY(scan.add(vectors_of(range), &visible));
+        PICTOR_TRY(scan.add(query_.alone ? vectors_beside_walks(env_, range) : vectors_of(range), &visible));
         if (range.begin == 0) ++(range.block->segment == 0 ? scanned.fresh : scanned.segments);
         scanned.rows += range.count;
       } else {

@@ -41,6 +41,11 @@ class MadeSnapshot final : public Snapshot {
                         [this, &part](std::size_t begin, std::span<std::uint8_t> out) {
                           for (std::size_t i = 0; i < out.size(); ++i) out[i] = alive(part.rows[begin + i]) ? 1 : 0;
                         }});
+      if (!sealed_) continue;
+      blocks.back().segment = blocks.size();
+      blocks.back().scattered_vectors = part.vectors.data();
+      blocks.back().scattered_inverse_norms = part.inverse_norms.data();
+      blocks.back().scattered_rows = part.rows.data();
     }
     return blocks;
   }
@@ -70,6 +75,7 @@ class MadeSnapshot final : public Snapshot {
   std::uint64_t size() const override { return 0; }
   bool whole() const override { return whole_; }
   void lose_a_part() { whole_ = false; }
+  void seal() { sealed_ = true; }
   Result<std::vector<Item>> items(std::span<const RowId>, bool) const override { return unused(); }
   Result<std::optional<Item>> find(std::string_view, bool) const override { return unused(); }
   Status scan(bool, const std::function<Status(const Item&)>&, RowId) const override { return unused(); }
@@ -92,6 +98,7 @@ class MadeSnapshot final : public Snapshot {
   std::uint32_t dim_;
   std::uint64_t dead_every_;
   bool whole_ = true;
+  bool sealed_ = false;
   std::vector<Part> parts_;
 };
 
@@ -159,6 +166,20 @@ TEST(LocalBackend, finds_only_rows_of_the_set_and_computes_no_other_distance) {
     EXPECT_EQ(found->neighbors, snapshot.nearest(query)) << n;
     EXPECT_LE(found->distances, allowed.size());
     EXPECT_TRUE(found->complete);
+  }
+}
+
+TEST(LocalBackend, nor_on_whether_anybody_waits_for_it) {
+  MadeSnapshot snapshot({9000, 40'000, 11'000}, 50, 11);
+  const auto vector = query_vector(50);
+  for (const bool sealed : {false, true}) {
+    if (sealed) snapshot.seal();
+    for (const Metric metric : kMetrics) {
+      BackendQuery query{kSpace, vector, metric, 100};
+      query.alone = true;
+      const auto found = make_local_backend(Env::real(), nullptr)->search(snapshot, query).value();
+      EXPECT_EQ(found.neighbors, snapshot.nearest(query));
+    }
   }
 }
 
