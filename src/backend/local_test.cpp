@@ -169,20 +169,6 @@ TEST(LocalBackend, finds_only_rows_of_the_set_and_computes_no_other_distance) {
   }
 }
 
-TEST(LocalBackend, nor_on_whether_anybody_waits_for_it) {
-  MadeSnapshot snapshot({9000, 40'000, 11'000}, 50, 11);
-  const auto vector = query_vector(50);
-  for (const bool sealed : {false, true}) {
-    if (sealed) snapshot.seal();
-    for (const Metric metric : kMetrics) {
-      BackendQuery query{kSpace, vector, metric, 100};
-      query.alone = true;
-      const auto found = make_local_backend(Env::real(), nullptr)->search(snapshot, query).value();
-      EXPECT_EQ(found.neighbors, snapshot.nearest(query));
-    }
-  }
-}
-
 // 12 MB of vectors: enough to be shared out.
 TEST(LocalBackend, the_answer_does_not_depend_on_the_threads) {
   const MadeSnapshot snapshot({9000, 40'000, 11'000}, 50, 11);
@@ -201,6 +187,20 @@ TEST(LocalBackend, the_answer_does_not_depend_on_the_threads) {
         EXPECT_EQ(found.distances, alone.distances);
         EXPECT_TRUE(found.complete);
       }
+    }
+  }
+}
+
+TEST(LocalBackend, nor_on_whether_anybody_waits_for_it) {
+  MadeSnapshot snapshot({9000, 40'000, 11'000}, 50, 11);
+  const auto vector = query_vector(50);
+  for (const bool sealed : {false, true}) {
+    if (sealed) snapshot.seal();
+    for (const Metric metric : kMetrics) {
+      BackendQuery query{kSpace, vector, metric, 100};
+      query.alone = true;
+      const auto found = make_local_backend(Env::real(), nullptr)->search(snapshot, query).value();
+      EXPECT_EQ(found.neighbors, snapshot.nearest(query));
     }
   }
 }

@@ -228,7 +228,11 @@ Result<CollectionInfo> EngineImpl::stats(const std::string& collection) {
 
 Status EngineImpl::drop(const std::string& collection) {
   merger_.leave(collection);
-  return folder_->drop_collection(collection);
+  warming_.leave(collection);
+  live_recall_.wait();
+  Status dropped = folder_->drop_collection(collection);
+  warming_.give_back(collection);
+  return dropped;
 }
 
 Result<IndexReport> EngineImpl::make_indexes(Collection& collection, IndexBuild build) {
@@ -243,20 +247,29 @@ Result<IndexReport> EngineImpl::make_indexes(Collection& collection, IndexBuild 
   return backend_->build_indexes(collection, build);
 }
 
+Result<std::uint64_t> EngineImpl::warm_one(const std::string& name, WarmPart part, std::uint64_t bytes_max,
+                                           const std::atomic<bool>& stop) {
+  PICTOR_ASSIGN(const auto collection, folder_->collection(name));
+  PICTOR_ASSIGN(const auto snapshot, collection->snapshot());
+  std::uint64_t bytes = 0;
+  for (const SpaceSpec& space : collection->spec().spaces) {
+    PICTOR_ASSIGN(const auto read, backend_->warm(*snapshot, space, part, bytes_max - bytes,
+                                                  [&] { return stop || warming_.is_wanted(name); }));
+    bytes += read;
+  }
+  return bytes;
+}
+
 Result<std::uint64_t> EngineImpl::warm(const std::atomic<bool>& stop) {
   PICTOR_ASSIGN(const auto specs, folder_->collections());
   const std::uint64_t bytes_max = machine_memory_bytes() / 2;
   std::uint64_t bytes = 0;
   for (const WarmPart part : {WarmPart::kIndexes, WarmPart::kVectors}) {
     for (const auto& spec : specs) {
-      const auto collection = folder_->collection(spec.name);
-      if (!collection.is_ok()) continue;  // dropped meanwhile, or damaged: who asks it is told
-      PICTOR_ASSIGN(const auto snapshot, (*collection)->snapshot());
-      for (const SpaceSpec& space : (*collection)->spec().spaces) {
-        PICTOR_ASSIGN(const auto read,
-                      backend_->warm(*snapshot, space, part, bytes_max - bytes, [&stop] { return stop.load(); }));
-        bytes += read;
-      }
+      if (!warming_.begin(spec.name)) continue;
+      const auto read = warm_one(spec.name, part, bytes_max - bytes, stop);
+      warming_.end();
+      if (read.is_ok()) bytes += *read;  // else it was dropped meanwhile, or is damaged: who asks it is told
     }
   }
   return bytes;

@@ -20,6 +20,7 @@
 #include "engine/upkeep.h"
 #include "engine/vector_cache.h"
 #include "engine/vector_tools.h"
+#include "engine/warming.h"
 #include "rank/rank.h"
 #include "store/store.h"
 
@@ -65,6 +66,8 @@ class EngineImpl final : public Engine {
   Result<CollectionInfo> stats(const std::string& collection) override;
   Status drop(const std::string& collection) override;
   Result<std::uint64_t> warm(const std::atomic<bool>& stop) override;
+  Result<std::uint64_t> warm_one(const std::string& name, WarmPart part, std::uint64_t bytes_max,
+                                 const std::atomic<bool>& stop);
   Result<IndexesReport> build_indexes(const IndexesRequest& request) override;
   Result<std::vector<FaultInfo>> verify(const std::string& collection,
                                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) override;
@@ -130,6 +133,7 @@ class EngineImpl final : public Engine {
   std::mutex keys_mutex_;  // over the folder of keys: a data folder belongs to one process, so no other one is there
   std::optional<SigningKey> signing_key_;
   VectorToolsImpl vector_tools_;
+  Warming warming_;
   LiveRecall live_recall_;  // what it runs uses the others
   RerankRunner reranks_;    // the last, likewise
 };

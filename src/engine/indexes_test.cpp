@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <random>
+#include <thread>
 
 #include "base/base.h"
 #include "engine/engine.h"
+#include "engine/warming.h"
 #include "store/store.h"
 
 namespace pictor {
@@ -88,6 +91,37 @@ class EngineIndexes : public ::testing::Test {
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;
 };
+
+TEST_F(EngineIndexes, what_searches_touch_is_read_until_told_to_stop_and_a_collection_can_be_dropped_after) {
+  std::atomic<bool> stop = false;
+  const auto report = build();
+  EXPECT_GT(engine_->warm(stop).value(), report.bytes) << "graphs, and vectors";
+  stop = true;
+  EXPECT_EQ(engine_->warm(stop).value(), 0U);
+  EXPECT_TRUE(engine_->drop("vectors").is_ok());
+  stop = false;
+  EXPECT_EQ(engine_->warm(stop).value(), 0U);
+}
+
+TEST(WarmingTest, who_wants_a_collection_waits_for_its_reader_alone_and_none_begins_meanwhile) {
+  Warming warming;
+  ASSERT_TRUE(warming.begin("shop"));
+  warming.leave("other");  // does not wait
+  EXPECT_FALSE(warming.begin("other"));
+  std::atomic<bool> has_it = false;
+  std::thread owner([&] {
+    warming.leave("shop");
+    has_it = true;
+  });
+  while (!warming.is_wanted("shop")) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(has_it) << "it is still being read";
+  warming.end();
+  owner.join();
+  EXPECT_FALSE(warming.begin("shop"));
+  warming.give_back("shop");
+  EXPECT_TRUE(warming.begin("shop"));
+}
 
 TEST_F(EngineIndexes, a_recall_is_answered_by_a_graph_and_an_exact_answer_by_a_scan) {
   EXPECT_EQ(engine_->search(query(1, 0.9))->recall, "exact") << "there is no graph yet";
